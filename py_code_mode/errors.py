@@ -1,0 +1,140 @@
+"""One tree of errors. Ground layer: everything may import it, it imports only the wire.
+
+User code that fails, times out or kills its kernel is data (``ExecutionResult.error``); these
+are raised when *our* machinery, a tool or a store fails::
+
+    CodeModeError
+    ├── ConfigError              names file, line and key
+    ├── ToolError
+    │   ├── ToolNotFoundError    (AttributeError)
+    │   ├── ToolCallError
+    │   ├── ToolTimeoutError     (TimeoutError)
+    │   └── ToolDeniedError
+    ├── SkillError
+    │   ├── SkillNotFoundError   (AttributeError)
+    │   └── SkillValidationError
+    ├── ArtifactError
+    │   ├── ArtifactNotFoundError (KeyError)
+    │   └── ArtifactWriteError
+    ├── KernelError
+    │   ├── KernelStartError
+    │   └── KernelDied
+    ├── ExecutionError           only from ``ExecutionResult.unwrap``
+    │   └── ExecutionTimeout     (TimeoutError)
+    ├── SessionClosed
+    ├── PolicyError              a shell command was refused
+    ├── ProtocolError            a message does not follow the wire contract
+    └── ValueNotEncodableError   (TypeError)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernel_bootstrap.wire.errors import (
+    ArtifactError,
+    ArtifactNotFoundError,
+    ArtifactWriteError,
+    CodeModeError,
+    PolicyError,
+    ProtocolError,
+    SkillError,
+    SkillNotFoundError,
+    SkillValidationError,
+    ToolCallError,
+    ToolDeniedError,
+    ToolError,
+    ToolNotFoundError,
+    ToolTimeoutError,
+    ValueNotEncodableError,
+)
+
+if TYPE_CHECKING:
+    from py_code_mode.results import ExecutionResult
+
+__all__ = [
+    "ArtifactError",
+    "ArtifactNotFoundError",
+    "ArtifactWriteError",
+    "CodeModeError",
+    "ConfigError",
+    "ExecutionError",
+    "ExecutionTimeout",
+    "KernelDied",
+    "KernelError",
+    "KernelStartError",
+    "PolicyError",
+    "ProtocolError",
+    "SessionClosed",
+    "SkillError",
+    "SkillNotFoundError",
+    "SkillValidationError",
+    "ToolCallError",
+    "ToolDeniedError",
+    "ToolError",
+    "ToolNotFoundError",
+    "ToolTimeoutError",
+    "ValueNotEncodableError",
+]
+
+
+class ConfigError(CodeModeError):
+    """A file or setting of the user is wrong.
+
+    Args:
+        message: What is wrong and what would be right.
+        file: The file it stands in.
+        line: Its line, counted from 1.
+        key: The dotted key, e.g. ``"args"`` or ``"params.port.type"``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | Path | None = None,
+        line: int | None = None,
+        key: str | None = None,
+    ) -> None:
+        where = str(file) if file is not None else ""
+        if line is not None:
+            where += f":{line}" if where else f"line {line}"
+        parts = [part for part in (where, f"key {key!r}" if key else "", message) if part]
+        super().__init__(": ".join(parts))
+        self.file = None if file is None else Path(file)
+        self.line = line
+        self.key = key
+        self.reason = message
+
+
+class KernelError(CodeModeError):
+    """A kernel could not be started, reached or steered."""
+
+
+class KernelStartError(KernelError):
+    """A kernel did not come up; the message carries what it printed."""
+
+
+class KernelDied(KernelError):  # noqa: N818 - the name users see in `result.error.name`
+    """The kernel's process ended while it was needed."""
+
+
+class ExecutionError(CodeModeError):
+    """Raised by ``ExecutionResult.unwrap`` when the code failed.
+
+    Attributes:
+        result: The whole result, output included.
+    """
+
+    def __init__(self, message: str, result: ExecutionResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class ExecutionTimeout(ExecutionError, TimeoutError):  # noqa: N818 - public name
+    """Raised by ``ExecutionResult.unwrap`` when the code ran into its time limit."""
+
+
+class SessionClosed(CodeModeError):  # noqa: N818 - public name
+    """The session or its executor was closed."""

@@ -1,0 +1,116 @@
+"""What a tool is, and the one seam behind which every kind of tool lives.
+
+Place in the house: bottom of ``tools``; adapters and the registry stand on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+__all__ = ["NO_DEFAULT", "ToolAdapter", "ToolInfo", "ToolParam"]
+
+
+class _NoDefault:
+    """Type of ``NO_DEFAULT``: a parameter without a default value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NO_DEFAULT"
+
+
+NO_DEFAULT = _NoDefault()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolParam:
+    """One parameter of a tool.
+
+    Attributes:
+        name: Keyword under which it is given.
+        annotation: Its type as Python source, e.g. ``"str"`` or ``"list[int] | None"``.
+        required: Whether a call without it is refused.
+        default: Default value, plain data, or ``NO_DEFAULT``.
+        description: One line.
+    """
+
+    name: str
+    annotation: str = "Any"
+    required: bool = False
+    default: Any = NO_DEFAULT
+    description: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the wire; ``default`` is absent when there is none."""
+        data: dict[str, Any] = {
+            "name": self.name,
+            "annotation": self.annotation,
+            "required": self.required,
+            "description": self.description,
+        }
+        if self.default is not NO_DEFAULT:
+            data["default"] = self.default
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInfo:
+    """A tool as agents and programs see it.
+
+    Attributes:
+        name: Full name; dots separate the names of a server and its tool.
+        description: What it does, first line first.
+        params: Its parameters in signature order.
+        tags: Labels for scoping (``allowed_tags``).
+        returns: Return annotation as Python source, empty when unknown.
+    """
+
+    name: str
+    description: str = ""
+    params: tuple[ToolParam, ...] = ()
+    tags: frozenset[str] = frozenset()
+    returns: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the wire."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "params": [param.to_dict() for param in self.params],
+            "tags": sorted(self.tags),
+            "returns": self.returns,
+        }
+
+
+@runtime_checkable
+class ToolAdapter(Protocol):
+    """One source of tools (a command, a set of functions, a server).
+
+    Calls may overlap. Cancelling ``call`` must stop the work and everything it started.
+    """
+
+    def tools(self) -> Sequence[ToolInfo]:
+        """Return the tools it offers now."""
+        ...
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Run one tool.
+
+        Args:
+            name: A name out of ``tools()``.
+            arguments: Keyword arguments, already plain Python values; not yet validated.
+
+        Returns:
+            A value the wire's codec can carry.
+
+        Raises:
+            ToolError: With everything the agent needs to do better (right argument names,
+                exit code, stderr).
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release processes and connections; closing twice is fine."""
+        ...
