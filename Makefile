@@ -1,0 +1,63 @@
+# Two commands do everything on a machine that has Python 3.11 and make:
+#   make demo    set up what it needs and run a small agent script
+#   make test    set up everything and run the whole test suite
+# Both keep what they have set up in .venv*/ and are quick the second time.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+# Kernels run in interpreters of their own too; routing inside ipykernel moves between releases.
+IPYKERNELS := 6.30 7.3 7.4
+KERNELS := $(IPYKERNELS:%=.venv-kernels/%/.ready)
+PYTEST_ARGS ?=
+
+.PHONY: demo test bench lint format docs programs clean help
+
+help:
+	@sed -n '1,5s/^# \{0,1\}//p' Makefile
+
+demo: $(VENV)/.demo-ready
+	@echo "==> running the demo"
+	@$(BIN)/python -m py_code_mode.demo
+
+test: $(VENV)/.test-ready $(KERNELS) programs
+	@echo "==> running the tests"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.test-ready
+	@echo "==> running the benchmarks"
+	@$(BIN)/python -m benchmarks
+
+lint: $(VENV)/.test-ready
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: $(VENV)/.test-ready
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+programs:
+	@sh tests/install-programs.sh nmap
+
+clean:
+	rm -rf $(VENV) .venv-kernels build dist demo-output
+
+$(BIN)/python:
+	@echo "==> making a virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.demo-ready: pyproject.toml | $(BIN)/python
+	@echo "==> installing py-code-mode and what the demo draws with (a minute the first time)"
+	@$(BIN)/python -m pip install --progress-bar on --editable . --group demo
+	@touch $@
+
+$(VENV)/.test-ready: pyproject.toml | $(BIN)/python
+	@echo "==> installing py-code-mode and what the tests need (two minutes the first time)"
+	@$(BIN)/python -m pip install --progress-bar on --editable . --group dev
+	@touch $@ $(VENV)/.demo-ready
+
+.venv-kernels/%/.ready: | $(BIN)/python
+	@echo "==> making an interpreter that has only ipykernel $*"
+	@$(PYTHON) -m venv .venv-kernels/$*
+	@.venv-kernels/$*/bin/python -m pip install --quiet "ipykernel==$*.*"
+	@touch $@

@@ -1,0 +1,105 @@
+"""Real Python functions out of descriptions of tools.
+
+Place in the house: below ``namespaces``. A function with a signature and a docstring is what
+``help()``, ``?``, tab completion and ``inspect.signature`` already understand.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from kernel_bootstrap.wire.errors import ToolCallError
+
+__all__ = ["SourceText", "ToolFunction", "build_function", "signature_of"]
+
+ToolFunction = Callable[..., Any]
+
+
+class SourceText(str):
+    """An annotation or default that reads as its source text, without quotes, in a signature."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def signature_of(params: Sequence[Mapping[str, Any]], returns: str) -> inspect.Signature:
+    """Build a signature; names that are no identifiers are left to ``**more``."""
+    parameters, more, kind = [], False, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    optional_seen = False
+    for param in params:
+        name = param["name"]
+        if not name.isidentifier():
+            more = True
+            continue
+        default = param.get("default", inspect.Parameter.empty if param["required"] else None)
+        if default is inspect.Parameter.empty and optional_seen:
+            kind = inspect.Parameter.KEYWORD_ONLY
+        optional_seen = optional_seen or default is not inspect.Parameter.empty
+        annotation = SourceText(param["annotation"] or "Any")
+        try:
+            parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
+        except ValueError:  # a keyword such as `class`
+            more = True
+    if more:
+        parameters.append(inspect.Parameter("more", inspect.Parameter.VAR_KEYWORD))
+    returned = SourceText(returns) if returns else inspect.Signature.empty
+    return inspect.Signature(parameters, return_annotation=returned)
+
+
+def _docstring(info: Mapping[str, Any]) -> str:
+    lines = [info["description"] or f"Tool {info['name']}."]
+    described = [param for param in info["params"] if param["description"]]
+    if described:
+        lines += ["", "Args:"]
+        lines += [f"    {param['name']}: {param['description']}" for param in described]
+    return "\n".join(lines)
+
+
+def build_function(
+    info: Mapping[str, Any],
+    call: Callable[[str, dict[str, Any]], Any],
+    acall: Callable[[str, dict[str, Any]], Awaitable[Any]],
+) -> ToolFunction:
+    """Make the function an agent calls for one tool.
+
+    Args:
+        info: The tool as the catalogue describes it.
+        call: Calls a tool by name and blocks.
+        acall: The same, awaitable.
+    """
+    name: str = info["name"]
+    signature = signature_of(info["params"], info.get("returns", ""))
+    positional = [
+        param.name
+        for param in signature.parameters.values()
+        if param.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
+
+    def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        if not args:
+            return kwargs
+        named = dict(zip(positional, args, strict=False))
+        doubled = named.keys() & kwargs.keys()
+        if len(args) > len(positional) or doubled:
+            what = f"{sorted(doubled)} given twice" if doubled else "too many positional arguments"
+            raise ToolCallError(f"{name}: {what}; the signature is {name}{signature}")
+        return {**named, **kwargs}
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return call(name, arguments(args, kwargs))
+
+    async def awaitable(*args: Any, **kwargs: Any) -> Any:
+        return await acall(name, arguments(args, kwargs))
+
+    for made, suffix in ((function, ""), (awaitable, ".acall")):
+        made.__name__ = info["path"].rpartition(".")[2]
+        made.__qualname__ = f"tools.{info['path']}{suffix}"
+        made.__module__ = "tools"
+        made.__doc__ = _docstring(info)
+        made.__signature__ = signature  # type: ignore[attr-defined]
+    function.acall = awaitable  # type: ignore[attr-defined]
+    return function

@@ -1,0 +1,179 @@
+"""Our end of the comm: the hello, queries between cells, replies to requests.
+
+Place in the house: above ``shell``, below ``kernel``. Everything here but ``send`` and
+``finish_cell`` runs in the thread that reads the control channel.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from kernel_bootstrap.cells import Cell, Flood
+from kernel_bootstrap.kernel.shell import SessionShell
+from kernel_bootstrap.link import Link
+from kernel_bootstrap.namespaces import Artifacts, Catalogue, Tools
+from kernel_bootstrap.skills import Skills
+from kernel_bootstrap.values import describe_variables, outgoing
+from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.errors import CodeModeError, ProtocolError
+from kernel_bootstrap.wire.limits import Cut, Limits
+from kernel_bootstrap.wire.messages import (
+    COMM_TARGET,
+    PROTOCOL_VERSION,
+    Failure,
+    Method,
+    Query,
+    Reply,
+    Request,
+    parse,
+)
+
+__all__ = ["HostComm"]
+
+Publish = Callable[[str, dict[str, Any], list[Buffer]], None]
+"""Publishes a message of a type, its content and buffers on iopub; callable from any thread."""
+
+
+class HostComm:
+    """The kernel's end of the one comm to its host.
+
+    Args:
+        shell: The session's shell.
+        publish: Puts a message on iopub.
+    """
+
+    def __init__(self, shell: SessionShell, publish: Publish) -> None:
+        self._shell = shell
+        self._publish = publish
+        self._comm_id: str | None = None
+        self.limits = Limits()
+        self.link = Link(self.send)
+        self._catalogue = Catalogue()
+        self._queries: dict[str, Callable[..., Any]] = {
+            Query.HELLO: self._hello,
+            Query.CATALOGUE: self._catalogue.replace,
+            Query.VARIABLES: self._variables,
+            Query.GET_VARIABLE: self._get_variable,
+            Query.SET_VARIABLE: self._set_variable,
+        }
+        self.pin()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a host has said hello."""
+        return self._comm_id is not None
+
+    def pin(self) -> None:
+        """Give the code its three names."""
+        tools, artifacts = Tools(self.link, self._catalogue), Artifacts(self.link)
+        skills = Skills(self.link, tools=tools, artifacts=artifacts)
+        self._shell.pin({"tools": tools, "skills": skills, "artifacts": artifacts})
+        self._shell.check_command = self._check_command
+
+    def send(self, data: dict[str, Any], buffers: list[Buffer]) -> None:
+        """Send one comm message to the host, from any thread.
+
+        Raises:
+            CodeModeError: No host is connected to this kernel.
+        """
+        if self._comm_id is None:
+            raise CodeModeError("no host is connected to this kernel")
+        self._publish("comm_msg", {"comm_id": self._comm_id, "data": data}, buffers)
+
+    def owns(self, content: dict[str, Any]) -> bool:
+        """Whether a comm message on the control channel is ours."""
+        return (
+            content.get("target_name") == COMM_TARGET
+            or content.get("comm_id") == self._comm_id is not None
+        )
+
+    def receive(
+        self, content: dict[str, Any], buffers: list[Buffer]
+    ) -> tuple[dict[str, Any], list[Buffer]] | None:
+        """Act on a comm message of the host.
+
+        Returns:
+            The content and buffers to answer with, if it was a query.
+        """
+        if content.get("target_name") == COMM_TARGET:
+            self._comm_id = content["comm_id"]
+        message = parse(content.get("data"), buffers)
+        if isinstance(message, Reply):
+            self.link.deliver(message)
+            return None
+        if not isinstance(message, Request):
+            return None
+        data, reply_buffers = self._answer(message)
+        return {"comm_id": self._comm_id, "data": data}, reply_buffers
+
+    def _answer(self, request: Request) -> tuple[dict[str, Any], list[Buffer]]:
+        query = self._queries.get(request.method)
+        if query is None:
+            unknown = ProtocolError(f"unknown query {request.method!r}")
+            return Reply(request.id, failure=Failure.from_exception(unknown)).to_wire()
+        try:
+            return Reply(request.id, query(**request.params)).to_wire()
+        except Exception as error:  # noqa: BLE001 - any failure is the answer
+            return Reply(request.id, failure=Failure.from_exception(error)).to_wire()
+
+    def _hello(
+        self,
+        protocol: int,
+        limits: dict[str, Any],
+        libraries: list[str],
+        tools: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        if protocol != PROTOCOL_VERSION:
+            raise ProtocolError(
+                f"the host speaks protocol {protocol}, this kernel {PROTOCOL_VERSION}: "
+                "install the same version of py-code-mode on both sides"
+            )
+        self.limits = Limits.from_dict(limits)
+        self._shell.displayhook.libraries = frozenset(libraries)
+        self._catalogue.replace(tools)
+        return {"protocol": PROTOCOL_VERSION, "python": sys.version.split()[0]}
+
+    def _variables(self) -> list[dict[str, Any]]:
+        return describe_variables(self._shell.user_ns, self._shell.variables())
+
+    def _get_variable(self, name: str) -> Any:
+        namespace = self._shell.user_ns
+        if name not in namespace:
+            raise CodeModeError(f"there is no variable named {name!r} in this session")
+        # Nested, because the tree refers to buffers by index: the reply carries bytes as bytes.
+        tree, buffers = outgoing(
+            namespace[name],
+            handle=name,
+            libraries=self._shell.displayhook.libraries,
+            max_bytes=self.limits.value_bytes,
+        )
+        return {"tree": tree, "buffers": [bytes(buffer) for buffer in buffers]}
+
+    def _set_variable(self, name: str, value: Any) -> None:
+        self._shell.user_ns[name] = value
+
+    def _check_command(self, command: str) -> None:
+        if self.connected:
+            self.link.call(Method.SHELL_CHECK, command=command)
+
+    def keep_flood(self, flood: Flood, cell: Cell) -> Cut:
+        """Store all of a flooded output as an artifact; return the cut that names it."""
+        if flood.spill is None:
+            return flood.cut
+        with flood.spill:
+            flood.spill.seek(0)
+            return self.keep(flood.cut, flood.spill.read(), cell)
+
+    def keep(self, cut: Cut, data: bytes | None, cell: Cell) -> Cut:
+        """Store what was cut as an artifact; return the cut that names it."""
+        if not data or not self.connected or not cell.wants_value:
+            return cut
+        try:
+            name = self.link.call(
+                Method.OUTPUT_SPILL, cell=cell.header["msg_id"], what=cut.what, data=data
+            )
+        except CodeModeError:
+            return cut  # a full or failing store must not fail the cell; the cut names nothing
+        return Cut(cut.what, cut.kept, cut.total, cut.unit, name)

@@ -1,0 +1,211 @@
+"""The kernel of a session: control handler, interrupts, the frame around each cell.
+
+Place in the house: above ``host``, ``shell`` and ``capture``; ``app`` starts it.
+
+A kernel that runs a cell reads no shell messages, so the host's replies come on the control
+channel; its thread delivers them straight to the waiting future. Interrupts raise where user
+code runs and cancel where it awaits; outside a cell they do nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+from jupyter_client.session import extract_header
+from traitlets import Type
+
+from kernel_bootstrap.cells import Cell, current, enter
+from kernel_bootstrap.kernel.capture import DescriptorCapture
+from kernel_bootstrap.kernel.host import HostComm
+from kernel_bootstrap.kernel.shell import SessionShell
+from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.errors import CodeModeError
+from kernel_bootstrap.wire.limits import Cut
+from kernel_bootstrap.wire.messages import METADATA_KEY
+
+__all__ = ["SessionKernel"]
+
+
+def ignore_interrupt(signum: int, frame: FrameType | None) -> None:
+    """Handle SIGINT while no cell runs.
+
+    A function, not ``SIG_IGN``: that would be inherited by child processes.
+    """
+
+
+class SessionKernel(IPythonKernel):  # type: ignore[misc]
+    """``IPythonKernel`` with a comm to its host."""
+
+    shell_class = Type(SessionShell)
+    # No settling sleep after a cell: our streams are flushed before the reply leaves.
+    _execute_sleep = 0.0
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.host = HostComm(self.shell, self._publish)
+        self._capture = DescriptorCapture({1: sys.stdout, 2: sys.stderr})
+        self._truncated: list[Cut] = []
+        self._new_variables: list[str] = []
+
+    # The comm on the control channel.
+
+    def _publish(self, msg_type: str, content: dict[str, Any], buffers: list[Buffer]) -> None:
+        self.session.send(
+            self.iopub_socket,
+            msg_type,
+            content,
+            parent=current().header,
+            ident=self._topic(msg_type),
+            buffers=buffers,
+        )
+
+    async def process_control(self, msg: list[Any]) -> None:
+        """Take our comm's messages; ipykernel does everything else.
+
+        Ours cause no busy/idle messages and no flushes: they are part of a call, not requests
+        anybody watches.
+        """
+        _, frames = self.session.feed_identities(msg, copy=False)
+        try:
+            msg_type = self.session.unpack(bytes(frames[1].buffer))["msg_type"]
+        except Exception:  # noqa: BLE001 - malformed: ipykernel logs it
+            msg_type = ""
+        if msg_type not in ("comm_open", "comm_msg"):
+            await super().process_control(msg)
+            return
+        idents, frames = self.session.feed_identities(msg, copy=False)
+        try:
+            message = self.session.deserialize(frames, content=True, copy=False)
+            if self.host.owns(message["content"]):
+                answer = self.host.receive(message["content"], message["buffers"])
+                if answer is not None:
+                    content, buffers = answer
+                    self.session.send(
+                        self.control_stream, "comm_msg", content, message, idents, buffers
+                    )
+        except (ValueError, TypeError, KeyError, CodeModeError):
+            self.log.exception("Invalid comm message on the control channel")
+
+    # The frame around each cell.
+
+    def set_parent(self, ident: Any, parent: dict[str, Any], channel: str = "shell") -> None:
+        """Enter the cell a request starts, for everything it prints and displays."""
+        super().set_parent(ident, parent, channel)
+        if channel == "shell":
+            asked = (parent.get("metadata") or {}).get(METADATA_KEY) or {}
+            wants_value = bool(asked.get("value")) if isinstance(asked, dict) else False
+            enter(Cell(extract_header(parent), self.host.limits, wants_value=wants_value))
+
+    async def do_execute(self, code: str, silent: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001 - ipykernel's signature
+        """Run a cell; whatever happens to it, a reply leaves."""
+        cell = current()
+        before = set(self.shell.user_ns)
+        self._truncated = []
+        self._capture.begin(cell)
+        try:
+            try:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                reply = await super().do_execute(code, silent, *args, **kwargs)
+            finally:
+                signal.signal(signal.SIGINT, ignore_interrupt)
+        except KeyboardInterrupt as error:
+            # It came between the user's code and the reply.
+            signal.signal(signal.SIGINT, ignore_interrupt)
+            reply = self._interrupted(error)
+        self._finish_cell(cell)
+        self._new_variables = [name for name in self.shell.variables() if name not in before]
+        self.shell.restore_pinned()
+        return reply
+
+    def _interrupted(self, error: BaseException) -> dict[str, Any]:
+        return {
+            "status": "error",
+            "ename": type(error).__name__,
+            "evalue": str(error),
+            "traceback": [],
+            "execution_count": self.shell.execution_count - 1,
+            "user_expressions": {},
+            "payload": [],
+        }
+
+    def _finish_cell(self, cell: Cell) -> None:
+        """Publish the ends of floods and say what was cut."""
+        self._capture.drain()
+        displays, flood = cell.outputs.finish()
+        floods = [flood] if flood else []
+        for content in displays:
+            self.shell.display_pub.send(cell, content)
+        ends = []
+        for stream in (sys.stdout, sys.stderr):
+            tail, flood = cell.streams[stream.name].finish()
+            if flood:
+                floods.append(flood)
+                left_out = flood.cut.total - flood.cut.kept
+                tail = f"\n... {left_out:,} characters cut ...\n{tail}"
+            ends.append((stream, tail))
+        self._truncated = [self.host.keep_flood(flood, cell) for flood in floods]
+        self._truncated += [self.host.keep(cut, data, cell) for cut, data in cell.cuts]
+        for stream, tail in ends:
+            stream.write_unmetered(cell, tail)
+
+    def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
+        """Tell the host beside the reply what was cut and which variables are new."""
+        metadata = super().finish_metadata(parent, metadata, reply_content)
+        if current().wants_value:
+            metadata[METADATA_KEY] = {
+                "truncated": [cut.to_dict() for cut in self._truncated],
+                "new_variables": self._new_variables,
+            }
+        return metadata
+
+    # Interrupts.
+
+    def pre_handler_hook(self) -> None:
+        """Leave SIGINT ignored: only ``do_execute`` lets it raise."""
+
+    def post_handler_hook(self) -> None:
+        """Nothing to restore."""
+
+    @contextmanager
+    def _cancel_on_sigint(self, future: asyncio.Future[Any]) -> Iterator[None]:
+        """Let SIGINT break an async cell wherever it is.
+
+        While the loop waits, the cell is cancelled. While code runs, ``KeyboardInterrupt`` is
+        raised in it: ipykernel only cancels there, so ``await``-ing cells would be deaf in
+        ``time.sleep`` and in loops.
+        """
+        loop = asyncio.get_running_loop()
+
+        def handle(_: int, frame: FrameType | None) -> None:
+            if _is_waiting(frame):
+                loop.call_soon_threadsafe(future.cancel)
+            else:
+                raise KeyboardInterrupt
+
+        saved = signal.signal(signal.SIGINT, handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, saved)
+
+
+def _is_waiting(frame: FrameType | None) -> bool:
+    """Whether the main thread is inside the event loop's own code, not in a callback."""
+    if threading.current_thread() is not threading.main_thread():
+        return True
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "_run" and code.co_filename.endswith("events.py"):
+            return False
+        if code.co_name == "_run_once":
+            return True
+        frame = frame.f_back
+    return False

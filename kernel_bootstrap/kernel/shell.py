@@ -1,0 +1,132 @@
+"""The IPython shell of a session.
+
+Place in the house: above ``display``, below ``kernel``. What differs from a notebook's shell:
+leaving ends neither host nor session, shell commands ask the session's policy first, and the
+three names ``tools``, ``skills`` and ``artifacts`` cannot be lost.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.utils.text import LSString, SList
+from traitlets import Type
+
+from kernel_bootstrap.kernel.display import CellDisplayHook, CellDisplayPublisher
+
+__all__ = ["SHELL_MAGICS", "SessionShell"]
+
+SHELL_MAGICS = frozenset({"!", "!!", "bash", "sh", "script", "system", "sx", "perl", "ruby"})
+"""Cell magics that start programs; they ask the policy as ``!command`` does."""
+
+
+class _Exit:
+    """``exit`` and ``quit``: they end the cell, not the session."""
+
+    def __call__(self, code: Any = None) -> None:
+        raise SystemExit(code)
+
+    def __repr__(self) -> str:
+        return "exit() ends this cell; the session goes on"
+
+
+def keep_line_numbers(lines: list[str]) -> list[str]:
+    """Drop leading indentation but keep leading blank lines.
+
+    IPython drops both, which would shift the line numbers of tracebacks. A cell magic must
+    stay on the first line, so there blank lines go.
+    """
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    if first.lstrip().startswith("%%"):
+        lines = lines[lines.index(first) :]
+    if not indent:
+        return lines
+    return [line.removeprefix(indent) for line in lines]
+
+
+class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
+    """``ZMQInteractiveShell`` for code that a model wrote."""
+
+    displayhook_class = Type(CellDisplayHook)
+    display_pub_class = Type(CellDisplayPublisher)
+
+    check_command: Callable[[str], None] | None = None
+    """Asks the host whether a shell command may run; raises if not."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._pinned: dict[str, Any] = {}
+        cleanup = self.input_transformer_manager.cleanup_transforms
+        cleanup[:] = [
+            keep_line_numbers,
+            *(t for t in cleanup if t.__name__ not in ("leading_empty_lines", "leading_indent")),
+        ]
+        self.pin({"exit": _Exit(), "quit": _Exit()})
+
+    def pin(self, names: dict[str, Any]) -> None:
+        """Put names into the namespace and keep them there."""
+        self._pinned.update(names)
+        self.restore_pinned()
+
+    def restore_pinned(self) -> None:
+        """Put back what the code of a cell has overwritten or deleted."""
+        self.user_ns.update(self._pinned)
+        self.user_ns_hidden.update(self._pinned)
+
+    def variables(self) -> list[str]:
+        """Names the user's code has made, in order."""
+        hidden = self.user_ns_hidden
+        missing = object()
+        return [
+            name
+            for name, value in list(self.user_ns.items())
+            if not name.startswith("_") and hidden.get(name, missing) is not value
+        ]
+
+    def ask_exit(self) -> None:
+        """End the cell only."""
+        raise SystemExit
+
+    def system(self, cmd: str) -> None:
+        """Run ``!cmd``: its output is captured from the descriptors it inherits."""
+        command = self._allowed(self.var_expand(cmd, depth=1))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.user_ns["_exit_code"] = subprocess.call(  # noqa: S602 - `!` is a shell by definition
+            command, shell=True, stdin=subprocess.DEVNULL
+        )
+
+    system_piped = system
+    system_raw = system
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> SList | LSString:  # noqa: FBT001, FBT002 - IPython's signature
+        """Run ``x = !cmd``; stderr is part of the output."""
+        command = self._allowed(self.var_expand(cmd, depth=depth + 1))
+        done = subprocess.run(  # noqa: S602 - `!` is a shell by definition
+            command,
+            shell=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.user_ns["_exit_code"] = done.returncode
+        text = done.stdout.decode("utf-8", "replace")
+        return SList(text.splitlines()) if split else LSString(text)
+
+    def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
+        """Run ``%%magic``; those that start programs ask the policy."""
+        if magic_name in SHELL_MAGICS:
+            self._allowed(f"%%{magic_name} {line}\n{cell}")
+        return super().run_cell_magic(magic_name, line, cell)
+
+    def _allowed(self, command: str) -> str:
+        """Return the command if the policy lets it run; the check raises if not."""
+        if self.check_command is not None:
+            self.check_command(command)
+        return command

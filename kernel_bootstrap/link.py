@@ -1,0 +1,107 @@
+"""One request out, one future back.
+
+Place in the house: above ``wire``, below ``namespaces``. It knows no transport: the callable
+that sends is given to it, so it is tested with no kernel. Requests may come from any thread;
+replies are delivered by the thread that reads the control channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.errors import CodeModeError, ToolError
+from kernel_bootstrap.wire.messages import Cancel, Failure, Reply, Request
+
+__all__ = ["Link", "Send"]
+
+Send = Callable[[dict[str, Any], list[Buffer]], None]
+"""Sends one message: its data and its buffers. Must be callable from any thread."""
+
+
+class Link:
+    """The kernel's line to its host.
+
+    Args:
+        send: Sends one message towards the host.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._ids = itertools.count(1)
+        self._pending: dict[int, Future[Any]] = {}
+        self._pid = os.getpid()
+        self._deliverer: int | None = None
+
+    def request(self, method: str, /, **params: Any) -> Future[Any]:
+        """Send one request.
+
+        Returns:
+            A future of the reply's value. Cancelling it tells the host to stop the work.
+
+        Raises:
+            ValueNotEncodableError: A parameter cannot cross.
+            ToolError: The caller is where no reply could ever reach it: a forked child
+                process, or the thread that delivers replies.
+        """
+        if os.getpid() != self._pid:
+            raise ToolError(
+                "tools, skills and artifacts cannot be used in a forked child process: "
+                "call them in the session's own process, or use threads"
+            )
+        if threading.get_ident() == self._deliverer:
+            raise ToolError(f"{method} cannot be called from the thread that delivers replies")
+        id_ = next(self._ids)
+        data, buffers = Request(id_, method, params).to_wire()
+        future: Future[Any] = Future()
+        self._pending[id_] = future
+        try:
+            self._send(data, buffers)
+        except BaseException:
+            self._pending.pop(id_, None)
+            raise
+        future.add_done_callback(lambda done: self._forget(id_, done))
+        return future
+
+    def call(self, method: str, /, **params: Any) -> Any:
+        """Send one request and block for its value; an interrupt cancels it on the host.
+
+        Raises:
+            CodeModeError: What the host answered with.
+        """
+        future = self.request(method, **params)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def acall(self, method: str, /, **params: Any) -> Any:
+        """Send one request and await its value; cancelling the await cancels it on the host."""
+        return await asyncio.wrap_future(self.request(method, **params))
+
+    def deliver(self, reply: Reply) -> None:
+        """Hand a reply to whoever waits for it; replies to nothing are dropped."""
+        self._deliverer = threading.get_ident()
+        future = self._pending.pop(reply.id, None)
+        if future is None or not future.set_running_or_notify_cancel():
+            return
+        if reply.failure is not None:
+            future.set_exception(reply.failure.to_exception())
+        else:
+            future.set_result(reply.value)
+
+    def close(self, reason: str) -> None:
+        """Fail everything that still waits."""
+        for id_ in list(self._pending):
+            self.deliver(Reply(id_, failure=Failure(CodeModeError.__name__, reason)))
+
+    def _forget(self, id_: int, future: Future[Any]) -> None:
+        if future.cancelled() and self._pending.pop(id_, None) is not None:
+            self._send(*Cancel(id_).to_wire())

@@ -1,0 +1,203 @@
+"""Code mode for LLM agents: agents write Python, a real IPython kernel runs it.
+
+Everything public is importable from here. Names load on first use, so that importing the
+package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from py_code_mode.artifacts.base import ArtifactInfo, ArtifactStore
+    from py_code_mode.artifacts.file import FileArtifactStore
+    from py_code_mode.artifacts.memory import MemoryArtifactStore
+    from py_code_mode.config import KernelConfig, Limits
+    from py_code_mode.errors import (
+        ArtifactError,
+        ArtifactNotFoundError,
+        ArtifactWriteError,
+        CodeModeError,
+        ConfigError,
+        ExecutionError,
+        ExecutionTimeout,
+        KernelDied,
+        KernelError,
+        KernelStartError,
+        PolicyError,
+        ProtocolError,
+        SessionClosed,
+        SkillError,
+        SkillNotFoundError,
+        SkillValidationError,
+        ToolCallError,
+        ToolDeniedError,
+        ToolError,
+        ToolNotFoundError,
+        ToolTimeoutError,
+        ValueNotEncodableError,
+    )
+    from py_code_mode.events import (
+        Cleared,
+        Displayed,
+        Event,
+        Failed,
+        Finished,
+        Printed,
+        Started,
+        ToolCalled,
+        Updated,
+    )
+    from py_code_mode.executor import CodeExecutor
+    from py_code_mode.outputs import Output, RemoteValue
+    from py_code_mode.policy import Action, Decision, Policy
+    from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
+    from py_code_mode.session import Session
+    from py_code_mode.skills.file import FileSkillStore
+    from py_code_mode.skills.library import SkillLibrary, create_skill_library
+    from py_code_mode.skills.memory import MemorySkillStore
+    from py_code_mode.skills.skill import Skill, SkillParam
+    from py_code_mode.skills.store import SkillStore
+    from py_code_mode.tools.base import ToolAdapter, ToolInfo, ToolParam
+    from py_code_mode.tools.cli import CLIAdapter
+    from py_code_mode.tools.functions import FunctionAdapter
+    from py_code_mode.tools.registry import ToolRegistry
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "artifacts.base": ("ArtifactInfo", "ArtifactStore"),
+    "artifacts.file": ("FileArtifactStore",),
+    "artifacts.memory": ("MemoryArtifactStore",),
+    "config": ("KernelConfig", "Limits"),
+    "errors": (
+        "ArtifactError",
+        "ArtifactNotFoundError",
+        "ArtifactWriteError",
+        "CodeModeError",
+        "ConfigError",
+        "ExecutionError",
+        "ExecutionTimeout",
+        "KernelDied",
+        "KernelError",
+        "KernelStartError",
+        "PolicyError",
+        "ProtocolError",
+        "SessionClosed",
+        "SkillError",
+        "SkillNotFoundError",
+        "SkillValidationError",
+        "ToolCallError",
+        "ToolDeniedError",
+        "ToolError",
+        "ToolNotFoundError",
+        "ToolTimeoutError",
+        "ValueNotEncodableError",
+    ),
+    "events": (
+        "Cleared",
+        "Displayed",
+        "Event",
+        "Failed",
+        "Finished",
+        "Printed",
+        "Started",
+        "ToolCalled",
+        "Updated",
+    ),
+    "executor": ("CodeExecutor",),
+    "outputs": ("Output", "RemoteValue"),
+    "policy": ("Action", "Decision", "Policy"),
+    "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
+    "session": ("Session",),
+    "skills.file": ("FileSkillStore",),
+    "skills.library": ("SkillLibrary", "create_skill_library"),
+    "skills.memory": ("MemorySkillStore",),
+    "skills.skill": ("Skill", "SkillParam"),
+    "skills.store": ("SkillStore",),
+    "tools.base": ("ToolAdapter", "ToolInfo", "ToolParam"),
+    "tools.cli": ("CLIAdapter",),
+    "tools.functions": ("FunctionAdapter",),
+    "tools.registry": ("ToolRegistry",),
+}
+
+_MODULE_OF = {name: f"py_code_mode.{module}" for module, names in _WHERE.items() for name in names}
+
+__all__ = [
+    "Action",
+    "ArtifactError",
+    "ArtifactInfo",
+    "ArtifactNotFoundError",
+    "ArtifactStore",
+    "ArtifactWriteError",
+    "CLIAdapter",
+    "Cleared",
+    "CodeExecutor",
+    "CodeModeError",
+    "ConfigError",
+    "Cut",
+    "Decision",
+    "Displayed",
+    "ErrorInfo",
+    "Event",
+    "ExecutionError",
+    "ExecutionResult",
+    "ExecutionTimeout",
+    "Failed",
+    "FileArtifactStore",
+    "FileSkillStore",
+    "Finished",
+    "FunctionAdapter",
+    "KernelConfig",
+    "KernelDied",
+    "KernelError",
+    "KernelStartError",
+    "Limits",
+    "MemoryArtifactStore",
+    "MemorySkillStore",
+    "Output",
+    "Policy",
+    "PolicyError",
+    "Printed",
+    "ProtocolError",
+    "RemoteValue",
+    "Session",
+    "SessionClosed",
+    "Skill",
+    "SkillError",
+    "SkillLibrary",
+    "SkillNotFoundError",
+    "SkillParam",
+    "SkillStore",
+    "SkillValidationError",
+    "Started",
+    "ToolAdapter",
+    "ToolCall",
+    "ToolCallError",
+    "ToolCalled",
+    "ToolDeniedError",
+    "ToolError",
+    "ToolInfo",
+    "ToolNotFoundError",
+    "ToolParam",
+    "ToolRegistry",
+    "ToolTimeoutError",
+    "Updated",
+    "ValueNotEncodableError",
+    "Variable",
+    "create_skill_library",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,108 @@
+"""Requests of one session's kernel, from arrival to reply.
+
+Place in the house: executor layer, below ``session``. Each request is a task, so calls
+overlap; a cancelled request cancels its task, and the tool's processes with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from kernel_bootstrap.wire.limits import Limits
+from kernel_bootstrap.wire.messages import Failure, Reply, Request
+from py_code_mode.dispatch import Dispatcher, Origin
+from py_code_mode.errors import ToolDeniedError
+from py_code_mode.results import ToolCall
+
+if TYPE_CHECKING:
+    from py_code_mode.kernel.process import KernelProcess
+
+__all__ = ["SessionCalls", "ancestry"]
+
+_ancestry: ContextVar[frozenset[Any]] = ContextVar("py_code_mode_ancestry", default=frozenset())
+
+
+def ancestry() -> frozenset[Any]:
+    """Sessions whose cells wait for the caller: running code on one of them would deadlock."""
+    return _ancestry.get()
+
+
+class SessionCalls:
+    """Takes requests of the session's kernels, runs them, replies.
+
+    Args:
+        session: Name of the session.
+        dispatcher: Answers the requests.
+        limits: Bounds how many may be pending.
+    """
+
+    def __init__(self, session: str, dispatcher: Dispatcher, limits: Limits) -> None:
+        self._session = session
+        self._dispatcher = dispatcher
+        self._limits = limits
+        self._tasks: dict[tuple[KernelProcess, int], asyncio.Task[None]] = {}
+        self._owners: frozenset[Any] = frozenset()
+
+    def begin(self, owners: frozenset[Any]) -> None:
+        """A cell begins: what it calls is called while ``owners`` wait."""
+        self._owners = owners
+
+    def on_request(self, kernel: KernelProcess, request: Request, parent_id: str) -> None:
+        """Take a request; its task starts at once."""
+        if len(self._tasks) >= self._limits.pending_requests:
+            self._refuse(kernel, request)
+            return
+        key = (kernel, request.id)
+        if key in self._tasks:
+            return  # a hostile kernel repeats an id: the first one stands
+        token = _ancestry.set(self._owners)
+        try:
+            task = asyncio.create_task(self._serve(kernel, request, parent_id))
+        finally:
+            _ancestry.reset(token)
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def _serve(self, kernel: KernelProcess, request: Request, parent_id: str) -> None:
+        origin = Origin(self._session, parent_id, _recorder(kernel, parent_id))
+        data, buffers = await self._dispatcher.handle(request, origin)
+        kernel.reply(data, buffers)
+
+    def _refuse(self, kernel: KernelProcess, request: Request) -> None:
+        most = self._limits.pending_requests
+        failure = Failure.from_exception(
+            ToolDeniedError(f"more than {most:,} requests are pending (Limits.pending_requests)")
+        )
+        kernel.reply(*Reply(request.id, failure=failure).to_wire())
+
+    def on_cancel(self, kernel: KernelProcess, request_id: int) -> None:
+        """Stop working on a request."""
+        task = self._tasks.get((kernel, request_id))
+        if task is not None:
+            task.cancel()
+
+    def cancel_all(self) -> None:
+        """Stop working on everything: the kernel is gone."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def drain(self) -> None:
+        """Wait until all work has ended."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks.values()))
+
+
+def _recorder(kernel: KernelProcess, parent_id: str) -> Callable[[ToolCall], None]:
+    execution = kernel.execution(parent_id)
+
+    def record(call: ToolCall) -> None:
+        # A thread may outlive its cell: its calls belong to no result any more.
+        if execution is not None:
+            event = execution.transcript.add_call(call)
+            if execution.emit is not None:
+                execution.emit(event)
+
+    return record

@@ -1,0 +1,37 @@
+"""How a session's kernel is started and bounded.
+
+Place in the house: values layer; small frozen objects, so that constructors stay short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kernel_bootstrap.wire.limits import Limits
+
+__all__ = ["KernelConfig", "Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelConfig:
+    """Where and how kernels run.
+
+    Attributes:
+        python: Interpreter of the kernel; it needs only ipykernel. None: this process's own.
+        cwd: Working directory of the code. None: this process's own.
+        env: Environment variables added to the small allow-list a kernel gets.
+        pass_env: Names of further variables to copy from this process's environment.
+        provisioner: Name of the jupyter_client provisioner (an entry point) that launches it.
+        start_timeout: Seconds a kernel may take to come up.
+        grace: Seconds an interrupted cell has to end before its kernel is killed.
+    """
+
+    python: str | Path | None = None
+    cwd: str | Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    pass_env: tuple[str, ...] = ()
+    provisioner: str = "py-code-mode-local"
+    start_timeout: float = 60.0
+    grace: float = 2.0

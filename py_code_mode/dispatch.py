@@ -1,0 +1,260 @@
+"""What a kernel may ask of the host: one literal table, method -> coroutine.
+
+Place in the house: middle layer, above tools, skills and artifacts; knows no kernel. Every
+request is validated and bounded before anything acts on it, policy is asked here, and this is
+the only place where exceptions become failures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.limits import Limits
+from kernel_bootstrap.wire.messages import Failure, Method, Reply, Request
+from py_code_mode.artifacts.base import ArtifactStore
+from py_code_mode.errors import (
+    PolicyError,
+    ProtocolError,
+    ToolDeniedError,
+)
+from py_code_mode.policy import ALLOW, Action, Decision, OnToolCall, Policy
+from py_code_mode.replies import describe_tool, encoded, shown, size_of
+from py_code_mode.results import ToolCall
+from py_code_mode.skills.library import SkillLibrary
+from py_code_mode.tools.base import ToolInfo
+
+__all__ = ["Dispatcher", "Origin", "ToolSource"]
+
+
+class ToolSource(Protocol):
+    """What the dispatcher needs of a registry, or of a scoped view of one."""
+
+    @property
+    def version(self) -> int:
+        """Grows whenever the tools change."""
+        ...
+
+    def list_tools(self) -> list[ToolInfo]:
+        """Return all tools in scope."""
+        ...
+
+    def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
+        """Return the best matching tools."""
+        ...
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Run one tool."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from.
+
+    Attributes:
+        session: Name of the session.
+        cell: Id of the cell, for naming what it left behind.
+        on_call: Takes the record of each finished tool call.
+    """
+
+    session: str
+    cell: str = ""
+    on_call: Callable[[ToolCall], None] = field(default=lambda _: None)
+
+
+class Dispatcher:
+    """Answers requests of kernels.
+
+    Args:
+        tools: The tools in scope.
+        skills: The skill library.
+        artifacts: The artifact store.
+        limits: Bounds of requests and replies.
+        policy: Asked before each tool and shell command; None allows.
+        on_tool_call: Sees each tool call before it runs.
+    """
+
+    def __init__(
+        self,
+        tools: ToolSource,
+        skills: SkillLibrary,
+        artifacts: ArtifactStore,
+        *,
+        limits: Limits,
+        policy: Policy | None = None,
+        on_tool_call: OnToolCall | None = None,
+    ) -> None:
+        self._tools = tools
+        self._skills = skills
+        self._artifacts = artifacts
+        self._limits = limits
+        self._policy = policy
+        self._on_tool_call = on_tool_call
+        self._table: dict[str, Callable[[Origin, Any], Awaitable[Any]]] = {
+            Method.TOOLS_CALL: self._call_tool,
+            Method.TOOLS_LIST: self._list_tools,
+            Method.TOOLS_SEARCH: self._search_tools,
+            Method.SKILLS_LIST: self._list_skills,
+            Method.SKILLS_SEARCH: self._search_skills,
+            Method.SKILLS_GET: self._get_skill,
+            Method.SKILLS_CREATE: self._create_skill,
+            Method.SKILLS_DELETE: self._delete_skill,
+            Method.ARTIFACTS_SAVE: self._save_artifact,
+            Method.ARTIFACTS_LOAD: self._load_artifact,
+            Method.ARTIFACTS_GET: self._get_artifact,
+            Method.ARTIFACTS_LIST: self._list_artifacts,
+            Method.ARTIFACTS_EXISTS: self._has_artifact,
+            Method.ARTIFACTS_DELETE: self._delete_artifact,
+            Method.SHELL_CHECK: self._check_command,
+            Method.OUTPUT_SPILL: self._keep_output,
+        }
+
+    async def handle(self, request: Request, origin: Origin) -> tuple[dict[str, Any], list[Buffer]]:
+        """Answer one request, ready for the wire; only cancellation is raised."""
+        try:
+            work = self._table.get(request.method)
+            if work is None:
+                raise ProtocolError(f"unknown method {request.method!r:.80}")
+            value = await work(origin, _validated(request))
+            return encoded(Reply(request.id, value), self._limits)
+        except Exception as error:  # noqa: BLE001 - every failure is the caller's answer
+            return Reply(request.id, failure=Failure.from_exception(error)).to_wire()
+
+    # Tools.
+
+    async def _call_tool(self, origin: Origin, params: Any) -> Any:
+        arguments: Mapping[str, Any] = params.arguments
+        started = time.monotonic()
+        outcome: Literal["ok", "error", "denied", "cancelled"] = "cancelled"
+        failure, size = "", 0
+        try:
+            decision = await self._decide(Action("tool", params.name, arguments, origin.session))
+            if not decision.allowed:
+                outcome = "denied"
+                why = decision.reason or "the session's policy does not allow it"
+                raise ToolDeniedError(f"{params.name} was not run: {why}")
+            arguments = arguments if decision.arguments is None else decision.arguments
+            value = await self._tools.call_tool(params.name, arguments)
+            outcome, size = "ok", size_of(value)
+        except Exception as error:
+            outcome = "denied" if outcome == "denied" else "error"
+            failure = str(error)[:1_000]
+            raise
+        finally:
+            seconds = time.monotonic() - started
+            kept = {name: shown(value) for name, value in list(arguments.items())[:50]}
+            origin.on_call(ToolCall(params.name, kept, seconds, outcome, size, failure))
+        return value
+
+    async def _decide(self, action: Action) -> Decision:
+        decision = ALLOW if self._policy is None else await self._policy.decide(action)
+        if not decision.allowed or self._on_tool_call is None or action.kind != "tool":
+            return decision
+        verdict = await self._on_tool_call(action)
+        if isinstance(verdict, bool):
+            return Decision(verdict)
+        return decision if verdict is None else verdict
+
+    async def _list_tools(self, _: Origin, __: Any) -> list[dict[str, Any]]:
+        return [describe_tool(info) for info in self._tools.list_tools()]
+
+    async def _search_tools(self, _: Origin, params: Any) -> list[dict[str, Any]]:
+        found = await asyncio.to_thread(self._tools.search, params.query, params.limit)
+        return [describe_tool(info) for info in found]
+
+    # Skills: stores may block, so each runs in a thread.
+
+    async def _list_skills(self, _: Origin, __: Any) -> list[dict[str, Any]]:
+        return [skill.to_dict() for skill in await asyncio.to_thread(self._skills.list)]
+
+    async def _search_skills(self, _: Origin, params: Any) -> list[dict[str, Any]]:
+        found = await asyncio.to_thread(self._skills.search, params.query, params.limit)
+        return [skill.to_dict() for skill in found]
+
+    async def _get_skill(self, _: Origin, params: Any) -> dict[str, Any] | None:
+        skill = await asyncio.to_thread(self._skills.get, params.name)
+        return None if skill is None else skill.to_dict(source=True)
+
+    async def _create_skill(self, _: Origin, params: Any) -> dict[str, Any]:
+        create = functools.partial(self._skills.create, replace=params.replace)
+        skill = await asyncio.to_thread(create, params.name, params.code, params.description)
+        return skill.to_dict(source=True)
+
+    async def _delete_skill(self, _: Origin, params: Any) -> bool:
+        return await asyncio.to_thread(self._skills.delete, params.name)
+
+    # Artifacts: their bytes are stored as they came, never decoded here.
+
+    async def _save_artifact(self, _: Origin, params: Any) -> dict[str, Any]:
+        info = await asyncio.to_thread(
+            self._artifacts.save_packed,
+            params.name,
+            params.kind,
+            params.data,
+            params.description,
+            params.metadata,
+            params.type_name,
+        )
+        return info.to_dict()
+
+    async def _load_artifact(self, _: Origin, params: Any) -> dict[str, Any]:
+        info, data = await asyncio.to_thread(self._artifacts.load_packed, params.name)
+        return {"kind": info.kind, "data": data}
+
+    async def _get_artifact(self, _: Origin, params: Any) -> dict[str, Any] | None:
+        info = await asyncio.to_thread(self._artifacts.get, params.name)
+        return None if info is None else info.to_dict()
+
+    async def _list_artifacts(self, _: Origin, __: Any) -> list[dict[str, Any]]:
+        return [info.to_dict() for info in await asyncio.to_thread(self._artifacts.list)]
+
+    async def _has_artifact(self, _: Origin, params: Any) -> bool:
+        return await asyncio.to_thread(self._artifacts.exists, params.name)
+
+    async def _delete_artifact(self, _: Origin, params: Any) -> bool:
+        return await asyncio.to_thread(self._artifacts.delete, params.name)
+
+    # The session.
+
+    async def _check_command(self, origin: Origin, params: Any) -> None:
+        words = params.command.split(maxsplit=1)
+        name = words[0][:200] if words else ""
+        action = Action("shell", name, {"command": params.command}, origin.session)
+        decision = await self._decide(action)
+        if not decision.allowed:
+            why = decision.reason or "the session's policy does not allow it"
+            raise PolicyError(f"the shell command was not run: {why}")
+
+    async def _keep_output(self, origin: Origin, params: Any) -> str:
+        data = params.data[: self._limits.spill_bytes]
+        what = params.what.replace("/", "-").replace("+", "-")
+        suffix = ".jsonl" if what == "outputs" else ".txt"
+        name = f"outputs/{origin.session}/{origin.cell}-{what}{suffix}"
+        description = f"All of {params.what} of a cell whose result was cut"
+        await asyncio.to_thread(
+            self._artifacts.save_packed, name, "text", data, description, {}, "str"
+        )
+        return name
+
+
+@functools.cache
+def _models() -> dict[str, Any]:
+    """Parameters of each method; pydantic loads with the first request, not with us."""
+    from py_code_mode.requests import MODELS
+
+    return MODELS
+
+
+def _validated(request: Request) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        return _models()[request.method](**request.params)
+    except (ValidationError, TypeError) as error:
+        raise ProtocolError(f"{request.method}: {error!s:.500}") from error

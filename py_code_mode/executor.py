@@ -1,0 +1,235 @@
+"""``CodeExecutor``: tools, skills and artifacts, and the sessions that use them.
+
+Place in the house: top of the executor layer; what a program constructs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import warnings
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from py_code_mode import reaper
+from py_code_mode.artifacts.base import ArtifactStore
+from py_code_mode.artifacts.file import FileArtifactStore
+from py_code_mode.artifacts.memory import MemoryArtifactStore
+from py_code_mode.config import KernelConfig, Limits
+from py_code_mode.dispatch import Dispatcher
+from py_code_mode.errors import ConfigError, SessionClosed
+from py_code_mode.events import Event
+from py_code_mode.policy import OnToolCall, Policy
+from py_code_mode.results import ExecutionResult, Variable
+from py_code_mode.session import Session
+from py_code_mode.settings import SessionSettings
+from py_code_mode.skills.file import FileSkillStore
+from py_code_mode.skills.library import SkillLibrary, create_skill_library
+from py_code_mode.tools.registry import ToolRegistry
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["CodeExecutor"]
+
+DEFAULT_SESSION = "default"
+
+log = logging.getLogger(__name__)
+
+
+class CodeExecutor:
+    """Runs an agent's code in kernels that have ``tools``, ``skills`` and ``artifacts``.
+
+    It has a default session, whose methods it repeats; ``session()`` makes further ones.
+    Use it as an async context manager, or call ``aclose()`` when done.
+
+    Args:
+        registry: The tools; None: none.
+        skill_library: The skills; None: an empty library in memory.
+        artifact_store: The artifacts; None: a store in memory.
+        default_timeout: Seconds a run may take if it does not say; None: no limit.
+        kernel: How kernels are started.
+        limits: Bounds of runs.
+        policy: Asked before each tool and shell command; None allows.
+        on_tool_call: Sees each tool call before it runs; may deny or change it.
+    """
+
+    def __init__(
+        self,
+        registry: ToolRegistry | None = None,
+        skill_library: SkillLibrary | None = None,
+        artifact_store: ArtifactStore | None = None,
+        *,
+        default_timeout: float | None = 30.0,
+        kernel: KernelConfig | None = None,
+        limits: Limits | None = None,
+        policy: Policy | None = None,
+        on_tool_call: OnToolCall | None = None,
+    ) -> None:
+        self._closed = True  # until everything below has been made
+        self.registry = ToolRegistry() if registry is None else registry
+        self.skill_library = create_skill_library() if skill_library is None else skill_library
+        self.artifact_store = MemoryArtifactStore() if artifact_store is None else artifact_store
+        self.problems: tuple[Exception, ...] = ()
+        limits = limits or Limits()
+        dispatcher = Dispatcher(
+            self.registry,
+            self.skill_library,
+            self.artifact_store,
+            limits=limits,
+            policy=policy,
+            on_tool_call=on_tool_call,
+        )
+        self._settings = SessionSettings(
+            dispatcher, self.registry, kernel or KernelConfig(), limits, default_timeout
+        )
+        self._sessions: dict[str, Session] = {}
+        self._numbers = itertools.count(1)
+        # Held for life, so that its helper process does not start and end with each call.
+        reaper.acquire()
+        self._closed = False
+
+    @classmethod
+    async def create(
+        cls,
+        tools: str | Path | None = None,
+        skills: str | Path | None = None,
+        artifacts: str | Path | None = None,
+        *,
+        allowed_tags: Iterable[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Make an executor from directories.
+
+        A file that is wrong is reported (in the log and in ``problems``) and left out; the
+        others load. A missing directory is made for skills and artifacts, and gives no tools.
+
+        Args:
+            tools: Directory of tool YAML files.
+            skills: Directory of skill ``.py`` files.
+            artifacts: Directory for artifacts.
+            allowed_tags: Only tools with one of these tags exist for the code.
+            **options: Keyword arguments of the constructor.
+
+        Raises:
+            ConfigError: A path is a file.
+        """
+        _check_directories(tools, skills, artifacts)
+        registry = ToolRegistry()
+        if tools is not None:
+            registry = await ToolRegistry.from_dir(tools, lenient=True)
+        if allowed_tags is not None:
+            registry = registry.scoped_view(allowed_tags)
+        library = create_skill_library(None if skills is None else FileSkillStore(Path(skills)))
+        store = None if artifacts is None else FileArtifactStore(Path(artifacts))
+        executor = cls(registry, library, store, **options)
+        broken = await asyncio.to_thread(library.problems)
+        for problem in broken:
+            log.warning("skill left out: %s", problem)
+        executor.problems = (*registry.problems, *broken)
+        return executor
+
+    @property
+    def default(self) -> Session:
+        """The default session."""
+        if self._closed:
+            raise SessionClosed("the executor is closed")
+        session = self._sessions.get(DEFAULT_SESSION)
+        if session is None:
+            session = self._sessions[DEFAULT_SESSION] = Session(DEFAULT_SESSION, self._settings)
+        return session
+
+    async def session(self, name: str | None = None) -> Session:
+        """Return the session of that name, made if there is none; None makes a new one.
+
+        Sessions share tools, skills and artifacts, and nothing else.
+        """
+        if self._closed:
+            raise SessionClosed("the executor is closed")
+        if name is None:
+            names = map("session-{}".format, self._numbers)
+            name = next(name for name in names if name not in self._sessions)
+        known = self._sessions.get(name)
+        if known is None or known.closed:
+            known = self._sessions[name] = Session(name, self._settings)
+        return known
+
+    async def sessions(self) -> list[Session]:
+        """List the open sessions."""
+        return [session for session in self._sessions.values() if not session.closed]
+
+    async def start(self) -> None:
+        """Start the default session's kernel now; see ``Session.start``."""
+        await self.default.start()
+
+    async def run(self, code: str, *, timeout: float | None = None) -> ExecutionResult:
+        """Run code in the default session; see ``Session.run``."""
+        return await self.default.run(code, timeout=timeout)
+
+    def stream(self, code: str, *, timeout: float | None = None) -> AsyncIterator[Event]:
+        """Run code in the default session and yield its events; see ``Session.stream``."""
+        return self.default.stream(code, timeout=timeout)
+
+    async def interrupt(self) -> None:
+        """Break the default session's running cell; see ``Session.interrupt``."""
+        await self.default.interrupt()
+
+    async def reset(self) -> None:
+        """Replace the default session's kernel; see ``Session.reset``."""
+        await self.default.reset()
+
+    async def variables(self) -> list[Variable]:
+        """List the default session's variables; see ``Session.variables``."""
+        return await self.default.variables()
+
+    async def get_variable(self, name: str) -> Any:
+        """Return a variable of the default session; see ``Session.get_variable``."""
+        return await self.default.get_variable(name)
+
+    async def set_variable(self, name: str, value: Any) -> None:
+        """Give a variable of the default session a value; see ``Session.set_variable``."""
+        await self.default.set_variable(name, value)
+
+    @property
+    def transcript(self) -> NotebookNode:
+        """The default session's cells as a notebook; see ``Session.transcript``."""
+        return self.default.transcript
+
+    def export_notebook(self, path: str | Path) -> Path:
+        """Write the default session's notebook; see ``Session.export_notebook``."""
+        return self.default.export_notebook(path)
+
+    async def aclose(self) -> None:
+        """Close all sessions and the tools; closing twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        sessions = list(self._sessions.values())
+        await asyncio.gather(*(session.aclose() for session in sessions))
+        await self.registry.aclose()
+        self._settings.close()
+        reaper.release()
+
+    close = aclose
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            warnings.warn(
+                "a CodeExecutor was not closed: use `async with` or `await executor.aclose()`",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+
+def _check_directories(*paths: str | Path | None) -> None:
+    for path in paths:
+        if path is not None and Path(path).is_file():
+            raise ConfigError("a directory is needed here, not a file", file=path)

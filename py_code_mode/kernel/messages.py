@@ -1,0 +1,80 @@
+"""The few fields of Jupyter messages that we read, checked.
+
+Place in the house: bottom of ``kernel``, no I/O. A kernel is hostile: a message that lacks a
+field or has one of the wrong type becomes ``None`` here and is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kernel_bootstrap.wire.codec import Buffer
+from py_code_mode.results import ErrorInfo
+
+__all__ = ["JupyterMessage", "error_info", "mime_bundle", "read_message", "strip_ansi"]
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+@dataclass(frozen=True, slots=True)
+class JupyterMessage:
+    """One message of a kernel.
+
+    Attributes:
+        msg_type: ``stream``, ``status``, ``execute_reply``, ...
+        parent_id: Id of the request it answers, empty if none.
+        content: Its content object.
+        metadata: Its metadata object.
+        buffers: Its binary buffers.
+    """
+
+    msg_type: str
+    parent_id: str
+    content: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    buffers: list[Buffer]
+
+
+def read_message(raw: Mapping[str, Any]) -> JupyterMessage | None:
+    """Check a deserialized message; None if it is not of Jupyter's form."""
+    header, parent = raw.get("header"), raw.get("parent_header")
+    content, metadata = raw.get("content"), raw.get("metadata")
+    if not all(isinstance(part, dict) for part in (header, parent, content, metadata)):
+        return None
+    assert isinstance(header, dict)
+    assert isinstance(parent, dict)
+    msg_type, parent_id = header.get("msg_type"), parent.get("msg_id", "")
+    if not isinstance(msg_type, str) or not isinstance(parent_id, str):
+        return None
+    return JupyterMessage(msg_type, parent_id, content or {}, metadata or {}, raw["buffers"])
+
+
+def strip_ansi(text: str) -> str:
+    """Remove terminal colours and other escape sequences."""
+    return _ANSI.sub("", text) if "\x1b" in text else text
+
+
+def mime_bundle(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return data and metadata of a display; what is no mime bundle is left out."""
+    data, metadata = content.get("data"), content.get("metadata")
+    data = data if isinstance(data, dict) else {}
+    bundle = {
+        mime: value
+        for mime, value in data.items()
+        if isinstance(value, str) or mime.endswith("json")
+    }
+    return bundle, metadata if isinstance(metadata, dict) else {}
+
+
+def error_info(content: Mapping[str, Any]) -> ErrorInfo:
+    """Read ``ename``, ``evalue`` and ``traceback`` of an error or a failed reply."""
+    lines = content.get("traceback")
+    traceback = "\n".join(map(str, lines)) if isinstance(lines, list) else ""
+    return ErrorInfo(
+        name=str(content.get("ename") or "Error"),
+        message=strip_ansi(str(content.get("evalue") or "")),
+        traceback=strip_ansi(traceback).strip("\n"),
+    )

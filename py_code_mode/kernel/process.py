@@ -1,0 +1,292 @@
+"""One kernel from start to end: execute, reply, query, interrupt, kill.
+
+Place in the house: top of ``kernel``; sessions use this and nothing below it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import itertools
+import logging
+import shutil
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import zmq
+
+from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.errors import ProtocolError
+from kernel_bootstrap.wire.limits import Limits
+from kernel_bootstrap.wire.messages import (
+    COMM_TARGET,
+    METADATA_KEY,
+    PROTOCOL_VERSION,
+    Cancel,
+    Query,
+    Reply,
+    Request,
+    parse,
+)
+from py_code_mode import reaper
+from py_code_mode.config import KernelConfig
+from py_code_mode.errors import CodeModeError, KernelDied, KernelError, KernelStartError
+from py_code_mode.events import Event
+from py_code_mode.kernel.channels import Channels
+from py_code_mode.kernel.execution import Execution
+from py_code_mode.kernel.launch import Launched, launch
+from py_code_mode.kernel.messages import JupyterMessage
+from py_code_mode.kernel.stacks import readable_stack
+
+__all__ = ["KernelProcess", "OnCancel", "OnRequest"]
+
+COMM_ID = "py-code-mode-host"
+LIBRARIES = ("numpy", "pandas", "polars")
+MIB = 1024 * 1024
+
+OnRequest = Callable[["KernelProcess", Request, str], None]
+"""Takes a request of a kernel and the id of the cell it belongs to; must not wait."""
+
+OnCancel = Callable[["KernelProcess", int], None]
+"""Takes the id of a kernel's request whose answer is no longer wanted."""
+
+log = logging.getLogger(__name__)
+
+
+class KernelProcess:
+    """A running kernel.
+
+    Args:
+        launched: Its process.
+        limits: Bounds of its messages and results.
+        on_request: Called with each request of the kernel.
+        on_cancel: Called when a request's answer is no longer wanted.
+    """
+
+    def __init__(
+        self, launched: Launched, limits: Limits, on_request: OnRequest, on_cancel: OnCancel
+    ) -> None:
+        self._launched = launched
+        self._limits = limits
+        self._on_request = on_request
+        self._on_cancel = on_cancel
+        self._executions: dict[str, Execution] = {}
+        self._queries: dict[int, asyncio.Future[Reply]] = {}
+        self._ids = itertools.count(1)
+        self._heard_iopub = asyncio.Event()
+        self._closed = False
+        self._reaper = reaper.acquire()
+        self._reaper.watch_directory(launched.directory)
+        self._channels = Channels(
+            launched.manager, self._receive, max_bytes=limits.request_bytes + 16 * MIB
+        )
+        self.exit_code: int | None = None
+        self.died: asyncio.Task[None] = asyncio.create_task(self._watch(), name="kernel exit")
+
+    @classmethod
+    async def start(
+        cls,
+        config: KernelConfig,
+        context: zmq.Context[zmq.Socket[bytes]],
+        limits: Limits,
+        tools: Sequence[Mapping[str, Any]],
+        on_request: OnRequest,
+        on_cancel: OnCancel,
+    ) -> KernelProcess:
+        """Start a kernel and wait until it is ready.
+
+        Raises:
+            KernelStartError: It did not come up; the message has what it printed.
+        """
+        kernel = cls(await launch(config, context), limits, on_request, on_cancel)
+        try:
+            async with asyncio.timeout(config.start_timeout):
+                await kernel._hello(tools)
+        except (TimeoutError, KernelError, ProtocolError) as error:
+            why = f"not ready after {config.start_timeout} s" if not str(error) else str(error)
+            printed = kernel.log_tail()
+            await kernel.close(now=True)
+            raise KernelStartError(f"the kernel did not come up: {why}\n{printed}") from error
+        except BaseException:
+            await kernel.close(now=True)
+            raise
+        return kernel
+
+    async def _hello(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        libraries = [name for name in LIBRARIES if importlib.util.find_spec(name)]
+        await self.query(
+            Query.HELLO,
+            protocol=PROTOCOL_VERSION,
+            limits=self._limits.to_dict(),
+            libraries=libraries,
+            tools=list(tools),
+        )
+        # The kernel is up; make sure that iopub is subscribed before anything is printed.
+        while not self._heard_iopub.is_set():
+            self._channels.send("control", "kernel_info_request", {})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._heard_iopub.wait(), 0.02)
+
+    def execute(self, code: str, emit: Callable[[Event], None] | None = None) -> Execution:
+        """Send one cell. The caller sees to it that cells are sent one at a time."""
+        execution = Execution(self._limits, emit)
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            # Cells are serialised here; aborting queued ones is for notebooks.
+            "stop_on_error": False,
+        }
+        msg_id = self._channels.send(
+            "shell", "execute_request", content, metadata={METADATA_KEY: {"value": True}}
+        )
+        self._executions[msg_id] = execution
+        execution.ended.add_done_callback(lambda _: None)
+        if self.died.done():
+            execution.end("died")
+        return execution
+
+    def forget(self, execution: Execution) -> None:
+        """Drop a cell: what still arrives for it is ignored."""
+        for msg_id, known in list(self._executions.items()):
+            if known is execution:
+                del self._executions[msg_id]
+
+    def execution(self, msg_id: str) -> Execution | None:
+        """Return the cell in flight of that id."""
+        return self._executions.get(msg_id)
+
+    def reply(self, data: dict[str, Any], buffers: list[Buffer]) -> None:
+        """Answer a request of the kernel, on the control channel."""
+        self._send_comm("comm_msg", data, buffers)
+
+    async def query(self, method: str, **params: Any) -> Any:
+        """Ask the kernel something between cells.
+
+        Raises:
+            CodeModeError: What the kernel answered with.
+            KernelDied: It ended before it answered.
+        """
+        id_ = next(self._ids)
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._queries[id_] = answer
+        try:
+            data, buffers = Request(id_, method, params).to_wire()
+            self._send_comm("comm_open" if method == Query.HELLO else "comm_msg", data, buffers)
+            await asyncio.wait({answer, self.died}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise KernelDied(self.how_it_ended())
+            return answer.result().unwrap()
+        finally:
+            del self._queries[id_]
+
+    def _send_comm(self, msg_type: str, data: dict[str, Any], buffers: list[Buffer]) -> None:
+        content = {"comm_id": COMM_ID, "data": data}
+        if msg_type == "comm_open":
+            content["target_name"] = COMM_TARGET
+        self._channels.send("control", msg_type, content, buffers=buffers)
+
+    def _receive(self, channel: str, message: JupyterMessage) -> None:
+        if channel == "iopub":
+            self._heard_iopub.set()
+        if message.msg_type == "comm_msg":
+            if message.content.get("comm_id") == COMM_ID:
+                self._receive_comm(channel, message)
+            return
+        execution = self._executions.get(message.parent_id)
+        if execution is not None:
+            execution.feed(message)
+
+    def _receive_comm(self, channel: str, message: JupyterMessage) -> None:
+        try:
+            parsed = parse(message.content.get("data"), message.buffers)
+        except ProtocolError as error:
+            log.warning("dropped a malformed message of the kernel: %s", error)
+            return
+        if isinstance(parsed, Request) and channel == "iopub":
+            self._on_request(self, parsed, message.parent_id)
+        elif isinstance(parsed, Cancel) and channel == "iopub":
+            self._on_cancel(self, parsed.id)
+        elif isinstance(parsed, Reply) and channel == "control":
+            answer = self._queries.get(parsed.id)
+            if answer is not None and not answer.done():
+                answer.set_result(parsed)
+
+    async def _watch(self) -> None:
+        provisioner = self._launched.manager.provisioner
+        assert provisioner is not None
+        self.exit_code = await provisioner.wait()
+        # Nothing more will come: whoever waits for a cell must hear it now.
+        for execution in self._executions.values():
+            execution.end("died")
+
+    async def interrupt(self) -> None:
+        """Break the running cell (SIGINT)."""
+        await self._signal(signal.SIGINT)
+
+    async def stack(self) -> str:
+        """Return the stacks of the kernel's threads, taken without its cooperation.
+
+        Works while it holds the GIL in C code; empty if nothing came within half a second.
+        """
+        await self._signal(signal.SIGUSR1)
+        for _ in range(50):
+            text = self._launched.stack_file.read_text("utf-8", "replace")
+            if "(most recent call first)" in text and text.endswith("\n"):
+                return readable_stack(text[-100_000:])
+            if self.died.done():
+                break
+            await asyncio.sleep(0.01)
+        return ""
+
+    async def _signal(self, number: int) -> None:
+        provisioner = self._launched.manager.provisioner
+        if provisioner is not None and not self.died.done():
+            with contextlib.suppress(OSError):
+                await provisioner.send_signal(number)
+
+    async def kill(self) -> None:
+        """End the kernel and its process group now."""
+        await self._signal(signal.SIGKILL)
+        await asyncio.wait({self.died}, timeout=5)
+
+    def log_tail(self) -> str:
+        """Return the end of what the process itself printed."""
+        try:
+            return self._launched.log_file.read_text("utf-8", "replace")[-4_000:].strip()
+        except OSError:
+            return ""
+
+    def how_it_ended(self) -> str:
+        """Say how the process ended, with the end of its log."""
+        code = self.exit_code
+        if code is not None and code < 0:
+            with contextlib.suppress(ValueError):
+                how = f"was killed by {signal.Signals(-code).name}"
+                return f"the kernel {how}\n{self.log_tail()}".strip()
+        return f"the kernel exited with code {code}\n{self.log_tail()}".strip()
+
+    async def close(self, *, now: bool = False) -> None:
+        """End the kernel and remove everything that was its; closing twice is fine.
+
+        Args:
+            now: Kill at once instead of asking it to shut down first.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if not now and not self.died.done():
+            self._channels.send("control", "shutdown_request", {"restart": False})
+            await asyncio.wait({self.died}, timeout=2)
+        if not self.died.done():
+            await self.kill()
+        self._channels.close()
+        with contextlib.suppress(CodeModeError, OSError):
+            await self._launched.manager.cleanup_resources()
+        shutil.rmtree(self._launched.directory, ignore_errors=True)
+        self._reaper.forget_directory(self._launched.directory)
+        reaper.release()

@@ -1,0 +1,242 @@
+"""One cell as its messages tell it: feed Jupyter messages, take typed events and a result.
+
+Place in the house: above ``messages`` and ``bounded``, no I/O, so it is tested with recorded
+scripts. A run is done when both the shell reply and the idle for its own id have arrived.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from kernel_bootstrap.wire.codec import Buffer, decode
+from kernel_bootstrap.wire.errors import ProtocolError
+from kernel_bootstrap.wire.limits import Cut, Limits
+from kernel_bootstrap.wire.messages import METADATA_KEY, VALUE_MIME
+from py_code_mode.events import (
+    Cleared,
+    Displayed,
+    Event,
+    Failed,
+    Printed,
+    Started,
+    ToolCalled,
+    Updated,
+)
+from py_code_mode.kernel.bounded import Outputs
+from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle
+from py_code_mode.outputs import RemoteValue
+from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
+from py_code_mode.values import read_remote
+
+__all__ = ["Transcript"]
+
+MAX_TOOL_CALLS = 10_000
+"""Calls remembered of one run; a loop of a million calls must not fill the host."""
+
+
+class Transcript:
+    """The story of one cell.
+
+    Args:
+        limits: Bounds of what is kept.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._outputs = Outputs(limits)
+        self._error: ErrorInfo | None = None
+        self._value: tuple[Any, list[Buffer]] | None = None
+        self._calls: list[ToolCall] = []
+        self._calls_dropped = 0
+        self._count = 0
+        self._reply: JupyterMessage | None = None
+        self._idle = False
+        self._handlers: dict[str, Callable[[JupyterMessage], Event | None]] = {
+            "execute_input": self._on_input,
+            "stream": self._on_stream,
+            "display_data": self._on_display,
+            "execute_result": self._on_result,
+            "update_display_data": self._on_update,
+            "clear_output": self._on_clear,
+            "error": self._on_error,
+            "status": self._on_status,
+            "execute_reply": self._on_reply,
+        }
+
+    @property
+    def done(self) -> bool:
+        """Whether both the reply and the idle have arrived."""
+        return self._idle and self._reply is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether the kernel has said that it is done with this cell."""
+        return self._idle
+
+    def feed(self, message: JupyterMessage) -> Event | None:
+        """Take one message whose parent is this cell; return what it tells, if anything."""
+        handler = self._handlers.get(message.msg_type)
+        return None if handler is None else handler(message)
+
+    def add_call(self, call: ToolCall) -> Event:
+        """Take one finished tool call."""
+        if len(self._calls) < MAX_TOOL_CALLS:
+            self._calls.append(call)
+        else:
+            self._calls_dropped += 1
+        return ToolCalled(call)
+
+    def _on_input(self, message: JupyterMessage) -> Event | None:
+        count = message.content.get("execution_count")
+        self._count = count if type(count) is int else 0
+        return Started(self._count)
+
+    def _on_stream(self, message: JupyterMessage) -> Event | None:
+        name, text = message.content.get("name"), message.content.get("text")
+        if name not in ("stdout", "stderr") or not isinstance(text, str):
+            return None
+        now = self._outputs.print(name, text)
+        return Printed(name, now) if now else None
+
+    def _on_display(self, message: JupyterMessage) -> Event | None:
+        data, metadata = mime_bundle(message.content)
+        shown = self._outputs.show("display", data, metadata, _display_id(message))
+        return None if shown is None else Displayed(shown)
+
+    def _on_result(self, message: JupyterMessage) -> Event | None:
+        data, metadata = mime_bundle(message.content)
+        value = data.pop(VALUE_MIME, None)
+        if value is not None:
+            self._value = (value, message.buffers)
+        if not data:
+            return None
+        shown = self._outputs.show("result", data, metadata)
+        return None if shown is None else Displayed(shown)
+
+    def _on_update(self, message: JupyterMessage) -> Event | None:
+        display_id = _display_id(message)
+        if display_id is None:
+            return None
+        data, metadata = mime_bundle(message.content)
+        return Updated(self._outputs.update(display_id, data, metadata))
+
+    def _on_clear(self, message: JupyterMessage) -> Event | None:
+        wait = bool(message.content.get("wait"))
+        self._outputs.clear(wait=wait)
+        return Cleared(wait)
+
+    def _on_error(self, message: JupyterMessage) -> Event | None:
+        self._error = error_info(message.content)
+        self._outputs.show("error", {"text/plain": self._error.text}, {})
+        return Failed(self._error)
+
+    def _on_status(self, message: JupyterMessage) -> Event | None:
+        self._idle = self._idle or message.content.get("execution_state") == "idle"
+        return None
+
+    def _on_reply(self, message: JupyterMessage) -> Event | None:
+        self._reply = message
+        count = message.content.get("execution_count")
+        if not self._count and type(count) is int:
+            self._count = count
+        status = message.content.get("status")
+        if status == "ok" or self._error is not None:
+            return None
+        if status == "error":
+            self._error = error_info(message.content)
+        else:
+            self._error = ErrorInfo("CellNotRun", f"the kernel did not run it: {status!s:.80}")
+        return Failed(self._error)
+
+    def result(
+        self,
+        *,
+        seconds: float,
+        error: ErrorInfo | None = None,
+        state_lost: bool = False,
+    ) -> ExecutionResult:
+        """Fold everything so far.
+
+        Args:
+            seconds: Wall time of the run.
+            error: Why the run ended, if not by itself; stands above what the code raised.
+            state_lost: Whether the kernel is gone.
+        """
+        told = self._told()
+        failed = error or self._error
+        if failed is None and self._reply is None:
+            failed = ErrorInfo("CellNotRun", "the kernel gave no reply")
+        return ExecutionResult(
+            value=None if failed else self._decoded_value(),
+            stdout=self._outputs.text("stdout"),
+            stderr=self._outputs.text("stderr"),
+            outputs=self._outputs.all(),
+            error=failed,
+            tool_calls=list(self._calls),
+            seconds=seconds,
+            execution_count=self._count,
+            state_lost=state_lost,
+            truncated=[*_read_cuts(told.get("truncated")), *self._all_cuts()],
+            new_variables=_read_names(told.get("new_variables")),
+        )
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """What the code raised, so far."""
+        return self._error
+
+    def _told(self) -> dict[str, Any]:
+        told = self._reply.metadata.get(METADATA_KEY) if self._reply is not None else None
+        return told if isinstance(told, dict) else {}
+
+    def _all_cuts(self) -> list[Cut]:
+        cuts = self._outputs.cuts()
+        if self._calls_dropped:
+            kept = len(self._calls)
+            cuts.append(Cut("tool_calls", kept, kept + self._calls_dropped, "calls"))
+        return cuts
+
+    def _decoded_value(self) -> Any:
+        if self._value is None:
+            return None
+        data, buffers = self._value
+        shown = next((o.data for o in self._outputs.all() if o.kind == "result"), {})
+        try:
+            return _read_value(data, buffers, shown)
+        except ProtocolError as error:
+            text = str(shown.get("text/plain", ""))
+            return RemoteValue("unknown", text, str(error), f"Out[{self._count}]", shown)
+
+
+def _read_value(data: Any, buffers: list[Buffer], shown: Any) -> Any:
+    if isinstance(data, dict) and "packed" in data:
+        # A large tree travels as a buffer, so that the reader of iopub need not parse it.
+        try:
+            data = json.loads(bytes(buffers[-1]))
+        except (ValueError, IndexError, RecursionError) as error:
+            raise ProtocolError(f"the value's JSON is malformed: {error}") from error
+        buffers = buffers[:-1]
+    if not isinstance(data, dict):
+        raise ProtocolError("the value is malformed")
+    if "remote" in data:
+        return read_remote(data["remote"], shown)
+    return decode(data.get("value"), buffers)
+
+
+def _display_id(message: JupyterMessage) -> str | None:
+    transient = message.content.get("transient")
+    found = transient.get("display_id") if isinstance(transient, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _read_cuts(data: Any) -> list[Cut]:
+    try:
+        return [Cut.from_dict(item) for item in data[:1000]] if isinstance(data, list) else []
+    except ProtocolError:
+        return []
+
+
+def _read_names(data: Any) -> list[str]:
+    return [name for name in data if isinstance(name, str)] if isinstance(data, list) else []

@@ -1,0 +1,129 @@
+"""A session's cells as a Jupyter notebook.
+
+Place in the house: executor layer, below ``session``; the only user of nbformat.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import textwrap
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from py_code_mode.outputs import Output
+from py_code_mode.results import ExecutionResult
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["Notebook"]
+
+MAX_CELLS = 2_000
+MAX_BYTES = 256 * 1024 * 1024
+
+
+class Notebook:
+    """Remembers cells and results; the oldest go when there are too many."""
+
+    def __init__(self) -> None:
+        self._cells: deque[tuple[str, ExecutionResult, int]] = deque()
+        self._bytes = 0
+
+    def add(self, code: str, result: ExecutionResult) -> None:
+        """Remember one cell."""
+        size = len(code) + sum(_size(output) for output in result.outputs)
+        self._cells.append((code, result, size))
+        self._bytes += size
+        while len(self._cells) > MAX_CELLS or (self._bytes > MAX_BYTES and len(self._cells) > 1):
+            self._bytes -= self._cells.popleft()[2]
+
+    def build(self, session: str) -> NotebookNode:
+        """Make the notebook, valid nbformat 4.5."""
+        from nbformat.v4 import new_notebook
+
+        notebook = new_notebook(
+            metadata={
+                "kernelspec": {
+                    "name": "python3",
+                    "display_name": "Python 3",
+                    "language": "python",
+                },
+                "language_info": {"name": "python"},
+                "py_code_mode": {"session": session},
+            }
+        )
+        notebook.cells = [_cell(code, result) for code, result, _ in self._cells]
+        return notebook
+
+    def write(self, session: str, path: Path) -> Path:
+        """Write the notebook to ``path``, whole or not at all."""
+        import nbformat
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+                nbformat.write(self.build(session), file)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+
+def _size(output: Output) -> int:
+    return sum(len(value) for value in output.data.values() if isinstance(value, str))
+
+
+def _cell(code: str, result: ExecutionResult) -> NotebookNode:
+    from nbformat.v4 import new_code_cell
+
+    calls = [
+        {"tool": c.tool, "seconds": round(c.seconds, 6), "outcome": c.outcome, "error": c.error}
+        for c in result.tool_calls
+    ]
+    about: dict[str, Any] = {"seconds": round(result.seconds, 6), "tool_calls": calls}
+    if result.state_lost:
+        about["state_lost"] = True
+    return new_code_cell(
+        source=textwrap.dedent(code).strip("\n"),
+        execution_count=result.execution_count or None,
+        outputs=_outputs(result),
+        metadata={"py_code_mode": about},
+    )
+
+
+def _outputs(result: ExecutionResult) -> list[NotebookNode]:
+    from nbformat.v4 import new_output
+
+    outputs = [_output(output, result) for output in result.outputs if output.kind != "error"]
+    if result.error is not None:
+        error = result.error
+        outputs.append(
+            new_output(
+                "error",
+                ename=error.name,
+                evalue=error.message,
+                traceback=error.text.split("\n"),
+            )
+        )
+    return outputs
+
+
+def _output(output: Output, result: ExecutionResult) -> NotebookNode:
+    from nbformat.v4 import new_output
+
+    if output.kind == "stream":
+        return new_output("stream", name=output.name or "stdout", text=output.text or "")
+    data: Mapping[str, Any] = dict(output.data)
+    if output.kind == "result":
+        return new_output(
+            "execute_result",
+            data=data,
+            metadata=dict(output.metadata),
+            execution_count=result.execution_count or None,
+        )
+    return new_output("display_data", data=data, metadata=dict(output.metadata))

@@ -1,0 +1,86 @@
+"""The parameters of each request a kernel may make, validated.
+
+Place in the house: beside ``dispatch``, which loads it with the first request: pydantic takes
+a moment to import.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kernel_bootstrap.wire.messages import Method
+
+__all__ = ["MODELS"]
+
+Name = Annotated[str, Field(min_length=1, max_length=1_000)]
+Text = Annotated[str, Field(max_length=100_000)]
+
+
+class _Params(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class _None(_Params):
+    pass
+
+
+class _Named(_Params):
+    name: Name
+
+
+class _Call(_Params):
+    name: Name
+    arguments: dict[str, Any]
+
+
+class _Search(_Params):
+    query: Text
+    limit: Annotated[int, Field(ge=0, le=10_000)]
+
+
+class _CreateSkill(_Params):
+    name: Name
+    code: Annotated[str, Field(max_length=1_000_000)]
+    description: Text = ""
+    replace: bool = False
+
+
+class _SaveArtifact(_Params):
+    name: Name
+    kind: Annotated[str, Field(pattern="^(json|text|bytes|value)$")]
+    data: bytes
+    description: Text = ""
+    metadata: dict[str, Any] = {}
+    type_name: Annotated[str, Field(max_length=500)] = ""
+
+
+class _Command(_Params):
+    command: Annotated[str, Field(max_length=1_000_000)]
+
+
+class _Spill(_Params):
+    cell: Annotated[str, Field(max_length=200)]
+    what: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9./+_-]*$")]
+    data: bytes
+
+
+MODELS: dict[str, type[BaseModel]] = {
+    Method.TOOLS_CALL: _Call,
+    Method.TOOLS_LIST: _None,
+    Method.TOOLS_SEARCH: _Search,
+    Method.SKILLS_LIST: _None,
+    Method.SKILLS_SEARCH: _Search,
+    Method.SKILLS_GET: _Named,
+    Method.SKILLS_CREATE: _CreateSkill,
+    Method.SKILLS_DELETE: _Named,
+    Method.ARTIFACTS_SAVE: _SaveArtifact,
+    Method.ARTIFACTS_LOAD: _Named,
+    Method.ARTIFACTS_GET: _Named,
+    Method.ARTIFACTS_LIST: _None,
+    Method.ARTIFACTS_EXISTS: _Named,
+    Method.ARTIFACTS_DELETE: _Named,
+    Method.SHELL_CHECK: _Command,
+    Method.OUTPUT_SPILL: _Spill,
+}

@@ -1,0 +1,86 @@
+"""What a skill is: its source and what can be read from it without running it.
+
+Place in the house: bottom of ``skills``; the parser makes these, the stores keep them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+__all__ = ["ParamKind", "Skill", "SkillParam"]
+
+ParamKind = Literal[
+    "positional_only", "positional_or_keyword", "var_positional", "keyword_only", "var_keyword"
+]
+"""How a parameter may be given; the names are those of ``inspect.Parameter``, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkillParam:
+    """One parameter of a skill's ``run``.
+
+    Attributes:
+        name: Its name; ``*args`` and ``**kwargs`` keep their stars.
+        annotation: Its type as Python source, empty when there is none.
+        required: Whether a call without it fails.
+        default: Its default as Python source, empty when there is none.
+        description: One line, from the ``Args:`` of a docstring.
+        kind: How it may be given. ``skills.name(**arguments)`` cannot reach a
+            ``positional_only`` one.
+    """
+
+    name: str
+    annotation: str = ""
+    required: bool = False
+    default: str = ""
+    description: str = ""
+    kind: ParamKind = "positional_or_keyword"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the wire."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A reusable recipe in Python.
+
+    Attributes:
+        name: What it is called by, an identifier.
+        description: One line: what it does.
+        documentation: The rest of its docstring.
+        source: Its Python source.
+        params: Parameters of ``run`` in signature order.
+        is_async: Whether ``run`` is ``async def``.
+        digest: SHA-256 of the source in UTF-8, hex; what compiled code is kept under.
+        returns: Return annotation of ``run`` as Python source, empty when there is none.
+    """
+
+    name: str
+    description: str
+    documentation: str
+    source: str = field(repr=False)
+    params: tuple[SkillParam, ...] = ()
+    is_async: bool = False
+    digest: str = field(default="", repr=False)
+    returns: str = ""
+
+    def to_dict(self, *, source: bool = False) -> dict[str, Any]:
+        """Plain data for the wire.
+
+        Args:
+            source: Whether the source goes along; a listing of many skills leaves it out.
+        """
+        data: dict[str, Any] = {
+            "name": self.name,
+            "description": self.description,
+            "documentation": self.documentation,
+            "params": [param.to_dict() for param in self.params],
+            "is_async": self.is_async,
+            "digest": self.digest,
+            "returns": self.returns,
+        }
+        if source:
+            data["source"] = self.source
+        return data

@@ -1,0 +1,129 @@
+"""The place in a session where its kernel sits: one kernel after another.
+
+Place in the house: executor layer, below ``session``. Starts kernels, notices that one died,
+replaces it, and sees to it that nothing of a former one stays behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from kernel_bootstrap.wire.messages import Query
+from py_code_mode.calls import SessionCalls
+from py_code_mode.settings import SessionSettings
+
+if TYPE_CHECKING:
+    from py_code_mode.kernel.process import KernelProcess
+
+__all__ = ["KernelSlot"]
+
+
+class KernelSlot:
+    """Holds the session's current kernel.
+
+    Args:
+        name: Name of the session.
+        settings: How kernels are started.
+        calls: Serves the requests of whichever kernel is current.
+    """
+
+    def __init__(self, name: str, settings: SessionSettings, calls: SessionCalls) -> None:
+        self._name = name
+        self._settings = settings
+        self._calls = calls
+        self._starting: asyncio.Task[KernelProcess] | None = None
+        self._catalogue: object = None
+        self._cleanups: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self.current: KernelProcess | None = None
+
+    async def ready(self) -> KernelProcess:
+        """Return a kernel that is up and knows the newest tools; start one if need be.
+
+        Raises:
+            KernelStartError: It did not come up.
+        """
+        if self.current is None:
+            starting = self._starting or self.start()
+            try:
+                self.current = await asyncio.shield(starting)
+            finally:
+                if starting.done():
+                    self._starting = None
+        version = self._settings.tools.version
+        if version != self._catalogue:
+            self._catalogue = version
+            await self.current.query(Query.CATALOGUE, tools=self._settings.catalogue())
+        return self.current
+
+    def start(self) -> asyncio.Task[KernelProcess]:
+        """Begin to start a kernel in the background."""
+        from py_code_mode.kernel.process import KernelProcess
+
+        settings = self._settings
+        self._catalogue = settings.tools.version
+        self._starting = asyncio.create_task(
+            KernelProcess.start(
+                settings.kernel,
+                settings.context(),
+                settings.limits,
+                settings.catalogue(),
+                self._calls.on_request,
+                self._calls.on_cancel,
+            ),
+            name=f"start {self._name}",
+        )
+        # A failure is raised to whoever needs the kernel; nobody may ever ask.
+        self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._starting
+
+    def take_dead(self) -> KernelProcess | None:
+        """If the kernel died between cells, put it away, start another, and return the dead."""
+        kernel = self.current
+        if kernel is None or not kernel.died.done():
+            return None
+        self._put_away(kernel)
+        return kernel
+
+    async def replace(self, kernel: KernelProcess) -> None:
+        """Kill a kernel and begin to start its successor."""
+        await kernel.kill()
+        self._put_away(kernel)
+
+    def _put_away(self, kernel: KernelProcess) -> None:
+        self.current = None
+        self._calls.cancel_all()
+        self.keep(asyncio.create_task(kernel.close(now=True)))
+        if not self._closed:
+            self.start()
+
+    async def reset(self) -> None:
+        """Close the kernel and bring up another."""
+        if self.current is not None:
+            kernel, self.current = self.current, None
+            self._calls.cancel_all()
+            await kernel.close(now=True)
+        await self.ready()
+
+    async def close(self) -> None:
+        """End everything."""
+        self._closed = True
+        self._calls.cancel_all()
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
+            await asyncio.wait({starting})
+            if not starting.cancelled() and starting.exception() is None:
+                await starting.result().close(now=True)
+        if self.current is not None:
+            kernel, self.current = self.current, None
+            await kernel.close()
+        while self._cleanups:
+            await asyncio.wait(set(self._cleanups))
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Remember a task that must end before the session is closed."""
+        self._cleanups.add(task)
+        task.add_done_callback(self._cleanups.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())

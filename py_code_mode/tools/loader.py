@@ -1,0 +1,77 @@
+"""Tool files, and which adapter each type of them becomes.
+
+Place in the house: ``tools``, below the registry. A new type of tool is one more entry in
+``TYPES``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from py_code_mode.errors import ConfigError
+from py_code_mode.tools.base import ToolAdapter
+from py_code_mode.tools.names import listed
+from py_code_mode.yamlfile import YamlFile, read_yaml, validate
+
+__all__ = ["TYPES", "load_directory", "load_file"]
+
+
+def _cli(file: YamlFile) -> ToolAdapter:
+    from py_code_mode.tools.cli import CLIAdapter
+    from py_code_mode.tools.schema import CLIFile
+
+    said = validate(file, CLIFile)
+    command = said.command
+    if command is not None and os.sep in command:
+        command = str(file.path.absolute().parent / Path(command).expanduser())
+    try:
+        return CLIAdapter(
+            said.name,
+            command=command,
+            args=said.args,
+            description=said.description,
+            tags=said.tags,
+            timeout=said.timeout,
+            allow_options=said.allow_options,
+            max_output=said.max_output,
+        )
+    except ConfigError as error:
+        raise file.error(error.reason, (error.key,) if error.key else ()) from None
+
+
+TYPES: dict[str, Callable[[YamlFile], ToolAdapter]] = {"cli": _cli}
+"""The literal list of types: value of the key ``type`` -> what makes the adapter."""
+
+
+def load_file(path: Path) -> tuple[YamlFile, ToolAdapter]:
+    """Make the adapter a tool file asks for.
+
+    Returns:
+        The file as read, for messages about it, and its adapter.
+
+    Raises:
+        ConfigError: Something in the file is wrong; file, line and key are named.
+    """
+    file = read_yaml(path)
+    kind = file.data.get("type", "cli")
+    factory = TYPES.get(kind) if isinstance(kind, str) else None
+    if factory is None:
+        text = f"this version has no tools of type {kind!r}; it has {listed(TYPES)}"
+        raise file.error(text, ("type",))
+    return file, factory(file)
+
+
+def load_directory(path: Path) -> Iterator[tuple[YamlFile, ToolAdapter] | ConfigError]:
+    """Load every ``*.yaml`` and ``*.yml`` of a directory, in the order of their names.
+
+    Yields:
+        For each file its adapter, or what is wrong with it.
+    """
+    for file in sorted(path.iterdir()):
+        if file.suffix in {".yaml", ".yml"} and not file.name.startswith("."):
+            try:
+                yield load_file(file)
+            except ConfigError as error:
+                yield error

@@ -1,0 +1,247 @@
+"""One command as a child process: bounded in time and output, and gone when its call is over.
+
+Place in the house: ``tools``; used by the CLI adapter, knows no tool files and no templates.
+
+asyncio's own subprocesses are not used. Between their fork and the moment their process can
+be named to the reaper the loop turns several times, and a host killed in between leaves an
+orphan; what ``wait`` and ``close`` do while a grandchild holds a pipe differs between Python
+versions; output cannot be bounded while it is read. So: ``Popen``, the pipes' readers on
+the loop, and a pidfd (elsewhere a thread) that tells of the exit.
+
+Three things end a wait: the leader exited and both pipes are at their end (or stayed open for
+``_LINGER`` seconds after it: a grandchild holds them); the time limit; a cancellation.
+Whichever it was, then the whole process group is killed, the leader waited for, all closed.
+The group is killed while its leader is still a zombie: its number cannot be another's yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from py_code_mode.reaper import Reaper
+
+__all__ = ["Finished", "Process"]
+
+_log = logging.getLogger(__name__)
+
+_LINGER = 0.5
+_KILL_PATIENCE = 5.0  # a process in an uninterruptible system call cannot be waited out
+_CHUNK = 64 * 1024  # what a pipe holds
+_LAST_READS = 16  # of what is left in a pipe whose other end may never close
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a process ended.
+
+    Attributes:
+        exit_code: Its exit code, or minus the signal that killed it.
+        stdout: What it printed, with one line in the middle that says what was cut.
+        stderr: The same of its errors.
+        is_complete: False when it was stopped: by the time limit, or by ``stop``.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    is_complete: bool
+
+
+class _Capture:
+    """Keeps the head and the tail of a stream."""
+
+    __slots__ = ("_half", "_head", "_limit", "_tail", "_total")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._half = limit // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._total = 0
+
+    def feed(self, data: bytes) -> None:
+        self._total += len(data)
+        if room := self._limit - len(self._head):
+            self._head += data[:room]
+            data = data[room:]
+        if data:
+            self._tail += data
+            # Trimmed now and then, not at every chunk: moving the tail costs its length.
+            if len(self._tail) > self._limit + _CHUNK:
+                del self._tail[: -self._limit]
+
+    def text(self) -> str:
+        """Return what was kept; bytes that are no UTF-8 survive as lone surrogates."""
+        if self._total <= self._limit:
+            return self._head.decode("utf-8", "surrogateescape")
+        kept = self._head + self._tail  # its last bytes are the stream's last bytes
+        head, tail = kept[: self._limit - self._half], kept[len(kept) - self._half :]
+        # Neither cut may go through a character.
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        first = decoder.decode(head)
+        while tail and 0x80 <= tail[0] < 0xC0 and len(tail) > self._half - 3:  # noqa: PLR2004 - 10xxxxxx goes on
+            del tail[0]
+        cut = self._total - len(head) - len(tail) + len(decoder.getstate()[0])
+        last = tail.decode("utf-8", "surrogateescape")
+        return f"{first}\n[... {cut} of {self._total} bytes cut ...]\n{last}"
+
+
+class Process:
+    """A running command, the leader of its own process group and session.
+
+    Make it and await ``wait`` with nothing in between that could fail.
+
+    Args:
+        argv: Command and arguments.
+        env: The whole environment.
+        max_output: Bytes kept of each stream.
+        reaper: Told of the process group, for the case that this host is killed.
+
+    Raises:
+        OSError: It could not be started.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], max_output: int, reaper: Reaper
+    ) -> None:
+        self._argv = argv
+        self._reaper = reaper
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._exited: asyncio.Future[None] = self._loop.create_future()
+        self._linger: asyncio.TimerHandle | None = None
+        self._is_complete = True
+        self._pidfd: int | None = None
+        self._stdout, self._stderr = _Capture(max_output), _Capture(max_output)
+        self._popen = subprocess.Popen(  # noqa: S603 - no shell; the command is the tool file's
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=env,
+            start_new_session=True,
+        )
+        reaper.watch_group(self._popen.pid)
+        assert self._popen.stdout is not None
+        assert self._popen.stderr is not None
+        self._open = {
+            self._popen.stdout.fileno(): self._stdout,
+            self._popen.stderr.fileno(): self._stderr,
+        }
+        self._listen()
+
+    def stop(self) -> None:
+        """End the wait, and with it the process."""
+        if not self._over.done():
+            self._is_complete = False
+            self._over.set_result(None)
+
+    async def wait(self, timeout: float) -> Finished:  # noqa: ASYNC109 - a cancellation would tell no exit code
+        """Wait for the end, at most ``timeout`` seconds; afterwards nothing of it is left."""
+        limit = self._loop.call_later(timeout, self.stop)
+        try:
+            await self._over
+        finally:
+            limit.cancel()
+            await self._end()
+        return Finished(
+            self._popen.returncode, self._stdout.text(), self._stderr.text(), self._is_complete
+        )
+
+    def _listen(self) -> None:
+        for fd in self._open:
+            os.set_blocking(fd, False)
+            self._loop.add_reader(fd, self._on_output, fd)
+        try:
+            self._pidfd = os.pidfd_open(self._popen.pid)
+        except (AttributeError, OSError):  # no such system call, or no descriptor left
+            threading.Thread(target=self._await_exit, name=f"wait {self._argv[0]}").start()
+        else:
+            self._loop.add_reader(self._pidfd, self._on_exit)
+
+    def _await_exit(self) -> None:
+        self._popen.wait()
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._on_exit)
+
+    def _on_output(self, fd: int) -> None:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return
+        if data:
+            self._open[fd].feed(data)
+        else:
+            self._loop.remove_reader(fd)
+            del self._open[fd]
+            self._check()
+
+    def _on_exit(self) -> None:
+        if not self._exited.done():
+            if self._pidfd is not None:
+                self._loop.remove_reader(self._pidfd)
+            self._exited.set_result(None)
+            self._linger = self._loop.call_later(_LINGER, self._finish)
+            self._check()
+
+    def _check(self) -> None:
+        if self._exited.done() and not self._open:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
+    async def _end(self) -> None:
+        """Kill what is left of the group, wait for the leader and close everything."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        try:
+            if not self._exited.done():
+                await self._await_killed()
+        finally:
+            self._close()
+
+    async def _await_killed(self) -> None:
+        """Wait for the leader's exit, whoever cancels meanwhile."""
+        deadline = self._loop.time() + _KILL_PATIENCE
+        cancelled: asyncio.CancelledError | None = None
+        while not self._exited.done() and (left := deadline - self._loop.time()) > 0:
+            try:
+                await asyncio.wait([self._exited], timeout=left)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    def _close(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+        for fd, capture in self._open.items():
+            self._loop.remove_reader(fd)
+            with suppress(OSError):  # BlockingIOError above all: nothing more there
+                for _ in range(_LAST_READS):
+                    if not (data := os.read(fd, _CHUNK)):
+                        break
+                    capture.feed(data)
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+        for pipe in (self._popen.stdout, self._popen.stderr):
+            assert pipe is not None
+            pipe.close()
+        if self._exited.done():
+            self._reaper.forget_group(self._popen.pid)
+            self._popen.wait()
+        else:
+            _log.warning("process %d (%s) does not die", self._popen.pid, self._argv[0])

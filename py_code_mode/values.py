@@ -1,0 +1,40 @@
+"""Read values that a kernel sent outside a cell's result.
+
+Place in the house: values layer; pure functions over untrusted data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernel_bootstrap.wire.codec import decode
+from kernel_bootstrap.wire.errors import ProtocolError
+from py_code_mode.outputs import RemoteValue
+
+__all__ = ["read_remote", "read_variable"]
+
+
+def read_remote(remote: Any, data: Any = None) -> RemoteValue:
+    """Build a ``RemoteValue`` from its untrusted description.
+
+    Raises:
+        ProtocolError: It is no description.
+    """
+    if not isinstance(remote, dict):
+        raise ProtocolError("a remote value must be an object")
+    texts = [str(remote.get(key, "")) for key in ("type", "repr", "reason", "handle")]
+    return RemoteValue(*texts, data=data or {})
+
+
+def read_variable(answer: Any) -> Any:
+    """Read the kernel's answer to ``get_variable``.
+
+    Raises:
+        ProtocolError: It is malformed.
+    """
+    if not isinstance(answer, dict) or not isinstance(answer.get("tree"), dict):
+        raise ProtocolError("the answer to get_variable is malformed")
+    tree, buffers = answer["tree"], answer.get("buffers")
+    if "remote" in tree:
+        return read_remote(tree["remote"])
+    return decode(tree.get("value"), buffers if isinstance(buffers, list) else [])

@@ -1,0 +1,299 @@
+"""YAML files the user wrote, read so that an error can name its line.
+
+Place in the house: values layer; whatever has settings in YAML (tools, policy) stands on it.
+
+``read_yaml`` gives plain data and the line of every key; ``validate`` checks the data with a
+pydantic model. Every way in which a file can be wrong ends in one ``ConfigError`` that names
+file, line and key. Files are small and written by people, so size, depth and what aliases
+expand to are bounded tightly.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from py_code_mode.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
+    from yaml import Node
+
+    _Model = TypeVar("_Model", bound=BaseModel)
+
+__all__ = ["KeyPath", "YamlFile", "read_yaml", "validate"]
+
+KeyPath = tuple[str | int, ...]
+"""Where in the data: keys of mappings and indexes of lists."""
+
+_MAX_BYTES = 1024 * 1024
+_MAX_DEPTH = 32
+_MAX_NODES = 50_000  # after aliases are expanded
+_TOO_DEEP = f"is nested more than {_MAX_DEPTH} deep"
+
+# What pydantic's kinds of problem ask for, in the words of a YAML file.
+_WANTED = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "string_type": "text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """A YAML file that was read.
+
+    Attributes:
+        path: Where it was read from.
+        data: What it says.
+        lines: The line of every key and list item, counted from 1.
+    """
+
+    path: Path
+    data: dict[str, Any]
+    lines: Mapping[KeyPath, int]
+
+    def line(self, key: KeyPath) -> int:
+        """Return the line of a key, or of the nearest thing around it."""
+        while key not in self.lines:
+            key = key[:-1]
+        return self.lines[key]
+
+    def error(self, message: str, key: KeyPath = ()) -> ConfigError:
+        """Return an error that names this file, and the key and its line."""
+        return ConfigError(message, file=self.path, line=self.line(key), key=_dotted(key) or None)
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read a file that holds one mapping.
+
+    Raises:
+        ConfigError: The file cannot be read, is no YAML, or holds something else.
+    """
+    import yaml
+
+    text = _read_text(path)
+    loader_class: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
+    try:
+        # By events first: composing nests calls, in C, and deep input would end the process.
+        _check_depth(path, yaml.parse(text, Loader=loader_class))
+        loader = loader_class(text)
+        try:
+            node = loader.get_single_node()
+            if not isinstance(node, yaml.MappingNode):
+                line = node.start_mark.line + 1 if node else 1
+                raise ConfigError("must hold 'key: value' lines", file=path, line=line)
+            _Survey(path, loader.construct_object).measure(node)
+            data = loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        raise ConfigError(f"no valid YAML: {error.problem}", file=path, line=line) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError("character that YAML does not allow", file=path, line=line) from None
+    lines: dict[KeyPath, int] = {}
+    _record_lines(node, (), lines)
+    return YamlFile(path, data, lines)
+
+
+def validate(file: YamlFile, model: type[_Model]) -> _Model:
+    """Check what a file says.
+
+    Args:
+        file: The file.
+        model: What it may say, a pydantic model.
+
+    Raises:
+        ConfigError: For the first problem in the file; the message names all others too.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(file.data)
+    except ValidationError as error:
+        problems: dict[KeyPath, list[ErrorDetails]] = {}
+        for problem in error.errors(include_url=False):
+            problems.setdefault(_key_of(file, problem), []).append(problem)
+    known = ", ".join(sorted(model.model_fields))
+    found = [(key, _explain(here, known)) for key, here in problems.items()]
+    found.sort(key=lambda item: file.line(item[0]))
+    (key, text), *others = found
+    for other, other_text in others:
+        text += f"; line {file.line(other)}: key {_dotted(other)!r}: {other_text}"
+    raise file.error(text, key)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=path) from None
+    if len(raw) > _MAX_BYTES:
+        raise ConfigError(f"has more than {_MAX_BYTES} bytes; is it the right file?", file=path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        message = f"byte 0x{raw[error.start]:02x} is no UTF-8; save the file as UTF-8"
+        raise ConfigError(message, file=path, line=line) from None
+    if not text.strip():
+        raise ConfigError("is empty; it must hold 'key: value' lines", file=path, line=1)
+    return text
+
+
+def _check_depth(path: Path, events: Iterable[Any]) -> None:
+    import yaml
+
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                mark: Any = event.start_mark
+                raise ConfigError(_TOO_DEEP, file=path, line=mark.line + 1)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+class _Survey:
+    """Looks at a node graph before anything is made of it: its size and its keys.
+
+    Aliases make it a graph. What it would be as a tree is counted without expanding it.
+    """
+
+    def __init__(self, path: Path, construct: Callable[[Node], object]) -> None:
+        self._path = path
+        self._construct = construct
+        self._done: dict[int, tuple[int, int]] = {}
+        self._doing: set[int] = set()
+
+    def measure(self, node: Node, key: KeyPath = ()) -> tuple[int, int]:
+        """Return how many nodes ``node`` is as a tree, and how deep that is."""
+        known = self._done.get(id(node))
+        if known is None:
+            if id(node) in self._doing:
+                raise self._error(node, key, "refers to itself by an alias")
+            self._doing.add(id(node))
+            known = self._done[id(node)] = self._measure_children(node, key)
+        size, height = known
+        if len(key) + height > _MAX_DEPTH:
+            raise self._error(node, key, _TOO_DEEP)
+        if size > _MAX_NODES:
+            raise self._error(node, key, f"is more than {_MAX_NODES} values, its aliases expanded")
+        return known
+
+    def _measure_children(self, node: Node, key: KeyPath) -> tuple[int, int]:
+        import yaml
+
+        children: list[tuple[str | int, Node]] = []
+        if isinstance(node, yaml.MappingNode):
+            self._check_keys(node, key)
+            children = [(name.value, value) for name, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            children = list(enumerate(node.value))
+        else:
+            try:
+                self._construct(node)
+            except ValueError as error:  # it looks like a date or a number and is none
+                raise self._error(node, key, f"{error}; put quotes around it") from None
+        size, height = 1, 0
+        if len(key) < _MAX_DEPTH:  # else that is the error already
+            for name, child in children:
+                child_size, child_height = self.measure(child, (*key, name))
+                size, height = size + child_size, max(height, child_height)
+        return size, height + 1
+
+    def _check_keys(self, node: Node, key: KeyPath) -> None:
+        seen: dict[str, int] = {}
+        for name, _ in node.value:
+            if not isinstance(name.value, str):
+                raise self._error(name, key, "has a list or mapping as a key; keys are words")
+            line = name.start_mark.line + 1
+            if not key and not name.tag.endswith((":str", ":merge")):
+                text = f'this key is no text to YAML; write "{name.value}" with the quotes'
+                raise self._error(name, (name.value,), text)
+            if name.value in seen:
+                text = f"is here twice, first in line {seen[name.value]}; keep one"
+                raise self._error(name, (*key, name.value), text)
+            seen[name.value] = line
+
+    def _error(self, node: Node, key: KeyPath, message: str) -> ConfigError:
+        line = node.start_mark.line + 1
+        return ConfigError(message, file=self._path, line=line, key=_dotted(key) or None)
+
+
+def _record_lines(node: Node, key: KeyPath, lines: dict[KeyPath, int]) -> None:
+    """Note the lines of all keys below ``node``, after merge keys were resolved."""
+    import yaml
+
+    lines.setdefault(key, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:  # what was merged in comes first and is overridden
+            lines[*key, name.value] = name.start_mark.line + 1
+            _record_lines(value, (*key, name.value), lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _record_lines(item, (*key, index), lines)
+
+
+def _key_of(file: YamlFile, problem: ErrorDetails) -> KeyPath:
+    """Return the key a problem is about; pydantic's path also names members of unions."""
+    key = problem["loc"]
+    if problem["type"] != "missing":
+        while key not in file.lines:
+            key = key[:-1]
+    return key
+
+
+def _explain(problems: list[ErrorDetails], known: str) -> str:
+    """Say what is wrong with the value of one key and what would be right."""
+    # Each member of a union has its own problem; who looked deepest came nearest.
+    deepest = max(len(problem["loc"]) for problem in problems)
+    problems = [problem for problem in problems if len(problem["loc"]) == deepest]
+    kind, value, key = problems[0]["type"], problems[0]["input"], problems[0]["loc"]
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(str(key[-1]), known.split(", "), n=1)
+        text = "is no known key" + (f" (did you mean {near[0]!r}?)" if near else "")
+        return f"{text}; known are {known}" if len(key) == 1 else text
+    hint = ""
+    if kind == "string_type" and isinstance(value, bool | int | float | date):
+        hint = "; put quotes around it"
+    elif kind == "list_type" and isinstance(value, str):
+        hint = "; put [ ] around it"
+    texts = [
+        _WANTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
+        for problem in problems
+    ]
+    return f"must be {' or '.join(texts)}, not {_shown(value)}{hint}"
+
+
+def _shown(value: Any) -> str:
+    """Name a value in YAML's words. Text is not repeated: it may be a secret."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    kind = type(value).__name__
+    return {"str": "text", "list": "a list", "dict": "a mapping"}.get(kind, f"a {kind}")
+
+
+def _dotted(key: KeyPath) -> str:
+    return ".".join(map(str, key))
