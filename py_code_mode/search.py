@@ -16,8 +16,10 @@ from __future__ import annotations
 import difflib
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import log, sqrt
 from typing import Any
 
 __all__ = ["CachedIndex", "Document", "Index", "near_names", "rank"]
@@ -34,9 +36,9 @@ _MAX_FIELD = 20_000
 """Characters of a field that are looked at: a huge skill must not make a huge index."""
 
 _CHAR_FLOOR = 0.1
-"""How alike in its letters a document must be that shares no whole word with the query. Below
-it n-grams agree by chance (``ake`` in ``cake`` and ``take``); recall at 5 on the development
-sets is the same with and without it."""
+"""How alike in its letters a document must be that shares no whole word with the query; below
+it n-grams agree by chance (``ake`` in ``cake`` and ``take``). Of the development sets one loses
+0.004 of nDCG by it, the others nothing."""
 
 _EXACT_NAME = 3.0
 _NAME_PREFIX = 1.5
@@ -188,16 +190,33 @@ class _Fitted:
             return {}
         by_word = _cosines(*self._words, query)
         by_char = _cosines(*self._chars, query)
+        floor = _CHAR_FLOOR / _known_share(self._chars[0], query) if by_char else 0.0
         return {
             position: (by_word.get(position, 0.0) + letters) / 2
             for position, letters in by_char.items()
-            if letters >= _CHAR_FLOOR or position in by_word
+            if position in by_word or letters >= floor
         }
 
 
 def _cosines(vectorizer: Any, postings: Any, query: str) -> dict[int, float]:
     row = (vectorizer.transform([query]) @ postings).tocsr()
     return dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
+
+
+def _known_share(vectorizer: Any, query: str) -> float:
+    """How long the query's vector is without the terms that no document has.
+
+    scikit-learn leaves those out before it makes the vector's length 1. In a small library that
+    would make a query of strange words as good a match by its one common syllable as a query
+    that is nothing but that syllable.
+    """
+    weights = {True: 0.0, False: 0.0}
+    idf, vocabulary = vectorizer.idf_, vectorizer.vocabulary_
+    for term, count in Counter(vectorizer.build_analyzer()(query)).items():
+        position = vocabulary.get(term)
+        weight = idf.max() if position is None else idf[position]
+        weights[position is not None] += float(weight * (1 + log(count))) ** 2
+    return sqrt(weights[True] / (weights[True] + weights[False]))
 
 
 def _words(text: str) -> list[str]:

@@ -199,6 +199,8 @@ class Session:
             if done:
                 return await self._after_death(kernel, execution, run)
         stack = await kernel.stack()
+        await kernel.kill()
+        kernel.recover(execution)
         await self._slot.replace(kernel)
         text += f"; it did not stop when interrupted, so its kernel was killed {grace} s later"
         error = ErrorInfo(name, text, f"{stack}\n{name}: {text}" if stack else "")
@@ -207,6 +209,7 @@ class Session:
     async def _after_death(
         self, kernel: KernelProcess, execution: Execution, run: _Run
     ) -> ExecutionResult:
+        kernel.recover(execution)
         await self._slot.replace(kernel)
         error = ErrorInfo(KernelDied.__name__, kernel.how_it_ended())
         return execution.transcript.result(seconds=run.seconds(), error=error, state_lost=True)
@@ -280,7 +283,7 @@ class Session:
         """End the session and its kernel; closing twice is fine."""
         if self._closed:
             return
-        self._closed = True
+        self._closed = self._slot.closed = True
         if self._running is not None and self._slot.current is not None:
             await self._slot.current.kill()
         async with self._lock:

@@ -35,7 +35,7 @@ class KernelSlot:
         self._starting: asyncio.Task[KernelProcess] | None = None
         self._catalogue: object = None
         self._cleanups: set[asyncio.Task[Any]] = set()
-        self._closed = False
+        self.closed = False
         self.current: KernelProcess | None = None
 
     async def ready(self) -> KernelProcess:
@@ -95,7 +95,7 @@ class KernelSlot:
         self.current = None
         self._calls.cancel_all()
         self.keep(asyncio.create_task(kernel.close(now=True)))
-        if not self._closed:
+        if not self.closed:
             self.start()
 
     async def reset(self) -> None:
@@ -108,7 +108,7 @@ class KernelSlot:
 
     async def close(self) -> None:
         """End everything."""
-        self._closed = True
+        self.closed = True
         self._calls.cancel_all()
         starting, self._starting = self._starting, None
         if starting is not None:

@@ -11,6 +11,9 @@ import faulthandler
 import os
 import signal
 import socket
+import threading
+import warnings
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -19,12 +22,19 @@ from tornado import ioloop
 from traitlets.config import Config
 
 from kernel_bootstrap.kernel.kernel import SessionKernel, ignore_interrupt
+from kernel_bootstrap.kernel.streams import MIRROR_DIRECTORY
 from kernel_bootstrap.threads import inherit_context
 
-__all__ = ["STACK_FILE", "SessionKernelApp"]
+__all__ = ["SessionKernelApp"]
 
-STACK_FILE = "PY_CODE_MODE_STACK_FILE"
-"""Environment variable naming the file that takes the stacks of all threads on SIGUSR1."""
+
+class NoShellThread:
+    """Stands where ipykernel keeps its shell thread: false, and the main thread is its parent."""
+
+    parent_thread = threading.main_thread()
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
@@ -38,6 +48,15 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         # History writes to SQLite cost 2-8 ms a cell and share a file between sessions.
         self.update_config(Config({"HistoryManager": {"enabled": False}}))
 
+    def init_control(self, context: zmq.Context[Any]) -> None:
+        """Open the control channel; shell messages are read by the main thread itself.
+
+        ipykernel 7 reads them in a thread of their own, for subshells. Ours has none (replies
+        to a busy kernel come on control), and each hop between threads costs a cell 0.5 ms.
+        """
+        super().init_control(context)
+        self.shell_channel_thread = NoShellThread()
+
     def init_iopub(self, context: zmq.Context[Any]) -> None:
         """Open iopub so that it waits for slow readers instead of dropping messages."""
         super().init_iopub(context)
@@ -48,9 +67,10 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         # Some parents block SIGINT, and kernels inherit the mask.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGUSR1})
         signal.signal(signal.SIGINT, ignore_interrupt)
-        path = os.environ.pop(STACK_FILE, None)
-        if path:
-            self._stack_file = open(path, "w")  # noqa: SIM115, PTH123 - open as long as the kernel
+        directory = os.environ.pop(MIRROR_DIRECTORY, None)
+        if directory:
+            path = Path(directory, "stack.txt")
+            self._stack_file = path.open("w")  # open as long as the kernel lives
             faulthandler.register(signal.SIGUSR1, file=self._stack_file, all_threads=True)
 
     def init_code(self) -> None:
@@ -59,6 +79,8 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
     def start(self) -> None:
         """Run until the kernel is shut down."""
         inherit_context()
+        # IPython's advice on SystemExit does not fit: leaving ends only the cell.
+        warnings.filterwarnings("ignore", "To exit: use")
         if self.poller is not None:
             self.poller.start()
         self.kernel.start()

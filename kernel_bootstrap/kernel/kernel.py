@@ -45,6 +45,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
     """``IPythonKernel`` with a comm to its host."""
 
     shell_class = Type(SessionShell)
+    _supports_kernel_subshells = False
     # No settling sleep after a cell: our streams are flushed before the reply leaves.
     _execute_sleep = 0.0
 

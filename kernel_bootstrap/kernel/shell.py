@@ -10,9 +10,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.inputtransformer2 import leading_empty_lines, leading_indent
 from IPython.utils.text import LSString, SList
 from traitlets import Type
 
@@ -22,6 +25,9 @@ __all__ = ["SHELL_MAGICS", "SessionShell"]
 
 SHELL_MAGICS = frozenset({"!", "!!", "bash", "sh", "script", "system", "sx", "perl", "ruby"})
 """Cell magics that start programs; they ask the policy as ``!command`` does."""
+
+
+_OURS = str(Path(__file__).parent.parent) + "/"
 
 
 class _Exit:
@@ -49,6 +55,27 @@ def keep_line_numbers(lines: list[str]) -> list[str]:
     return [line.removeprefix(indent) for line in lines]
 
 
+def without_our_frames(tb: TracebackType | None) -> TracebackType | None:
+    """Unlink the bootstrap's frames, and those of the futures it waits on, from a traceback."""
+    frames = []
+    while tb is not None:
+        frames.append(tb)
+        tb = tb.tb_next
+    ours = [frame.tb_frame.f_code.co_filename.startswith(_OURS) for frame in frames]
+    kept = []
+    for index, frame in enumerate(frames):
+        inside_ours = any(ours[:index]) and "/concurrent/futures/" in _filename(frame)
+        if not ours[index] and not inside_ours:
+            kept.append(frame)
+    for frame, after in zip(kept, [*kept[1:], None], strict=True):
+        frame.tb_next = after
+    return kept[0] if kept else None
+
+
+def _filename(frame: TracebackType) -> str:
+    return frame.tb_frame.f_code.co_filename
+
+
 class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
     """``ZMQInteractiveShell`` for code that a model wrote."""
 
@@ -64,7 +91,7 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
         cleanup = self.input_transformer_manager.cleanup_transforms
         cleanup[:] = [
             keep_line_numbers,
-            *(t for t in cleanup if t.__name__ not in ("leading_empty_lines", "leading_indent")),
+            *(t for t in cleanup if t not in (leading_empty_lines, leading_indent)),
         ]
         self.pin({"exit": _Exit(), "quit": _Exit()})
 
@@ -87,6 +114,11 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
             for name, value in list(self.user_ns.items())
             if not name.startswith("_") and hidden.get(name, missing) is not value
         ]
+
+    def _get_exc_info(self, exc_tuple: Any = None) -> Any:
+        """Leave our own frames out of tracebacks: they tell an agent nothing."""
+        etype, value, tb = super()._get_exc_info(exc_tuple)
+        return etype, value, without_our_frames(tb)
 
     def ask_exit(self) -> None:
         """End the cell only."""

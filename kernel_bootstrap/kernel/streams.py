@@ -6,13 +6,19 @@ Place in the house: bottom of ``kernel``; above ``cells``.
 from __future__ import annotations
 
 import contextlib
+import os
+from pathlib import Path
 from typing import Any
 
 from ipykernel.iostream import OutStream
 
 from kernel_bootstrap.cells import Cell, current
+from kernel_bootstrap.wire.mirror import Mirror
 
-__all__ = ["CellStream"]
+__all__ = ["MIRROR_DIRECTORY", "CellStream"]
+
+MIRROR_DIRECTORY = "PY_CODE_MODE_DIRECTORY"
+"""Environment variable naming the session's private directory."""
 
 
 class CellStream(OutStream):  # type: ignore[misc]
@@ -25,6 +31,8 @@ class CellStream(OutStream):  # type: ignore[misc]
         options["watchfd"] = False
         super().__init__(session, pub_thread, name, **options)
         self._descriptor = {"stdout": 1, "stderr": 2}[name]
+        directory = os.environ.get(MIRROR_DIRECTORY)
+        self._mirror = Mirror(Path(directory, f"{name}.mirror")) if directory else None
 
     @property
     def parent_header(self) -> dict[str, Any]:
@@ -43,10 +51,22 @@ class CellStream(OutStream):  # type: ignore[misc]
         """Write through the cell's meter."""
         if not isinstance(string, str):
             raise TypeError(f"write() argument must be str, not {type(string).__name__}")
-        now = current().streams[self.name].take(string)
+        cell = current()
+        now = cell.streams[self.name].take(string)
         if now:
+            if self._mirror is not None:
+                self._mirror.record(cell.header.get("msg_id", ""), now)
             super().write(now)
         return len(string)
+
+    def flush(self) -> None:
+        """Hand what is buffered to the io thread; with nothing buffered there is no wait.
+
+        All iopub messages pass through that thread in order, so an empty buffer means that
+        whatever was printed is already ahead of the caller's next message.
+        """
+        if self._buffers:
+            super().flush()
 
     def write_for(self, cell: Cell, string: str) -> None:
         """Write what a descriptor delivered on behalf of ``cell``."""
@@ -60,6 +80,8 @@ class CellStream(OutStream):  # type: ignore[misc]
             self._buffer_for(cell, string)
 
     def _buffer_for(self, cell: Cell, string: str) -> None:
+        if self._mirror is not None:
+            self._mirror.record(cell.header.get("msg_id", ""), string)
         with self._buffer_lock:
             self._buffers[frozenset(cell.header.items())].write(string)
         with contextlib.suppress(RuntimeError):  # the io thread is gone: the kernel is ending

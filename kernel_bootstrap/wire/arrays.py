@@ -24,6 +24,7 @@ from kernel_bootstrap.wire.parts import Packed, Refused, Unpack, expect
 __all__ = ["UNPACKERS", "nbytes", "owns", "pack"]
 
 _SCALAR_DTYPE = re.compile(r"[<>|=][biufcmMV]\d{1,9}(\[\d{0,9}[a-zA-Z]{1,7}\])?")
+_NUMBERS = frozenset("?bBhHiIlLqQefdgFDG")
 _MAX_CODE_POINT = 0x10FFFF
 
 
@@ -109,8 +110,9 @@ def _pack_scalar(value: Any) -> Packed:
         raise Refused.of_type(kind)
     if dtype.names is not None:
         return Packed("np.record", {"v": np.array(value)})
-    _descr(dtype, kind)
-    return Packed("np.scalar", {"dtype": dtype.str, "v": value.tobytes()})
+    if dtype.char not in _NUMBERS:
+        _descr(dtype, kind)
+    return Packed("np.scalar", {"dtype": dtype.str, "v": value.tobytes().hex()})
 
 
 # --- in ------------------------------------------------------------------------------------
@@ -164,7 +166,7 @@ def _unpack_objects(fields: dict[str, Any]) -> Any:
 def _unpack_scalar(fields: dict[str, Any]) -> Any:
     import numpy as np
 
-    name, data = expect(fields, "dtype", str), expect(fields, "v", bytes)
+    name, data = expect(fields, "dtype", str), bytes.fromhex(expect(fields, "v", str))
     if not _SCALAR_DTYPE.fullmatch(name):
         raise ProtocolError(f"{name!r:.80} is not the dtype of a scalar")
     dtype = np.dtype(name)

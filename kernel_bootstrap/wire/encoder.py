@@ -12,7 +12,7 @@ meanwhile cannot smuggle anything past the check.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from kernel_bootstrap.wire import arrays, frames, polars_frames, standard
@@ -33,10 +33,11 @@ __all__ = ["Encoder"]
 
 _MAX_INT = 2**53  # beyond it, packers that go through a double lose digits
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_STR = frozenset({str})
 _SIMPLE_KEYS = frozenset(standard.PACKERS).union(_SCALARS) - {tuple, frozenset}
 _NUMBER_SIZE = 12  # bytes of JSON, on average
 _TAG_SIZE = 24
+_SMALL = 8  # a column of fewer items is looked at one by one
+_NOT_NATIVE = -1
 _LIBRARIES: dict[str, Library] = {"numpy": arrays, "pandas": frames, "polars": polars_frames}
 
 _Pack = Callable[[Any], Packed | Plain]
@@ -72,64 +73,54 @@ class Encoder:
         """
         return _METHODS.get(type(value), _PACKED)(self, value, depth)
 
-    # --- whole columns -----------------------------------------------------------------
+    # --- many values -------------------------------------------------------------------
 
-    def _are_native(self, values: Collection[Any], kinds: set[type]) -> bool:
-        """Tell whether JSON keeps all of ``values``, whose types are ``kinds``."""
-        if not kinds <= _SCALARS:
-            return False
-        room = self._room
-        if kinds == _STR:
-            kept = self._is_text("".join(values), len(values))
-        elif len(values) > 1 and kinds == {int}:
-            top = max(-min(values), max(values))
-            self._spend(len(values) * (3 + top.bit_length() // 4))
-            kept = top <= _MAX_INT
-        elif len(values) > 1 and kinds == {float}:
-            self._spend(len(values) * _NUMBER_SIZE)
-            kept = all(map(math.isfinite, values))
+    def _is_native_column(self, items: list[Any]) -> bool:
+        """Tell whether ``items`` are of one type and JSON keeps all of them, at C speed."""
+        kinds = set(map(type, items))
+        if kinds == {str}:
+            size = _text_size("".join(items), len(items))
+        elif kinds == {int}:
+            low, high = min(items), max(items)
+            size = len(items) * (3 + max(-low, high).bit_length() // 4)
+            size = size if -_MAX_INT <= low and high <= _MAX_INT else _NOT_NATIVE
+        elif kinds == {float}:
+            finite = all(map(math.isfinite, items))
+            size = len(items) * _NUMBER_SIZE if finite else _NOT_NATIVE
         else:
-            kept = self._is_native_mix(values)
-        if not kept:
-            self._room = room  # the walk item by item counts again
-        return kept
+            return False
+        if size >= 0:
+            self._spend(size)
+        return size >= 0
 
-    def _is_native_mix(self, values: Collection[Any]) -> bool:
-        self._spend(len(values) * _NUMBER_SIZE)
-        for value in values:
-            kind = type(value)
-            if kind is str:
-                if not self._is_text(value, 0):
-                    return False
-            elif kind is int:
-                if not -_MAX_INT <= value <= _MAX_INT:
-                    return False
-            elif kind is float and value - value != 0.0:  # noqa: PLR0124 - nan and infinities
-                return False
-        return True
+    def _items(self, items: list[Any], depth: int, labels: Collection[Any] = ()) -> None:
+        """Encode ``items`` in place; they belong to the walk.
 
-    def _is_text(self, text: str, count: int) -> bool:
-        """Tell whether ``text``, which is ``count`` strings in one, has no lone surrogates."""
-        size = len(text)
-        if not text.isascii():
-            try:
-                size = len(text.encode())
-            except UnicodeEncodeError:
-                return False
-        self._spend(size + 4 * count)
-        return True
-
-    def _items(self, items: list[Any], depth: int, labels: Sequence[Any] | None = None) -> None:
-        """Encode ``items`` in place; they belong to the walk."""
-        if self._are_native(items, set(map(type, items))):
+        What JSON keeps is looked at here, not in a method: most of all time is spent in this loop.
+        """
+        if len(items) > _SMALL and self._is_native_column(items):
             return
-        index = 0
+        size, index = _NUMBER_SIZE * len(items), 0
         try:
             for index, item in enumerate(items):
-                items[index] = _METHODS.get(type(item), _PACKED)(self, item, depth)
+                kind = type(item)
+                if kind is str:
+                    if item.isascii():
+                        size += len(item)
+                        continue
+                elif kind is int:
+                    if -_MAX_INT <= item <= _MAX_INT:
+                        continue
+                elif kind is float:
+                    if item - item == 0.0:  # not so for nan and infinities
+                        continue
+                elif item is None or kind is bool:
+                    continue
+                items[index] = _METHODS.get(kind, _PACKED)(self, item, depth)
         except Refused as refused:
-            refused.passed(items, step(labels[index] if labels else index))
+            refused.passed(items, step([*labels][index] if labels else index))
             raise
+        self._spend(size)
 
     # --- one value ---------------------------------------------------------------------
 
@@ -146,9 +137,11 @@ class Encoder:
         return value if math.isfinite(value) else {"$": "float", "v": str(value)}
 
     def _str(self, value: str, depth: int) -> Any:
-        if self._is_text(value, 1):
-            return value
-        return {"$": "str", "v": self.value(value.encode("utf-8", "surrogatepass"), depth + 1)}
+        size = _text_size(value, 1)
+        if size < 0:
+            return {"$": "str", "v": self.value(value.encode("utf-8", "surrogatepass"), depth + 1)}
+        self._spend(size)
+        return value
 
     def _list(self, value: list[Any], depth: int) -> list[Any]:
         self._enter(len(value), depth)
@@ -160,22 +153,20 @@ class Encoder:
             raise
         return items
 
-    def _dict(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
+    def _dict(self, value: dict[Any, Any], depth: int) -> Any:
         self._enter(len(value), depth)
-        tree = value.copy()
-        native_keys = set(map(type, tree)) <= _STR and "$" not in tree
-        if not native_keys or not self._is_text("".join(tree), len(tree)):
+        keys = value.copy()
+        size = _keys_size(keys)
+        if size < 0:
             return self._packed(value, depth)
-        values, key = tree.values(), ""
-        if self._are_native(values, set(map(type, values))):
-            return tree
+        self._spend(size)
+        items = [*keys.values()]
         try:
-            for key, item in tree.items():
-                tree[key] = _METHODS.get(type(item), _PACKED)(self, item, depth + 1)
+            self._items(items, depth + 1, keys)
         except Refused as refused:
-            refused.passed(value, step(key))
+            refused.passed(value)
             raise
-        return tree
+        return dict(zip(keys, items, strict=True))
 
     def _packed(self, value: Any, depth: int) -> Any:
         """Encode what JSON has no word for."""
@@ -235,8 +226,9 @@ class Encoder:
         if found is None:
             found = self._found[kind] = self._find(kind)
         library, pack = found
-        if library is not None and self._max_bytes is not None:
-            self._check_room(library.nbytes(value))
+        if library is not None and self._max_bytes is not None:  # asking takes time
+            if library.nbytes(value) > self._room:
+                raise self._too_large()
         return pack
 
     def _find(self, kind: type) -> tuple[Library | None, _Pack]:
@@ -256,15 +248,16 @@ class Encoder:
     def _enter(self, length: int, depth: int) -> None:
         if depth >= MAX_DEPTH:
             raise TooDeep
-        self._check_room(2 * length)  # before copying what is too large anyway
-
-    def _check_room(self, size: float) -> None:
-        if size > self._room:
-            raise Refused(f"more than {self._max_bytes} bytes")
+        if 2 * length > self._room:  # before copying what is too large anyway
+            raise self._too_large()
 
     def _spend(self, size: float) -> None:
-        self._check_room(size)
         self._room -= size
+        if self._room < 0:
+            raise self._too_large()
+
+    def _too_large(self) -> Refused:
+        return Refused(f"more than {self._max_bytes} bytes")
 
     def _buffer(self, buffer: Buffer) -> int:
         self._spend(memoryview(buffer).nbytes)
@@ -272,13 +265,36 @@ class Encoder:
         return len(self.buffers) - 1
 
 
-_PACKED = Encoder._packed  # noqa: SLF001 - this class's own table
+def _text_size(text: str, count: int) -> int:
+    """Return about how many bytes of JSON the ``count`` strings joined in ``text`` take."""
+    if text.isascii():
+        return len(text) + 4 * count
+    try:
+        return len(text.encode()) + 4 * count
+    except UnicodeEncodeError:  # lone surrogates
+        return _NOT_NATIVE
+
+
+def _keys_size(keys: Iterable[Any]) -> int:
+    """Return about how many bytes of JSON these keys take, if JSON keeps them."""
+    size = 0
+    for key in keys:
+        if type(key) is not str or key == "$":
+            return _NOT_NATIVE
+        more = len(key) if key.isascii() else _text_size(key, 0)
+        if more < 0:
+            return _NOT_NATIVE
+        size += more + 4
+    return size
+
+
+_PACKED = Encoder._packed
 _METHODS: dict[type, Callable[[Encoder, Any, int], Any]] = {
-    type(None): Encoder._fixed,  # noqa: SLF001
-    bool: Encoder._fixed,  # noqa: SLF001
-    int: Encoder._int,  # noqa: SLF001
-    float: Encoder._float,  # noqa: SLF001
-    str: Encoder._str,  # noqa: SLF001
-    list: Encoder._list,  # noqa: SLF001
-    dict: Encoder._dict,  # noqa: SLF001
+    type(None): Encoder._fixed,
+    bool: Encoder._fixed,
+    int: Encoder._int,
+    float: Encoder._float,
+    str: Encoder._str,
+    list: Encoder._list,
+    dict: Encoder._dict,
 }

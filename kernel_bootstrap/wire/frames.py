@@ -1,11 +1,12 @@
-"""The codec's part for pandas: frames, series, indexes, arrays and scalars. Never pickle.
+"""The codec's part for pandas: frames, series and indexes. Never pickle.
 
 Place in the house: part of THE contract (``kernel_bootstrap.wire``), used by the codec only.
 Nothing here imports pandas before a value of pandas', coming or going, asks for it.
 
 A frame is taken apart into arrays: numpy's as numpy arrays (columns of one dtype together, as
-one matrix), pandas' own by their parts. Whatever has no parts listed here (periods, intervals,
-sparse, Arrow) is refused by its name. pandas 2.2 and 3 read each other's frames.
+one matrix), pandas' own by their parts (``pandas_arrays``). Whatever has no parts listed there
+(periods, intervals, sparse, Arrow) is refused by its name. pandas 2.2 and 3 read each other's
+frames.
 """
 
 from __future__ import annotations
@@ -13,20 +14,27 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from kernel_bootstrap.wire import pandas_arrays
 from kernel_bootstrap.wire.errors import ProtocolError
-from kernel_bootstrap.wire.parts import Packed, Refused, Unpack, expect
-from kernel_bootstrap.wire.standard import zone
+from kernel_bootstrap.wire.pandas_arrays import expect_column, expect_index, expect_numbers
+from kernel_bootstrap.wire.parts import Packed, Unpack, expect
 
 __all__ = ["UNPACKERS", "nbytes", "owns", "pack"]
 
-_INDEXES = ("Index", "RangeIndex", "MultiIndex", "DatetimeIndex", "TimedeltaIndex")
-_SCALARS = ("Timestamp", "Timedelta")
+_INDEXES = (
+    "CategoricalIndex",
+    "DatetimeIndex",
+    "Index",
+    "MultiIndex",
+    "RangeIndex",
+    "TimedeltaIndex",
+)
 
 
 def owns(kind: type) -> bool:
     """Tell whether ``kind`` is one of pandas' types, not a subclass made elsewhere."""
     pd = sys.modules["pandas"]
-    names = ("DataFrame", "Series", "CategoricalIndex", *_INDEXES, *_SCALARS)
+    names = ("DataFrame", "Series", "Timestamp", "Timedelta", *_INDEXES)
     return (
         any(kind is getattr(pd, name) for name in names)
         or kind in {type(pd.NaT), type(pd.NA)}
@@ -38,7 +46,9 @@ def nbytes(value: Any) -> float:
     """Return about how many bytes of data there are; the insides of objects do not count."""
     pd = sys.modules["pandas"]
     if type(value) is pd.DataFrame:
-        return float(value.memory_usage(deep=False).sum())
+        return float(value.memory_usage(deep=False, index=False).sum())
+    if type(value) is pd.RangeIndex:
+        return 0.0
     return float(getattr(value, "nbytes", 0))
 
 
@@ -49,29 +59,19 @@ def pack(value: Any) -> Packed:
         Refused: Its dtype is not one of those listed here.
     """
     pd = sys.modules["pandas"]
-    kind = type(value)
-    if kind is pd.DataFrame:
+    if type(value) is pd.DataFrame:
         return _pack_frame(value)
-    if kind is pd.Series:
-        return _labelled(
-            Packed(
-                "pd.series", {"v": _array(value), "index": value.index, "name": value.name}
-            ),
-            value,
-        )
+    if type(value) is pd.Series:
+        fields = {"v": _array(value), "index": value.index, "name": value.name}
+        return _with_attrs(Packed("pd.series", fields), value)
     if isinstance(value, pd.Index):
         return _pack_index(value)
     if isinstance(value, pd.api.extensions.ExtensionArray):
-        return _pack_array(value)
-    if value is pd.NaT or value is pd.NA:
-        return Packed("pd.missing", {"v": "NaT" if value is pd.NaT else "NA"})
-    fields = {"v": value.asm8}
-    if kind is pd.Timestamp:
-        fields |= {"tz": _zone(value.tz), "fold": value.fold}
-    return Packed("pd.time", fields)
+        return pandas_arrays.pack_array(value)
+    return pandas_arrays.pack_scalar(value)
 
 
-def _labelled(packed: Packed, value: Any) -> Packed:
+def _with_attrs(packed: Packed, value: Any) -> Packed:
     if value.attrs:
         packed.fields["attrs"] = value.attrs
     return packed
@@ -87,53 +87,115 @@ def _array(column: Any) -> Any:
 def _pack_frame(frame: Any) -> Packed:
     import numpy as np
 
-    matrices: dict[Any, list[int]] = {}
+    places: dict[Any, list[int]] = {}
     others: list[list[Any]] = []
-    for place, (_, column) in enumerate(frame.items()):
-        if isinstance(column.dtype, np.dtype) and column.dtype != object:
-            matrices.setdefault(column.dtype, []).append(place)
+    for place, dtype in enumerate(frame.dtypes):
+        if isinstance(dtype, np.dtype) and dtype.kind != "O":
+            places.setdefault(dtype, []).append(place)
         else:
-            others.append([place, _array(column)])
-    blocks = [[at, frame.iloc[:, at].to_numpy().T] for at in matrices.values()]
-    fields = {"index": frame.index, "columns": frame.columns, "matrices": blocks, "others": others}
-    return _labelled(Packed("pd.frame", fields), frame)
+            others.append([place, _array(frame.iloc[:, place])])
+    matrices = [[at, frame.iloc[:, at].to_numpy().T] for at in places.values()]
+    labels = {"index": frame.index, "columns": frame.columns}
+    return _with_attrs(
+        Packed("pd.frame", {**labels, "matrices": matrices, "others": others}), frame
+    )
 
 
 def _pack_index(index: Any) -> Packed:
+    import numpy as np
+
     pd = sys.modules["pandas"]
     if type(index) is pd.RangeIndex:
         span = range(index.start, index.stop, index.step)
         return Packed("pd.range", {"v": span, "name": index.name})
     if type(index) is pd.MultiIndex:
-        levels, codes = list(index.levels), [_codes(codes) for codes in index.codes]
+        # Codes come as pandas' own subclass of ndarray.
+        levels, codes = list(index.levels), [np.asarray(codes) for codes in index.codes]
         return Packed("pd.multi", {"levels": levels, "codes": codes, "names": list(index.names)})
     return Packed("pd.index", {"v": _array(index), "name": index.name})
 
 
-def _codes(codes: Any) -> Any:
+# --- in ------------------------------------------------------------------------------------
+
+
+def _attributed(rebuilt: Any, fields: dict[str, Any]) -> Any:
+    if "attrs" in fields:
+        rebuilt.attrs = expect(fields, "attrs", dict)
+    return rebuilt
+
+
+def _unpack_frame(fields: dict[str, Any]) -> Any:
     import numpy as np
+    import pandas as pd
 
-    return np.asarray(codes)  # a view of pandas' own, of a subclass of ndarray
+    index, labels = expect_index(fields["index"]), expect_index(fields["columns"])
+    matrices, others = expect(fields, "matrices", list), expect(fields, "others", list)
+    columns = {place: expect_column(array) for place, array in others}
+    for places, matrix in matrices:
+        if type(matrix) is not np.ndarray or matrix.ndim != 2:  # noqa: PLR2004 - a matrix
+            raise ProtocolError("columns of one dtype must come as a matrix")
+        columns.update(zip(places, matrix, strict=True))
+    if sorted(columns) != list(range(len(labels))):
+        raise ProtocolError("a frame whose columns are not numbered through")
+    if not columns:
+        frame = pd.DataFrame(index=index)
+    elif len(matrices) == 1 and list(columns) == list(range(len(labels))):
+        frame = pd.DataFrame(matrices[0][1].T)  # a thousand columns are one array all the way
+    else:
+        frame = _join([columns[place] for place in range(len(columns))])
+    frame.index, frame.columns = index, labels
+    return _attributed(frame, fields)
 
 
-def _pack_array(array: Any) -> Packed:
-    pd = sys.modules["pandas"]
-    dtype = array.dtype
-    kind = type(dtype)
-    if kind is pd.CategoricalDtype:
-        fields = {"v": array.codes, "categories": dtype.categories, "ordered": dtype.ordered}
-        return Packed("pd.categorical", {**fields, "v": _codes(array.codes)})
-    if kind is pd.DatetimeTZDtype:
-        moments = array.tz_convert(None).to_numpy()
-        return Packed("pd.moments", {"v": moments, "tz": _zone(dtype.tz)})
-    missing = array.isna()
-    if kind is pd.StringDtype:
-        texts = [None if gone else text for text, gone in zip(array, missing, strict=True)]
-        # pandas 2.2 has the na_value in the name of the storage
-        storage, _, nan = dtype.storage.partition("_")
-        nan = nan or dtype.na_value is not pd.NA
-        return Packed("pd.strings", {"v": texts, "storage": storage, "nan": bool(nan)})
-    if isinstance(dtype, _masked(pd)):
-        values = array.to_numpy(dtype=dtype.numpy_dtype, na_value=dtype.numpy_dtype.type(0))
-        return Packed("pd.masked", {"v": values, "mask": missing})
-    raise Refused.of_type(type(array), f"dtype {dtype!s:.80}")
+def _join(columns: list[Any]) -> Any:
+    import pandas as pd
+
+    if len({*map(len, columns)}) != 1:
+        raise ProtocolError("a frame whose columns differ in length")
+    # Each column as a series of its dtype: left to itself pandas would guess one for objects.
+    # They have no index yet, because pandas would align them by it.
+    series = (pd.Series(column, dtype=column.dtype, copy=False) for column in columns)
+    return pd.DataFrame(dict(enumerate(series)))
+
+
+def _unpack_series(fields: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    data, index = expect_column(fields["v"]), expect_index(fields["index"])
+    series = pd.Series(data, index=index, dtype=data.dtype, copy=False)
+    series.name = fields["name"]
+    return _attributed(series, fields)
+
+
+def _unpack_index(fields: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    data = expect_column(fields["v"])
+    return pd.Index(data, dtype=data.dtype, name=fields["name"], tupleize_cols=False)
+
+
+def _unpack_range(fields: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    span = expect(fields, "v", range)
+    if max(abs(span.start), abs(span.stop), abs(span.step)) >= 1 << 62:
+        raise ProtocolError("a range index beyond 64 bits")
+    return pd.RangeIndex.from_range(span, name=fields["name"])
+
+
+def _unpack_multi(fields: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    levels = [expect_index(level) for level in expect(fields, "levels", list)]
+    codes = [expect_numbers(part, "i") for part in expect(fields, "codes", list)]
+    return pd.MultiIndex(levels, codes, names=expect(fields, "names", list))
+
+
+UNPACKERS: dict[str, Unpack] = {
+    "pd.frame": _unpack_frame,
+    "pd.series": _unpack_series,
+    "pd.index": _unpack_index,
+    "pd.range": _unpack_range,
+    "pd.multi": _unpack_multi,
+    **pandas_arrays.UNPACKERS,
+}

@@ -55,9 +55,11 @@ def _bulk(tag: str, data: bytes) -> Packed:
 
 
 def _pack_dict(value: Any, tag: str = "dict") -> Packed:
-    keys = list(value)
+    pairs = list(value.items())  # in one go: another thread may be changing it
+    keys = [key for key, _ in pairs]
     check_hashes(keys)
-    return Packed(tag, {"k": keys, "v": list(value.values())}, labels=keys.copy(), hashed="k")
+    fields = {"k": keys, "v": [item for _, item in pairs]}
+    return Packed(tag, fields, labels=keys.copy(), hashed="k")
 
 
 def _pack_set(value: Any) -> Packed:
@@ -95,7 +97,7 @@ def _pack_timezone(value: timezone) -> Packed:
 
 
 def _pack_zoneinfo(value: ZoneInfo) -> Packed:
-    if value.key is None or not _ZONE.fullmatch(value.key):
+    if not _ZONE.fullmatch(value.key or ""):
         raise Refused.of_type(ZoneInfo, f"its key is {value.key!r}")
     return Packed("zoneinfo", {"v": value.key})
 
@@ -205,9 +207,9 @@ def _unpack_date(fields: dict[str, Any]) -> date:
 
 
 def _unpack_datetime(fields: dict[str, Any]) -> datetime:
-    *day, hour, minute, second, micro = _items(fields)
+    year, month, day, hour, minute, second, micro = _items(fields)
     tz, fold = fields.get("tz"), fields.get("fold", 0)
-    return datetime(*day, hour, minute, second, micro, tzinfo=tz, fold=fold)
+    return datetime(year, month, day, hour, minute, second, micro, tzinfo=tz, fold=fold)
 
 
 def _unpack_time(fields: dict[str, Any]) -> time:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zmq
+import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
@@ -84,14 +85,22 @@ async def launch(config: KernelConfig, context: zmq.Context[zmq.Socket[bytes]]) 
     except (OSError, RuntimeError) as error:
         shutil.rmtree(directory, ignore_errors=True)
         raise KernelStartError(f"the kernel could not be started: {error}") from error
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 async def _launch_in(
     directory: Path, config: KernelConfig, context: zmq.Context[zmq.Socket[bytes]]
 ) -> Launched:
-    argv = [*_command(config, directory), "-f", "{connection_file}"]
+    profiles = directory / "ipython"
+    profiles.mkdir()
     spec = KernelSpec(
-        argv=[*argv, f"--BaseIPythonApplication.ipython_dir={directory / 'ipython'}"],
+        argv=[
+            *_command(config, directory),
+            *("-f", "{connection_file}"),
+            f"--BaseIPythonApplication.ipython_dir={profiles}",
+        ],
         display_name="py-code-mode",
         language="python",
         interrupt_mode="signal",
@@ -100,7 +109,7 @@ async def _launch_in(
     manager = AsyncKernelManager(
         kernel_name="py-code-mode",
         kernel_spec_manager=_OneSpec(spec),
-        context=context,
+        context=zmq.asyncio.Context.shadow(context.underlying),
         connection_file=str(directory / "kernel.json"),
         # Each open socket is a path: the directory's mode is the access control.
         transport="ipc",
@@ -111,13 +120,26 @@ async def _launch_in(
     manager.session.digest_history_size = 0
     log_file, stack_file = directory / "log.txt", directory / "stack.txt"
     with log_file.open("wb") as log:
-        await manager.start_kernel(
-            env=_environment(config, os.environ, stack_file),
-            cwd=str(config.cwd or Path.cwd()),
-            stdout=log,
-            stderr=log,
-        )
+        try:
+            await manager.start_kernel(
+                env=_environment(config, os.environ, directory),
+                cwd=str(config.cwd or Path.cwd()),
+                stdout=log,
+                stderr=log,
+            )
+        except BaseException:
+            await _give_up(manager)
+            raise
     return Launched(manager, directory, stack_file, log_file)
+
+
+async def _give_up(manager: AsyncKernelManager) -> None:
+    """End a kernel whose start failed or was cancelled half-way."""
+    provisioner = manager.provisioner
+    if provisioner is not None and provisioner.has_process:
+        await provisioner.kill()
+        await provisioner.wait()
+    await manager.cleanup_resources()
 
 
 def _command(config: KernelConfig, directory: Path) -> list[str]:
@@ -137,7 +159,7 @@ def _command(config: KernelConfig, directory: Path) -> list[str]:
     return [python, str(archive)]
 
 
-def _environment(config: KernelConfig, host: Mapping[str, str], stack_file: Path) -> dict[str, str]:
+def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path) -> dict[str, str]:
     """Return the kernel's environment: an allow-list, never the host's whole."""
     names = ENVIRONMENT | set(config.pass_env)
     if config.python is not None:
@@ -146,7 +168,7 @@ def _environment(config: KernelConfig, host: Mapping[str, str], stack_file: Path
     chosen = {
         name: value for name, value in host.items() if name in names or name.startswith("LC_")
     }
-    return {**chosen, **config.env, "PY_CODE_MODE_STACK_FILE": str(stack_file)}
+    return {**chosen, **config.env, "PY_CODE_MODE_DIRECTORY": str(directory)}
 
 
 def _socket_root() -> str:

@@ -30,6 +30,7 @@ from kernel_bootstrap.wire.messages import (
     Request,
     parse,
 )
+from kernel_bootstrap.wire.mirror import missing_text
 from py_code_mode import reaper
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import CodeModeError, KernelDied, KernelError, KernelStartError
@@ -60,13 +61,19 @@ class KernelProcess:
 
     Args:
         launched: Its process.
+        context: Makes its sockets.
         limits: Bounds of its messages and results.
         on_request: Called with each request of the kernel.
         on_cancel: Called when a request's answer is no longer wanted.
     """
 
     def __init__(
-        self, launched: Launched, limits: Limits, on_request: OnRequest, on_cancel: OnCancel
+        self,
+        launched: Launched,
+        context: zmq.Context[zmq.Socket[bytes]],
+        limits: Limits,
+        on_request: OnRequest,
+        on_cancel: OnCancel,
     ) -> None:
         self._launched = launched
         self._limits = limits
@@ -80,7 +87,7 @@ class KernelProcess:
         self._reaper = reaper.acquire()
         self._reaper.watch_directory(launched.directory)
         self._channels = Channels(
-            launched.manager, self._receive, max_bytes=limits.request_bytes + 16 * MIB
+            launched.manager, context, self._receive, max_bytes=limits.request_bytes + 16 * MIB
         )
         self.exit_code: int | None = None
         self.died: asyncio.Task[None] = asyncio.create_task(self._watch(), name="kernel exit")
@@ -100,7 +107,7 @@ class KernelProcess:
         Raises:
             KernelStartError: It did not come up; the message has what it printed.
         """
-        kernel = cls(await launch(config, context), limits, on_request, on_cancel)
+        kernel = cls(await launch(config, context), context, limits, on_request, on_cancel)
         try:
             async with asyncio.timeout(config.start_timeout):
                 await kernel._hello(tools)
@@ -155,6 +162,19 @@ class KernelProcess:
         for msg_id, known in list(self._executions.items()):
             if known is execution:
                 del self._executions[msg_id]
+
+    def recover(self, execution: Execution) -> None:
+        """Give a cell what it had printed but a dead kernel could not send any more."""
+        self._channels.drain()
+        for msg_id, known in self._executions.items():
+            if known is not execution:
+                continue
+            for name, received in execution.transcript.received.items():
+                path = self._launched.directory / f"{name}.mirror"
+                text = missing_text(path, msg_id, received)
+                if text:
+                    content = {"name": name, "text": text}
+                    execution.feed(JupyterMessage("stream", msg_id, content, {}, []))
 
     def execution(self, msg_id: str) -> Execution | None:
         """Return the cell in flight of that id."""

@@ -25,7 +25,7 @@ from py_code_mode.events import (
     Updated,
 )
 from py_code_mode.kernel.bounded import Outputs
-from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle
+from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle, strip_ansi
 from py_code_mode.outputs import RemoteValue
 from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
 from py_code_mode.values import read_remote
@@ -41,6 +41,9 @@ class Transcript:
 
     Args:
         limits: Bounds of what is kept.
+
+    Attributes:
+        received: Bytes of text received so far of each stream.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -53,6 +56,7 @@ class Transcript:
         self._count = 0
         self._reply: JupyterMessage | None = None
         self._idle = False
+        self.received = {"stdout": 0, "stderr": 0}
         self._handlers: dict[str, Callable[[JupyterMessage], Event | None]] = {
             "execute_input": self._on_input,
             "stream": self._on_stream,
@@ -97,6 +101,7 @@ class Transcript:
         name, text = message.content.get("name"), message.content.get("text")
         if name not in ("stdout", "stderr") or not isinstance(text, str):
             return None
+        self.received[name] += len(text.encode("utf-8", "surrogatepass"))
         now = self._outputs.print(name, text)
         return Printed(name, now) if now else None
 
@@ -142,6 +147,7 @@ class Transcript:
         if not self._count and type(count) is int:
             self._count = count
         status = message.content.get("status")
+        self._show_pages(message.content.get("payload"))
         if status == "ok" or self._error is not None:
             return None
         if status == "error":
@@ -149,6 +155,16 @@ class Transcript:
         else:
             self._error = ErrorInfo("CellNotRun", f"the kernel did not run it: {status!s:.80}")
         return Failed(self._error)
+
+    def _show_pages(self, payload: Any) -> None:
+        """Show what ``name?`` would page in a terminal."""
+        for item in payload if isinstance(payload, list) else []:
+            if isinstance(item, dict) and item.get("source") == "page":
+                data, metadata = mime_bundle(item)
+                plain = data.get("text/plain")
+                if isinstance(plain, str):
+                    data["text/plain"] = strip_ansi(plain)
+                self._outputs.show("display", data, metadata)
 
     def result(
         self,

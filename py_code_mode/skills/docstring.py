@@ -71,11 +71,10 @@ def insert_docstring(source: str, text: str, old: ast.Expr | None) -> str:
 
 
 def _literal(text: str) -> str:
-    if not all(char.isprintable() or char == "\n" for char in text):
+    shown = all(char.isprintable() or char == "\n" for char in text)
+    if not shown or '"""' in text or text.endswith('"'):
         return repr(text)
-    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    if text.endswith('"'):
-        text = text[:-1] + '\\"'
+    text = text.replace("\\", "\\\\")
     return f'"""{text}\n"""' if "\n" in text else f'"""{text}"""'
 
 

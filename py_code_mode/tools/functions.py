@@ -104,6 +104,10 @@ class FunctionAdapter:
         self._tools[name] = _Tool(info, signature.by_keyword(function), signature, is_async)
         return info
 
+    def remove(self, name: str) -> None:
+        """Take a function out again."""
+        del self._tools[name]
+
     def tools(self) -> Sequence[ToolInfo]:
         """Return a tool for each function."""
         return [tool.info for tool in self._tools.values()]

@@ -68,8 +68,15 @@ def load_directory(path: Path) -> Iterator[tuple[YamlFile, ToolAdapter] | Config
 
     Yields:
         For each file its adapter, or what is wrong with it.
+
+    Raises:
+        ConfigError: ``path`` is no directory that can be read.
     """
-    for file in sorted(path.iterdir()):
+    try:
+        files = sorted(path.iterdir())
+    except OSError as error:  # no directory, or not readable
+        raise ConfigError(f"no readable directory: {error.strerror}", file=path) from None
+    for file in files:
         if file.suffix in {".yaml", ".yml"} and not file.name.startswith("."):
             try:
                 yield load_file(file)

@@ -146,7 +146,7 @@ class Process:
             self._is_complete = False
             self._over.set_result(None)
 
-    async def wait(self, timeout: float) -> Finished:  # noqa: ASYNC109 - a cancellation would tell no exit code
+    async def wait(self, timeout: float) -> Finished:
         """Wait for the end, at most ``timeout`` seconds; afterwards nothing of it is left."""
         limit = self._loop.call_later(timeout, self.stop)
         try:

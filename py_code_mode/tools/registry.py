@@ -10,19 +10,17 @@ import asyncio
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from py_code_mode.errors import ConfigError, ToolCallError
-from py_code_mode.search import CachedIndex, Document
 from py_code_mode.tools.base import ToolAdapter, ToolInfo
-from py_code_mode.tools.functions import FunctionAdapter
 from py_code_mode.tools.loader import load_directory
-from py_code_mode.tools.names import check_name, clean_name, not_found
+from py_code_mode.tools.names import clean_name, not_found
+from py_code_mode.tools.shelf import Entry, Shelf, document
 
 __all__ = ["ToolRegistry"]
 
@@ -31,25 +29,218 @@ _log = logging.getLogger(__name__)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A tool and where it came from."""
+class ToolRegistry:
+    """Tools by name, from YAML files, Python functions and other adapters.
 
-    info: ToolInfo
-    clean: str
-    adapter: ToolAdapter
-    origin: str
-
-
-@dataclass(slots=True)
-class _Shelf:
-    """What a registry and its scoped views share.
+    A tool is found by its exact name and by its clean one (see ``names``). Names that clash are
+    an error when the second comes, never a silent overwrite.
 
     Attributes:
-        entries: By exact name.
-        names: Every exact and every clean name, and whose it is.
-        adapters: In order of registration.
-        functions: The adapter behind ``add``.
-        version: Grows with every change.
-        index: For searches of the whole registry... 
+        problems: What was wrong with files that ``from_dir`` left out.
     """
+
+    def __init__(self) -> None:
+        self.problems: tuple[ConfigError, ...] = ()
+        self._shelf = Shelf()
+        self._scopes: tuple[frozenset[str], ...] = ()
+
+    @classmethod
+    async def from_dir(cls, path: str | os.PathLike[str], *, lenient: bool = False) -> ToolRegistry:
+        """Load every tool file (``*.yaml``, ``*.yml``) of a directory.
+
+        Args:
+            path: The directory. One that is not there gives an empty registry, and a warning
+                in the log.
+            lenient: Leave out files that are wrong; they are in ``problems`` and in the log.
+
+        Raises:
+            ConfigError: A file is wrong and ``lenient`` is not set; the message names all
+                that are. Or ``path`` is no directory.
+        """
+        registry = cls()
+        # In a thread: a thousand files and the import of pydantic would hold up the loop.
+        problems = await asyncio.to_thread(registry._load, Path(path))
+        if problems and not lenient:
+            raise _combined(problems)
+        for problem in problems:
+            _log.warning("left out: %s", problem)
+        registry.problems = tuple(problems)
+        return registry
+
+    @property
+    def version(self) -> int:
+        """A number that grows whenever tools change."""
+        return self._shelf.version
+
+    def add(
+        self,
+        function: _Function,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        tags: Collection[str] = (),
+    ) -> _Function:
+        """Make a tool of a Python function; usable as a decorator.
+
+        Args:
+            function: Sync (it runs in a thread) or async. Its parameters, type hints and
+                docstring describe the tool.
+            name: Name of the tool, by default the function's.
+            description: What it does, by default the docstring's first paragraph.
+            tags: Labels for scoping.
+
+        Returns:
+            The function, as it was.
+
+        Raises:
+            ConfigError: It cannot be a tool, or its name is taken.
+        """
+        self._refuse_in_view()
+        functions = self._shelf.functions
+        info = functions.add(function, name=name, description=description, tags=tags)
+        try:
+            self._shelf.put([Entry(info, clean_name(info.name), functions, "a function")])
+        except ConfigError:
+            functions.remove(info.name)
+            raise
+        return function
+
+    def register_adapter(
+        self, adapter: ToolAdapter, tags: Collection[str] | None = None, *, origin: str = ""
+    ) -> None:
+        """Offer the tools an adapter has now; ``aclose`` will close it.
+
+        Args:
+            adapter: Where they come from.
+            tags: Labels all of them get beside their own.
+            origin: Where it was set up, e.g. a file; for messages about clashes.
+
+        Raises:
+            ConfigError: A name is taken; then none of its tools was added.
+        """
+        self._refuse_in_view()
+        more = frozenset(tags or ())
+        infos = [dataclasses.replace(info, tags=info.tags | more) for info in adapter.tools()]
+        self._shelf.put([Entry(info, clean_name(info.name), adapter, origin) for info in infos])
+        self._shelf.adapters.append(adapter)
+
+    def list_tools(self) -> list[ToolInfo]:
+        """Return all tools in the order they were added."""
+        return [entry.info for entry in self._shelf.entries.values() if self._sees(entry)]
+
+    def get_tool(self, name: str) -> ToolInfo | None:
+        """Return the tool of that exact or clean name, None if there is none."""
+        entry = self._find(name)
+        return None if entry is None else entry.info
+
+    def resolve(self, name: str) -> str:
+        """Return the exact name of the tool that goes by ``name``, exact or clean.
+
+        Raises:
+            ToolNotFoundError: There is none; ``near`` lists similar names.
+        """
+        return self._get(name).info.name
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Run a tool.
+
+        Args:
+            name: Its exact or clean name.
+            arguments: Its arguments by name.
+
+        Returns:
+            What the tool gave.
+
+        Raises:
+            ToolNotFoundError: There is no such tool; ``near`` lists similar names.
+            ToolError: It failed, was stopped, or its arguments were wrong.
+        """
+        entry = self._get(name)
+        for key in arguments:
+            if not isinstance(key, str):
+                raise ToolCallError(f"tool {name!r}: an argument's name is text, not {key!r:.80}")
+        return await entry.adapter.call(entry.info.name, arguments)
+
+    def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
+        """Return the tools that fit a query in plain words, best first.
+
+        The first search loads scikit-learn, which takes a second: call it from a thread when
+        an event loop must not wait. It is thread-safe.
+        """
+        entries = list(self._shelf.entries.values())
+        index = self._shelf.index.get(self.version, lambda: [document(each) for each in entries])
+        # One index for all views: a view leaves out what it does not show.
+        found = (entries[position] for position, _ in index.search(query, len(entries)))
+        return [entry.info for entry in found if self._sees(entry)][: max(0, limit)]
+
+    def scoped_view(self, tags: Collection[str]) -> ToolRegistry:
+        """Return a view of those tools that have any of ``tags``.
+
+        To the view the other tools do not exist: not in lists, searches, calls or messages. It
+        follows its registry, takes no tools of its own, and closing it closes nothing.
+        """
+        view = ToolRegistry()
+        view._shelf = self._shelf
+        view._scopes = (*self._scopes, frozenset([tags] if isinstance(tags, str) else tags))
+        return view
+
+    async def aclose(self) -> None:
+        """Close all adapters; closing twice is fine."""
+        if self._scopes:
+            return
+        async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
+            for adapter in (self._shelf.functions, *self._shelf.adapters):
+                stack.push_async_callback(adapter.aclose)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _load(self, directory: Path) -> list[ConfigError]:
+        """Register what is in a directory; return what is wrong there."""
+        problems: list[ConfigError] = []
+        if not directory.exists():
+            _log.warning("there is no tools directory %s: no tools", directory)
+            return problems
+        for loaded in load_directory(directory):
+            if isinstance(loaded, ConfigError):
+                problems.append(loaded)
+                continue
+            file, adapter = loaded
+            try:
+                self.register_adapter(adapter, origin=file.path.name)
+            except ConfigError as error:
+                problems.append(file.error(error.reason, ("name",)))
+        return problems
+
+    def _sees(self, entry: Entry) -> bool:
+        return all(scope & entry.info.tags for scope in self._scopes)
+
+    def _find(self, name: str) -> Entry | None:
+        exact = self._shelf.taken.get(name)
+        entry = None if exact is None else self._shelf.entries[exact]
+        return entry if entry is not None and self._sees(entry) else None
+
+    def _get(self, name: str) -> Entry:
+        entry = self._find(name)
+        if entry is None:
+            raise not_found(name, (info.name for info in self.list_tools()))
+        return entry
+
+    def _refuse_in_view(self) -> None:
+        if self._scopes:
+            raise ConfigError("a scoped view takes no tools; add them to its registry")
+
+
+def _combined(problems: list[ConfigError]) -> ConfigError:
+    """Return the first problem, its message naming the others."""
+    first, *others = problems
+    also = "".join(f"; also {other}" for other in others)
+    return ConfigError(first.reason + also, file=first.file, line=first.line, key=first.key)

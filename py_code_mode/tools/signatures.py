@@ -39,9 +39,10 @@ def innermost(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function below partials and methods: what has a docstring and annotations."""
     while isinstance(function, functools.partial):
         function = function.func
-    if inspect.isroutine(function):
-        return inspect.unwrap(function)
-    return type(function).__call__  # type: ignore[no-any-return] # an object that can be called
+    # What is no function is an object that can be called, or a class.
+    is_function = inspect.isroutine(function) or inspect.isclass(function)
+    inner: Callable[..., Any] = inspect.unwrap(function) if is_function else type(function).__call__
+    return inner
 
 
 class Signature:
@@ -141,8 +142,9 @@ class Signature:
         """Return an annotation as source."""
         if annotation is inspect.Parameter.empty:
             return ""
-        if isinstance(annotation, str):
-            return annotation
+        if isinstance(annotation, str):  # quoted inside a module that has all in quotes: twice
+            quote = annotation[:1] if annotation[:1] in {"'", '"'} else ""
+            return annotation.removeprefix(quote).removesuffix(quote)
         return inspect.formatannotation(annotation, getattr(self._inner, "__module__", None))
 
     def _resolve(self, parameter: inspect.Parameter) -> Any:
@@ -202,7 +204,7 @@ def _make_adapter(hint: Any) -> TypeAdapter[Any] | None:
     for config in (ConfigDict(arbitrary_types_allowed=True), None):
         try:
             return TypeAdapter(hint, config=config)
-        except Exception:  # noqa: BLE001, PERF203, S112 - types may run their own code here
+        except Exception:  # noqa: BLE001, S112 - types may run their own code here
             continue
     return None
 

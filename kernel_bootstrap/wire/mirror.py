@@ -1,0 +1,78 @@
+"""What a kernel has printed, kept where its death cannot reach it.
+
+Place in the house: part of THE contract: the kernel writes, the host reads. Printed text waits
+in the kernel for a thread that sends it; a kernel that is killed, crashes, or holds the
+interpreter lock in C code never gets to send it. So each stream copies its text into a small
+file in shared memory as it is written, with the number of bytes so far. After a death the host
+takes from it what it has not received.
+
+Layout: 8 bytes total (little endian), 128 bytes id of the cell, then a ring of text.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from pathlib import Path
+
+__all__ = ["Mirror", "missing_text"]
+
+ID_BYTES = 128
+HEADER = 8 + ID_BYTES
+RING = 64 * 1024
+
+
+class Mirror:
+    """The kernel's side of one stream.
+
+    Args:
+        path: The file; made, or overwritten.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        with Path(path).open("w+b") as file:
+            file.truncate(HEADER + RING)
+            self._memory = mmap.mmap(file.fileno(), HEADER + RING)
+        self._lock = threading.Lock()
+        self._cell = b""
+        self._total = 0
+
+    def record(self, cell: str, text: str) -> None:
+        """Add text that ``cell`` has written."""
+        data = text.encode("utf-8", "surrogatepass")
+        id_ = cell.encode()[:ID_BYTES]
+        with self._lock:
+            if id_ != self._cell:
+                self._cell, self._total = id_, 0
+                self._memory[8:HEADER] = id_.ljust(ID_BYTES, b"\0")
+            at = self._total % RING
+            self._total += len(data)
+            if len(data) > RING:
+                at, data = (self._total - RING) % RING, data[-RING:]
+            first = data[: RING - at]
+            self._memory[HEADER + at : HEADER + at + len(first)] = first
+            rest = data[len(first) :]
+            self._memory[HEADER : HEADER + len(rest)] = rest
+            # The count last: a reader never sees bytes that are not there.
+            self._memory[:8] = self._total.to_bytes(8, "little")
+
+
+def missing_text(path: str | Path, cell: str, received: int) -> str:
+    """Return what ``cell`` has written beyond the first ``received`` bytes, as far as kept.
+
+    The file is a hostile kernel's: whatever is in it, the answer is at most one ring of text.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            memory = file.read(HEADER + RING)
+    except OSError:
+        return ""
+    if len(memory) < HEADER + RING or memory[8:HEADER].rstrip(b"\0") != cell.encode()[:ID_BYTES]:
+        return ""
+    total = int.from_bytes(memory[:8], "little")
+    missing = min(total - received, RING)
+    if missing <= 0:
+        return ""
+    ring, end = memory[HEADER:], total % RING
+    tail = (ring[end:] + ring[:end])[-missing:]
+    return tail.decode("utf-8", "replace")

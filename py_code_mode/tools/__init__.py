@@ -1,0 +1,29 @@
+"""Tools: what an agent's code may ask the host to do.
+
+Place in the house: stores and tools. The registry holds adapters; each adapter is one source
+of tools; nothing in here knows kernels or the executor.
+
+``base``        what a tool is, and the seam all adapters stand behind
+``names``       exact and clean names
+``cli``         commands, with ``argv`` (template to argument vector) and ``process`` (running)
+``functions``   Python functions, with ``signatures`` (what they take)
+``loader``      YAML files to adapters, with ``schema`` (what may stand in them)
+``registry``    all of them by name, on a ``shelf``
+"""
+
+from py_code_mode.tools.base import NO_DEFAULT, ToolAdapter, ToolInfo, ToolParam
+from py_code_mode.tools.cli import CLIAdapter
+from py_code_mode.tools.functions import FunctionAdapter
+from py_code_mode.tools.names import clean_name
+from py_code_mode.tools.registry import ToolRegistry
+
+__all__ = [
+    "NO_DEFAULT",
+    "CLIAdapter",
+    "FunctionAdapter",
+    "ToolAdapter",
+    "ToolInfo",
+    "ToolParam",
+    "ToolRegistry",
+    "clean_name",
+]

@@ -1,0 +1,90 @@
+"""Where tools stand side by side, and where names that clash are found out.
+
+Place in the house: ``tools``, below the registry, which it serves alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from py_code_mode.errors import ConfigError
+from py_code_mode.search import CachedIndex, Document
+from py_code_mode.tools.base import ToolAdapter, ToolInfo
+from py_code_mode.tools.functions import FunctionAdapter
+from py_code_mode.tools.names import check_name
+
+__all__ = ["Entry", "Shelf", "document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tool, its clean name, who runs it, and where it came from."""
+
+    info: ToolInfo
+    clean: str
+    adapter: ToolAdapter
+    origin: str
+
+
+class Shelf:
+    """The tools themselves: what a registry and all its scoped views share."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.taken: dict[str, str] = {}  # every exact and clean name, and the exact name it means
+        self.groups: dict[str, str] = {}  # what stands before a dot, and a tool that has it
+        self.adapters: list[ToolAdapter] = []
+        self.functions = FunctionAdapter()
+        self.index = CachedIndex()
+        self.version = 0
+
+    def put(self, entries: list[Entry]) -> None:
+        """Put tools on the shelf: all of them, or none when a name clashes."""
+        for position, entry in enumerate(entries):
+            try:
+                self._put(entry)
+            except ConfigError:
+                for done in entries[:position]:
+                    self._drop(done)
+                raise
+        self.version += 1
+
+    def _put(self, entry: Entry) -> None:
+        name, clean = entry.info.name, entry.clean
+        check_name(name)
+        prefixes = _prefixes(clean)
+        other = self.taken.get(name) or self.taken.get(clean) or self.groups.get(clean)
+        for prefix in prefixes:
+            other = other or self.taken.get(prefix)
+        if other is not None:
+            first = self.entries[other]
+            here = f" ({entry.origin})" if entry.origin else ""
+            there = f" ({first.origin})" if first.origin else ""
+            what = "have the same name" if other == name else f"would both be tools.{clean}"
+            raise ConfigError(
+                f"tool {name!r}{here} and tool {other!r}{there} {what}; rename one", key="name"
+            )
+        self.entries[name] = entry
+        self.taken[name] = self.taken[clean] = name
+        for prefix in prefixes:
+            self.groups.setdefault(prefix, name)
+
+    def _drop(self, entry: Entry) -> None:
+        name = entry.info.name
+        del self.entries[name]
+        for names in (self.taken, self.groups):
+            for key in [key for key, value in names.items() if value == name]:
+                del names[key]
+
+
+def _prefixes(name: str) -> list[str]:
+    """``a.b.c`` -> ``["a", "a.b"]``."""
+    parts = name.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]
+
+
+def document(entry: Entry) -> Document:
+    """Return what a search looks at."""
+    info = entry.info
+    words = [f"{param.name} {param.description}" for param in info.params]
+    return Document(info.name, info.description, " ".join([*words, *sorted(info.tags)]))

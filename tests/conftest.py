@@ -1,0 +1,49 @@
+"""Fixtures and rules for all tests: real kernels, real programs, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from py_code_mode import CodeExecutor
+
+ROOT = Path(__file__).resolve().parent.parent
+CI = os.environ.get("CI") == "true"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose outside program is missing; with CI=true it fails instead."""
+    for mark in item.iter_markers("needs"):
+        for program in mark.args:
+            if shutil.which(program) is None:
+                if CI:
+                    pytest.fail(f"{program} is not installed, and CI installs everything")
+                pytest.skip(f"{program} is not installed")
+
+
+@pytest.fixture
+async def make_executor() -> AsyncIterator[Callable[..., Awaitable[CodeExecutor]]]:
+    """Make executors that are closed when the test ends."""
+    made: list[CodeExecutor] = []
+
+    async def make(**options: Any) -> CodeExecutor:
+        executor = CodeExecutor(**options)
+        made.append(executor)
+        return executor
+
+    yield make
+    for executor in made:
+        await executor.aclose()
+
+
+@pytest.fixture
+async def executor(
+    make_executor: Callable[..., Awaitable[CodeExecutor]],
+) -> CodeExecutor:
+    """An executor with nothing in it."""
+    return await make_executor()

@@ -1,0 +1,260 @@
+"""Time limits, interrupts and death: the session goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+import psutil
+import pytest
+
+from py_code_mode import ExecutionTimeout, KernelConfig, ToolRegistry
+
+GRACE = 2.0
+MACHINE = 1.0
+"""Seconds granted on top, for a loaded machine."""
+
+
+class StallMeter:
+    """Measures the longest time the event loop was kept from running anything."""
+
+    async def __aenter__(self):
+        self.longest = 0.0
+        self._task = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(self, *exc):
+        self._task.cancel()
+
+    async def _tick(self):
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            self.longest = max(self.longest, time.monotonic() - before - 0.01)
+
+
+INTERRUPTIBLE = {
+    "busy loop": "print('before')\nwhile True: pass",
+    "sleep": "print('before')\nimport time; time.sleep(60)",
+    "await": "print('before')\nimport asyncio; await asyncio.sleep(60)",
+    "busy loop after await": "print('before')\nimport asyncio; await asyncio.sleep(0)\nwhile True: pass",
+    "sleep after await": "print('before')\nimport asyncio, time; await asyncio.sleep(0)\ntime.sleep(60)",
+    "child": "print('before')\nimport subprocess; subprocess.run(['sleep', '60'])",
+    "shell": "print('before')\n!sleep 60",
+    "gather": "print('before')\nimport asyncio\nawait asyncio.gather(asyncio.sleep(60), asyncio.sleep(50))",
+    "task": (
+        "print('before')\nimport asyncio, time\nasync def f(): time.sleep(60)\n"
+        "await asyncio.gather(f(), f())"
+    ),
+}
+
+NEEDS_KILL = {
+    "C code": "print('before')\nsum(range(10**11))",
+    "ignores SIGINT": (
+        "print('before')\nimport time\n"
+        "while True:\n    try: time.sleep(0.1)\n    except KeyboardInterrupt: pass"
+    ),
+    "handler removed": (
+        "print('before')\nimport signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "while True: time.sleep(0.1)"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTIBLE)
+async def test_a_limit_interrupts(executor, name):
+    """At its limit code is interrupted: output, stack and variables are kept."""
+    await executor.run("kept = 7")
+    async with StallMeter() as meter:
+        started = time.monotonic()
+        result = await executor.run(INTERRUPTIBLE[name], timeout=0.5)
+        took = time.monotonic() - started
+    assert result.error is not None
+    assert result.error.name == "ExecutionTimeout"
+    assert took < 0.5 + 0.5 + MACHINE
+    assert not result.state_lost
+    assert "before" in result.stdout
+    assert "Cell In[" in result.error.traceback
+    assert meter.longest < 0.2
+    assert (await executor.run("1 + 1")).value == 2
+    assert (await executor.run("kept")).value == 7
+    with pytest.raises(ExecutionTimeout):
+        result.unwrap()
+
+
+@pytest.mark.parametrize("name", NEEDS_KILL)
+async def test_a_limit_kills_what_cannot_be_interrupted(executor, name):
+    """Code deaf to interrupts is killed after the grace, and the result says where it was."""
+    await executor.run("kept = 7")
+    async with StallMeter() as meter:
+        started = time.monotonic()
+        result = await executor.run(NEEDS_KILL[name], timeout=0.5)
+        took = time.monotonic() - started
+    assert result.error is not None
+    assert result.error.name == "ExecutionTimeout"
+    assert took < 0.5 + GRACE + 1.5 + MACHINE
+    assert result.state_lost
+    assert "before" in result.stdout
+    assert 'File "<cell>", line' in result.error.traceback
+    assert meter.longest < 0.2
+    assert (await executor.run("1 + 1")).value == 2
+    assert (await executor.run("'kept' in dir()")).value is False
+
+
+async def test_a_limit_cancels_the_tool_call_in_flight(make_executor):
+    """A tool call in flight at the limit is cancelled on the host."""
+    cancelled = asyncio.Event()
+
+    async def slow() -> None:
+        """Take a minute."""
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    registry = ToolRegistry()
+    registry.add(slow)
+    executor = await make_executor(registry=registry)
+    for code in (
+        "tools.slow()",
+        "await tools.slow.acall()",
+        "import asyncio; await asyncio.sleep(0)\ntools.slow()",
+    ):
+        cancelled.clear()
+        result = await executor.run(code, timeout=0.5)
+        assert result.error is not None
+        assert result.error.name == "ExecutionTimeout"
+        assert not result.state_lost
+        await asyncio.wait_for(cancelled.wait(), 2)
+        assert [call.outcome for call in result.tool_calls] in (["cancelled"], [])
+    assert (await executor.run("1 + 1")).value == 2
+
+
+async def test_interrupt_breaks_the_running_cell(executor):
+    """``interrupt`` ends the cell with KeyboardInterrupt and keeps the session."""
+    await executor.run("x = 1")
+    for code in ("import time; time.sleep(60)", "import asyncio; await asyncio.sleep(60)"):
+        started = asyncio.Event()
+
+        async def run(code: str = code, started: asyncio.Event = started):
+            async for event in executor.stream(f"print('up')\n{code}"):
+                if type(event).__name__ == "Printed":
+                    started.set()
+                last = event
+            return last.result
+
+        task = asyncio.create_task(run())
+        await started.wait()
+        at = time.monotonic()
+        await executor.interrupt()
+        result = await task
+        assert time.monotonic() - at < 0.5 + MACHINE
+        assert result.error.name == "KeyboardInterrupt"
+        assert not result.state_lost
+    assert (await executor.run("x")).value == 1
+
+
+async def test_interrupting_an_idle_session_does_nothing(executor):
+    """An interrupt with no cell running leaves the next cell alone."""
+    await executor.run("x = 1")
+    await executor.interrupt()
+    assert (await executor.run("x")).value == 1
+
+
+async def test_cancelling_run_stops_the_code(executor):
+    """When the caller of ``run`` goes away the code is stopped and the session is usable."""
+    await executor.start()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(executor.run("x = 5\nimport time; time.sleep(60)"), 0.7)
+    started = time.monotonic()
+    assert (await executor.run("x")).value == 5
+    assert time.monotonic() - started < GRACE + MACHINE
+
+
+DEATHS = {
+    "SIGKILL": "print('before')\nimport os; os.kill(os.getpid(), 9)",
+    "os._exit": "print('before')\nimport os; os._exit(0)",
+    "segfault": "print('before')\nimport ctypes; ctypes.string_at(0)",
+    "abort": "print('before')\nimport os; os.abort()",
+}
+
+
+@pytest.mark.parametrize("name", DEATHS)
+async def test_death_in_a_cell_is_seen_at_once(make_executor, name, tmp_path):
+    """A kernel that dies in a cell gives KernelDied within a second, without any limit."""
+    executor = await make_executor(default_timeout=None)
+    await executor.run("x = 1")
+    started = time.monotonic()
+    result = await executor.run(DEATHS[name])
+    assert time.monotonic() - started < 1.0 + MACHINE
+    assert result.error is not None
+    assert result.error.name == "KernelDied"
+    assert result.state_lost
+    assert result.stdout == "before\n"
+    again = await executor.run("tools.list(), skills.list(), artifacts.list(), 'x' in dir()")
+    assert again.value == ([], [], [], False)
+
+
+async def test_death_by_memory_limit(make_executor):
+    """Code that eats all the memory it may have ends as data, and the next run works."""
+    executor = await make_executor()
+    result = await executor.run(
+        "import resource\nresource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))\n"
+        "hog = []\nwhile True: hog.append(bytearray(50 << 20))"
+    )
+    assert result.error is not None
+    assert result.error.name in ("MemoryError", "KernelDied")
+    await executor.reset()
+    assert (await executor.run("1 + 1")).value == 2
+
+
+async def test_death_in_a_tool_call(make_executor):
+    """A kernel killed while it waits for a tool: the call is cancelled, the run says KernelDied."""
+    cancelled = asyncio.Event()
+    executor = None
+
+    async def killer(pid: int) -> None:
+        """Kill the caller."""
+        psutil.Process(pid).kill()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+
+    registry = ToolRegistry()
+    registry.add(killer)
+    executor = await make_executor(registry=registry, default_timeout=None)
+    await executor.start()
+    started = time.monotonic()
+    result = await executor.run("import os; tools.killer(pid=os.getpid())")
+    assert time.monotonic() - started < 1.0 + MACHINE
+    assert result.error.name == "KernelDied"
+    await asyncio.wait_for(cancelled.wait(), 2)
+    assert (await executor.run("tools.list()[0]['name']")).value == "killer"
+
+
+async def test_death_while_idle(make_executor):
+    """A kernel that died between cells: the next run says so, the one after works."""
+    executor = await make_executor()
+    pid = (await executor.run("x = 1\nimport os; os.getpid()")).value
+    process = psutil.Process(pid)
+    process.send_signal(signal.SIGKILL)
+    async with asyncio.timeout(1 + MACHINE):
+        result = await executor.run("'ran'")
+        while result.is_ok:
+            result = await executor.run("'ran'")
+    assert result.error.name == "KernelDied"
+    assert result.state_lost
+    assert result.value is None
+    assert (await executor.run("'x' in dir()")).value is False
+
+
+async def test_a_kernel_that_cannot_start_says_why(make_executor, tmp_path):
+    """A wrong interpreter is a KernelStartError that names it."""
+    from py_code_mode import KernelStartError
+
+    executor = await make_executor(kernel=KernelConfig(python=tmp_path / "nopython"))
+    with pytest.raises(KernelStartError, match="nopython"):
+        await executor.run("1")

@@ -1,0 +1,239 @@
+"""What every adapter must do, whatever is behind it; a new one is one more entry in ``KINDS``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from py_code_mode.errors import ToolCallError, ToolError, ToolNotFoundError
+from py_code_mode.tools import CLIAdapter, FunctionAdapter, ToolAdapter, ToolInfo, clean_name
+
+
+@dataclass
+class Kind:
+    """Adapters of one kind, their tools called ``name``.
+
+    Attributes:
+        echo: Its tool gives back its argument ``x``, as text.
+        fail: Its tool fails, saying "gone wrong".
+        pause: Its tool takes half a second.
+        hang: Its tool writes "on" to the file of its argument ``x`` again and again for a
+            minute: work that goes on can be seen there.
+        stops: Whether the work ends with a cancelled call: a thread cannot be stopped.
+    """
+
+    echo: Callable[[], ToolAdapter]
+    fail: Callable[[], ToolAdapter]
+    pause: Callable[[], ToolAdapter]
+    hang: Callable[[], ToolAdapter]
+    stops: bool = True
+
+
+def command(script: str, args: str = "{x}") -> Callable[[], CLIAdapter]:
+    return lambda: CLIAdapter("name", command="sh", args=f"-c '{script}' {args}")
+
+
+def function(tool: Callable[..., object]) -> Callable[[], FunctionAdapter]:
+    def make() -> FunctionAdapter:
+        adapter = FunctionAdapter()
+        adapter.add(tool, name="name")
+        return adapter
+
+    return make
+
+
+def echo(x: str) -> str:
+    return f"{x}\n"
+
+
+async def echo_async(x: str) -> str:
+    return f"{x}\n"
+
+
+def fail() -> None:
+    raise ValueError("gone wrong")
+
+
+async def fail_async() -> None:
+    raise ValueError("gone wrong")
+
+
+def pause() -> None:
+    time.sleep(0.5)
+
+
+async def pause_async() -> None:
+    await asyncio.sleep(0.5)
+
+
+RELEASE = threading.Event()
+
+
+def hang(x: str) -> None:
+    RELEASE.clear()
+    while not RELEASE.wait(0.01):
+        Path(x).write_text("on")
+
+
+async def hang_async(x: str) -> None:
+    for _ in range(6000):
+        Path(x).write_text("on")
+        await asyncio.sleep(0.01)
+
+
+KINDS = {
+    "command": Kind(
+        echo=command('echo "$0"'),
+        fail=command("echo gone wrong >&2; exit 1", ""),
+        pause=command("sleep 0.5", ""),
+        hang=command('(while true; do echo on > "$0"; sleep 0.01; done) & wait'),
+    ),
+    "sync function": Kind(
+        function(echo), function(fail), function(pause), function(hang), stops=False
+    ),
+    "async function": Kind(
+        function(echo_async), function(fail_async), function(pause_async), function(hang_async)
+    ),
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+@pytest.fixture
+async def echoing(kind: Kind) -> AsyncIterator[ToolAdapter]:
+    adapter = kind.echo()
+    yield adapter
+    await adapter.aclose()
+
+
+def test_it_is_an_adapter(echoing: ToolAdapter):
+    """It has the three methods of the seam."""
+    assert isinstance(echoing, ToolAdapter)
+
+
+def test_it_lists_its_tools(echoing: ToolAdapter):
+    """It lists tools with names, parameters that can be keywords, and plain data."""
+    (info,) = echoing.tools()
+    assert isinstance(info, ToolInfo)
+    assert info.name == clean_name(info.name) == "name"
+    assert [param.name for param in info.params] == ["x"]
+    assert info.to_dict()["params"][0]["name"] == "x"
+
+
+@pytest.mark.parametrize("value", ["plain", "a b", "it's; $(id)", "ü\n日", "", "x" * 10_000])
+async def test_it_passes_values(echoing: ToolAdapter, value: str):
+    """A value goes in and comes out as it was."""
+    assert await echoing.call("name", {"x": value}) == f"{value}\n"
+
+
+async def test_unknown_tool(echoing: ToolAdapter):
+    """A tool it does not have is not found."""
+    with pytest.raises(ToolNotFoundError):
+        await echoing.call("other", {})
+
+
+async def test_unknown_argument(echoing: ToolAdapter):
+    """An argument it does not take is an error that lists those it takes."""
+    with pytest.raises(ToolCallError, match=r"no argument 'y'.*it takes 'x'"):
+        await echoing.call("name", {"x": "a", "y": "b"})
+
+
+async def test_arguments_are_not_changed(echoing: ToolAdapter):
+    """The caller's arguments stay as they are."""
+    arguments = {"x": "a"}
+    await echoing.call("name", arguments)
+    assert arguments == {"x": "a"}
+
+
+async def test_failure(kind: Kind):
+    """A tool that fails raises a ``ToolCallError`` that says why; the next call works."""
+    adapter = kind.fail()
+    for _ in range(2):
+        with pytest.raises(ToolCallError, match="gone wrong"):
+            await adapter.call("name", {})
+    await adapter.aclose()
+
+
+async def test_calls_overlap(kind: Kind):
+    """Four calls of half a second at once take under a second, and the loop runs meanwhile."""
+    adapter = kind.pause()
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    ticker = asyncio.create_task(tick())
+    start = time.monotonic()
+    await asyncio.gather(*(adapter.call("name", {}) for _ in range(4)))
+    assert time.monotonic() - start < 1
+    assert ticks > 10
+    ticker.cancel()
+    await adapter.aclose()
+
+
+async def test_replies_do_not_mix(echoing: ToolAdapter):
+    """Each of many calls at once gets its own reply."""
+    replies = await asyncio.gather(*(echoing.call("name", {"x": str(n)}) for n in range(40)))
+    assert replies == [f"{n}\n" for n in range(40)]
+
+
+async def test_cancellation_stops_the_work(kind: Kind, tmp_path: Path, eventually):
+    """A cancelled call ends at once, and so does everything it had started."""
+    adapter, file = kind.hang(), tmp_path / "file"
+    task = asyncio.create_task(adapter.call("name", {"x": str(file)}))
+    await eventually(file.exists)
+    start = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - start < 1
+
+    async def still_writes() -> bool:
+        file.unlink(missing_ok=True)
+        for _ in range(10):
+            await asyncio.sleep(0.01)
+            if file.exists():
+                return True
+        return False
+
+    if not kind.stops:
+        RELEASE.set()
+    while await still_writes():
+        assert time.monotonic() - start < 5
+    await adapter.aclose()
+
+
+async def test_cancelling_one_call_leaves_the_others(kind: Kind):
+    """Cancelling one call does nothing to the others."""
+    adapter = kind.pause()
+    first, second = (asyncio.create_task(adapter.call("name", {})) for _ in range(2))
+    await asyncio.sleep(0.05)
+    first.cancel()
+    await second
+    assert first.cancelled()
+    await adapter.aclose()
+
+
+async def test_closing_twice(kind: Kind):
+    """Closing twice, used or unused, is fine; a closed adapter refuses with a ``ToolError``."""
+    unused, used = kind.echo(), kind.echo()
+    await used.call("name", {"x": "a"})
+    before = threading.active_count()
+    for adapter in (unused, used):
+        await adapter.aclose()
+        await adapter.aclose()
+        with pytest.raises(ToolError):
+            await adapter.call("name", {"x": "a"})
+    assert threading.active_count() <= before
