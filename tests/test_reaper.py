@@ -25,16 +25,21 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are P
 
 ROOT = Path(__file__).parents[1]
 
-HOST = """
+HOST = '''
 import json, os, signal, subprocess, sys, time
 sys.path.insert(0, sys.argv[1])
 from py_code_mode import reaper
 
+LEADER = """
+import signal, subprocess, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(subprocess.Popen(['sleep', '600']).pid, flush=True)
+time.sleep(600)
+"""
+
 def family():
     # a leader deaf to SIGTERM, and a child of its own
-    program = ("import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-               "child = subprocess.Popen(['sleep', '600']); print(child.pid, flush=True); time.sleep(600)")
-    leader = subprocess.Popen([sys.executable, "-S", "-c", program],
+    leader = subprocess.Popen([sys.executable, "-S", "-c", LEADER],
                               stdout=subprocess.PIPE, start_new_session=True)
     return leader, int(leader.stdout.readline())
 
@@ -42,7 +47,7 @@ def say(**facts):
     print(json.dumps(facts), flush=True)
 
 it = reaper.acquire()
-"""
+'''
 """The beginning of a host's program; each test adds what its host does."""
 
 
@@ -61,11 +66,16 @@ def is_running(pid: int) -> bool:
 
 
 def reapers_of(pid: int) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(pid).children()
-        if any(part.endswith("reaper.py") for part in child.cmdline())
-    ]
+    return [child for child in psutil.Process(pid).children() if _is_reaper(child)]
+
+
+def _is_reaper(process: psutil.Process) -> bool:
+    # A process has no command line yet while its exec is under way.
+    while is_running(process.pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if command := process.cmdline():
+                return any(part.endswith("reaper.py") for part in command)
+    return False
 
 
 @contextlib.contextmanager
@@ -215,6 +225,7 @@ def test_killed_reaper_is_replaced(mine, group, tmp_path: Path):
     mine.watch_group(group.pid)
     (first,) = reapers_of(os.getpid())
     first.kill()
+    wait_until(lambda: not is_running(first.pid))
     directory = tmp_path / "directory"
     directory.mkdir()
     mine.watch_directory(directory)
@@ -410,7 +421,8 @@ import asyncio
 from py_code_mode.tools import CLIAdapter
 
 async def main():
-    tool = CLIAdapter("sh", args="-c 'sleep 600 & echo $! $$ > \\"$0.new\\"; mv \\"$0.new\\" \\"$0\\"; wait' {file}")
+    script = 'sleep 600 & echo $! $$ > "$0.new"; mv "$0.new" "$0"; wait'
+    tool = CLIAdapter("sh", args=f"-c '{script}' {{file}}")
     task = asyncio.create_task(tool.call("sh", {"file": sys.argv[2]}))
     while not os.path.exists(sys.argv[2]):
         await asyncio.sleep(0.005)

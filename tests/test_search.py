@@ -157,7 +157,8 @@ def test_an_index_is_fitted_once_for_many_threads():
 def test_importing_and_empty_searches_do_not_load_scikit_learn():
     """scikit-learn takes a second to import, so it is loaded by the first search that needs it."""
     code = (
-        "import sys; from py_code_mode.search import *; rank('x', [], 5); rank('', [Document('a')], 5);"
+        "import sys; from py_code_mode.search import *;"
+        "rank('x', [], 5); rank('', [Document('a')], 5);"
         "assert 'sklearn' not in sys.modules and 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -12,7 +12,7 @@ meanwhile cannot smuggle anything past the check.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kernel_bootstrap.wire import arrays, frames, polars_frames, standard
@@ -38,6 +38,17 @@ _NUMBER_SIZE = 12  # bytes of JSON, on average
 _TAG_SIZE = 24
 _SMALL = 8  # a column of fewer items is looked at one by one
 _NOT_NATIVE = -1
+
+# What tells, in one call of C, whether JSON keeps a scalar of this type as it is; a string that
+# is not ASCII gets a second look in its own method.
+_IS_ASCII = str.isascii
+_CHECKS: dict[type, Callable[[Any], bool]] = {
+    str: _IS_ASCII,
+    int: range(-_MAX_INT, _MAX_INT + 1).__contains__,
+    float: math.isfinite,
+    bool: {False, True}.__contains__,
+    type(None): {None}.__contains__,
+}
 _LIBRARIES: dict[str, Library] = {"numpy": arrays, "pandas": frames, "polars": polars_frames}
 
 _Pack = Callable[[Any], Packed | Plain]
@@ -83,7 +94,7 @@ class Encoder:
         elif kinds == {int}:
             low, high = min(items), max(items)
             size = len(items) * (3 + max(-low, high).bit_length() // 4)
-            size = size if -_MAX_INT <= low and high <= _MAX_INT else _NOT_NATIVE
+            size = size if low >= -_MAX_INT and high <= _MAX_INT else _NOT_NATIVE
         elif kinds == {float}:
             finite = all(map(math.isfinite, items))
             size = len(items) * _NUMBER_SIZE if finite else _NOT_NATIVE
@@ -93,32 +104,20 @@ class Encoder:
             self._spend(size)
         return size >= 0
 
-    def _items(self, items: list[Any], depth: int, labels: Collection[Any] = ()) -> None:
-        """Encode ``items`` in place; they belong to the walk.
-
-        What JSON keeps is looked at here, not in a method: most of all time is spent in this loop.
-        """
+    def _items(self, items: list[Any], depth: int, labels: Sequence[Any] = ()) -> None:
+        """Encode ``items`` in place; they belong to the walk."""
         if len(items) > _SMALL and self._is_native_column(items):
             return
         size, index = _NUMBER_SIZE * len(items), 0
         try:
             for index, item in enumerate(items):
-                kind = type(item)
-                if kind is str:
-                    if item.isascii():
-                        size += len(item)
-                        continue
-                elif kind is int:
-                    if -_MAX_INT <= item <= _MAX_INT:
-                        continue
-                elif kind is float:
-                    if item - item == 0.0:  # not so for nan and infinities
-                        continue
-                elif item is None or kind is bool:
-                    continue
-                items[index] = _METHODS.get(kind, _PACKED)(self, item, depth)
+                check = _CHECKS.get(type(item))
+                if check is None or not check(item):
+                    items[index] = _METHODS.get(type(item), _PACKED)(self, item, depth)
+                elif check is _IS_ASCII:
+                    size += len(item)
         except Refused as refused:
-            refused.passed(items, step([*labels][index] if labels else index))
+            refused.passed(items, step(labels[index] if labels else index))
             raise
         self._spend(size)
 
@@ -155,18 +154,23 @@ class Encoder:
 
     def _dict(self, value: dict[Any, Any], depth: int) -> Any:
         self._enter(len(value), depth)
-        keys = value.copy()
-        size = _keys_size(keys)
+        tree = value.copy()
+        size = _keys_size(tree)
         if size < 0:
             return self._packed(value, depth)
-        self._spend(size)
-        items = [*keys.values()]
+        key = ""
         try:
-            self._items(items, depth + 1, keys)
+            for key, item in tree.items():  # as in _items: most of all time is spent here
+                check = _CHECKS.get(type(item))
+                if check is None or not check(item):
+                    tree[key] = _METHODS.get(type(item), _PACKED)(self, item, depth + 1)
+                elif check is _IS_ASCII:
+                    size += len(item)
         except Refused as refused:
-            refused.passed(value)
+            refused.passed(value, step(key))
             raise
-        return dict(zip(keys, items, strict=True))
+        self._spend(size)
+        return tree
 
     def _packed(self, value: Any, depth: int) -> Any:
         """Encode what JSON has no word for."""
@@ -195,7 +199,7 @@ class Encoder:
             kinds = set(map(type, field)) if name == packed.hashed else _SIMPLE_KEYS
             try:
                 if type(field) is list:  # the value's own level, not one more
-                    self._items(field, depth, packed.labels if name == "v" else None)
+                    self._items(field, depth, packed.labels if name == "v" else ())
                     tree[name] = field
                 else:
                     tree[name] = self.value(field, depth)
@@ -226,9 +230,9 @@ class Encoder:
         if found is None:
             found = self._found[kind] = self._find(kind)
         library, pack = found
-        if library is not None and self._max_bytes is not None:  # asking takes time
-            if library.nbytes(value) > self._room:
-                raise self._too_large()
+        # Only asked where there is a limit: it takes time for each scalar.
+        if library and self._max_bytes is not None and library.nbytes(value) > self._room:
+            raise self._too_large()
         return pack
 
     def _find(self, kind: type) -> tuple[Library | None, _Pack]:
@@ -275,17 +279,13 @@ def _text_size(text: str, count: int) -> int:
         return _NOT_NATIVE
 
 
-def _keys_size(keys: Iterable[Any]) -> int:
-    """Return about how many bytes of JSON these keys take, if JSON keeps them."""
-    size = 0
-    for key in keys:
-        if type(key) is not str or key == "$":
+def _keys_size(tree: dict[Any, Any]) -> int:
+    """Return about how many bytes of JSON a dict takes, strings in it aside, if JSON keeps it."""
+    for key in tree:
+        if type(key) is not str:
             return _NOT_NATIVE
-        more = len(key) if key.isascii() else _text_size(key, 0)
-        if more < 0:
-            return _NOT_NATIVE
-        size += more + 4
-    return size
+    size = _text_size("".join(tree), len(tree))
+    return _NOT_NATIVE if size < 0 or "$" in tree else size + _NUMBER_SIZE * len(tree)
 
 
 _PACKED = Encoder._packed

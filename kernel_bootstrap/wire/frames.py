@@ -139,7 +139,7 @@ def _unpack_frame(fields: dict[str, Any]) -> Any:
         raise ProtocolError("a frame whose columns are not numbered through")
     if not columns:
         frame = pd.DataFrame(index=index)
-    elif len(matrices) == 1 and list(columns) == list(range(len(labels))):
+    elif len(matrices) == 1 and matrices[0][0] == list(range(len(labels))):
         frame = pd.DataFrame(matrices[0][1].T)  # a thousand columns are one array all the way
     else:
         frame = _join([columns[place] for place in range(len(columns))])

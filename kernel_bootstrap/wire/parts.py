@@ -9,7 +9,7 @@ depth or of paths.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,7 +59,7 @@ class Packed:
     tag: str
     fields: dict[str, Any] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
-    labels: list[Any] | None = None
+    labels: Sequence[Any] = ()
     hashed: str = ""
 
 

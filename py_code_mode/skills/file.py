@@ -109,11 +109,11 @@ class FileSkillStore:
 
     def delete(self, name: str) -> bool:
         """Remove a skill's file, broken or not; False if there was none."""
-        if not _is_file_name(name):
+        if not _is_file_name(name) or _look(self._file(name)) is None:
             return False
         try:
             self._file(name).unlink()
-        except (FileNotFoundError, IsADirectoryError):
+        except FileNotFoundError:  # another was faster
             return False
         except OSError as error:
             raise SkillError(f"{self._file(name)}: cannot delete: {error.strerror}") from error
@@ -129,13 +129,14 @@ class FileSkillStore:
     def _scan(self) -> list[tuple[str, _State]]:
         try:
             with os.scandir(self.path) as entries:
-                names = [entry.name[:-3] for entry in entries if entry.name.endswith(".py")]
+                files = [entry for entry in entries if entry.name.endswith(".py")]
         except FileNotFoundError:  # the folder went away: it holds no skills
             return []
         except OSError as error:
             raise SkillError(f"{self.path}: cannot list the skills: {error.strerror}") from error
-        found = ((name, _look(self._file(name))) for name in names if _is_file_name(name))
-        return sorted((name, state) for name, state in found if state is not None)
+        found = ((entry.name[:-3], entry) for entry in files)
+        states = ((name, _look(entry)) for name, entry in found if _is_file_name(name))
+        return sorted((name, state) for name, state in states if state is not None)
 
     def _read(self, name: str, file: Path) -> Skill | SkillValidationError:
         try:
@@ -151,7 +152,7 @@ class FileSkillStore:
             raise invalid(name, problem, file=file)
         target = file
         if file.is_symlink():
-            target = file.resolve()
+            target = _target(file)
             if not target.is_relative_to(self.path.resolve()) or not target.is_file():
                 raise invalid(name, "a symbolic link that leads out of the folder", file=file)
         # O_NONBLOCK: opening a named pipe would wait for its other end.
@@ -167,16 +168,27 @@ class FileSkillStore:
 
 def _is_file_name(name: str) -> bool:
     """Whether ``<name>.py`` is the name of a file that may be a skill, broken or not."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
     return bool(name) and name[0] not in "_." and "/" not in name and "\0" not in name
 
 
-def _look(file: Path) -> _State | None:
+def _target(link: Path) -> Path:
+    try:
+        return link.resolve()
+    except (OSError, RuntimeError):  # a loop, which Python 3.11 reports as RuntimeError
+        return Path("/")  # is in no folder
+
+
+def _look(file: Path | os.DirEntry[str]) -> _State | None:
     """State of what may be a skill's file; None for nothing and for folders."""
     try:
         status = file.stat()
     except OSError:  # a link to nowhere is there, and is reported like one that leaves
         try:
-            status = file.lstat()
+            status = file.stat(follow_symlinks=False)
         except OSError:
             return None
     if stat.S_ISDIR(status.st_mode):

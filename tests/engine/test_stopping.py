@@ -45,7 +45,7 @@ INTERRUPTIBLE = {
     "gather": "print('before')\nimport asyncio\nawait asyncio.gather(asyncio.sleep(60), asyncio.sleep(50))",
     "task": (
         "print('before')\nimport asyncio, time\nasync def f(): time.sleep(60)\n"
-        "await asyncio.gather(f(), f())"
+        "await asyncio.gather(f(), asyncio.sleep(60))"
     ),
 }
 

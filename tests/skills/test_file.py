@@ -112,8 +112,7 @@ def test_a_broken_file_is_reported_with_file_and_reason_and_hides_no_other(folde
 
 def test_a_file_name_that_is_no_text_is_reported_in_text(folder):
     """A file name in bytes that are no UTF-8 is reported in a message that can be sent."""
-    with open(os.fsencode(folder) + b"/\xff.py", "w") as file:
-        file.write(CODE)
+    (folder / os.fsdecode(b"\xff.py")).write_text(CODE)
     (problem,) = create_skill_library(FileSkillStore(folder)).problems()
     problem.message.encode()
 
@@ -138,7 +137,7 @@ def test_encodings_of_files_are_python_s_own(folder):
 
 
 def test_links_inside_the_folder_work_and_others_are_refused(folder, tmp_path):
-    """A symbolic link to a skill beside it is one; links that leave, dangle or loop are reported."""
+    """A symbolic link to a skill beside it is one; those that leave or dangle are not."""
     secret = tmp_path / "secret.py"
     secret.write_text("def run(): return 'secret'\n")
     (folder / "real.py").write_text(CODE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -73,7 +72,7 @@ def test_find_names_near_ones(library):
     with pytest.raises(SkillNotFoundError, match="did you mean scan_ports") as caught:
         library.find("scan_port")
     assert caught.value.near == ["scan_ports"]
-    with pytest.raises(SkillNotFoundError, match="no skill named 'zzz'; skills.list") as caught:
+    with pytest.raises(SkillNotFoundError, match=r"no skill named 'zzz'; skills\.list") as caught:
         library.find("zzz")
     assert caught.value.near == []
 
@@ -173,16 +172,3 @@ def test_a_listing_reads_only_what_changed(tmp_path, monkeypatch):
     (tmp_path / "s7.py").write_text("def run(): return 7")
     assert len(library.list()) == 50
     assert parsed == ["s7"]
-
-
-def test_two_thousand_files_list_quickly(tmp_path):
-    """A folder of thousands is listed in seconds the first time and in a moment the next."""
-    for number in range(2_000):
-        (tmp_path / f"s{number}.py").write_text(f'"""Skill {number}."""\ndef run(a, b=1): return a')
-    library = create_skill_library(FileSkillStore(tmp_path))
-    start = time.perf_counter()
-    assert len(library.list()) == 2_000
-    first = time.perf_counter() - start
-    assert len(library.list()) == 2_000
-    assert first < 10
-    assert time.perf_counter() - start - first < 1

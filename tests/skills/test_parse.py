@@ -265,7 +265,7 @@ SOURCES = {
     ],
 )
 def test_a_description_is_written_into_the_source(source, description):
-    """A source that carries its description as docstring reads back the same, its code untouched."""
+    """A source that carries its description reads back the same, its code untouched."""
     skill = parse_skill("x", source, description=description)
     again = parse_skill("x", with_description(skill))
     assert (again.description, again.documentation) == (skill.description, skill.documentation)

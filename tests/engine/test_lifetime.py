@@ -1,0 +1,167 @@
+"""Nothing is left behind: not by sessions, not by a host that is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from py_code_mode import CodeExecutor, KernelConfig, ToolRegistry
+
+HOST = """
+import asyncio, sys
+from py_code_mode import CLIAdapter, CodeExecutor, ToolRegistry
+
+async def main():
+    registry = ToolRegistry()
+    registry.register_adapter(CLIAdapter(name="sleeper", command="sleep", args="{seconds}"))
+    executor = CodeExecutor(registry, default_timeout=None)
+    pid = (await executor.run("import os, subprocess; os.getpid()")).value
+    child = (await executor.run("p = subprocess.Popen(['sleep', '300']); p.pid")).value
+    print(pid, child, flush=True)
+    await executor.run(CODE)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["tools.sleeper(seconds='300')", "sum(range(10**12))", "import time; time.sleep(300)"],
+)
+def test_a_killed_host_leaves_nothing(tmp_path, code):
+    """kill -9 of the host: kernel, its children, tools and directories are gone in 5 s."""
+    script = tmp_path / "host.py"
+    script.write_text(HOST.replace("CODE", repr(code)))
+    private = tmp_path / "t"
+    private.mkdir()
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(private)},
+    ) as host:
+        assert host.stdout is not None
+        kernel, child = map(int, host.stdout.readline().split())
+        if "sleeper" in code:
+            _wait_for(lambda: len(_descendants(host.pid, "sleep")) >= 2)
+        assert any(private.iterdir())
+        family = [psutil.Process(host.pid), *psutil.Process(host.pid).children(recursive=True)]
+        assert {kernel, child} <= {process.pid for process in family}
+        host.send_signal(signal.SIGKILL)
+        _wait_for(lambda: not any(p.is_running() and p.status() != "zombie" for p in family[1:]))
+        _wait_for(lambda: not any(private.iterdir()))
+
+
+def _descendants(pid: int, name: str) -> list[psutil.Process]:
+    children = psutil.Process(pid).children(recursive=True)
+    found = []
+    for child in children:
+        try:
+            if child.name() == name:
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _wait_for(condition, seconds: float = 5.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def _left_behind() -> dict[str, object]:
+    gc.collect()
+    process = psutil.Process()
+    return {
+        "processes": sorted(child.pid for child in process.children(recursive=True)),
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "descriptors": process.num_fds(),
+        "tasks": len(asyncio.all_tasks()),
+        "directories": sorted(Path(os.environ.get("TMPDIR", "/tmp")).glob("pcm-*")),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_two_hundred_sessions_leave_nothing():
+    """200 sessions opened and closed leave no process, thread, descriptor, file or task."""
+    async with CodeExecutor() as executor:
+        await executor.run("1")  # what loads once, loads now
+    before = _left_behind()
+    for _ in range(20):
+        async with CodeExecutor() as executor:
+            sessions = [await executor.session() for _ in range(10)]
+            results = await asyncio.gather(*(session.run("1 + 1") for session in sessions))
+            assert [result.value for result in results] == [2] * 10
+            await sessions[0].aclose()
+            assert sessions[0] not in await executor.sessions()
+    async with asyncio.timeout(5):
+        while (after := _left_behind()) != before:
+            await asyncio.sleep(0.05)
+    assert after == before
+
+
+async def test_closing_while_things_go_on_leaves_nothing():
+    """Closing with a cell running, a kernel starting, or runs queued ends everything."""
+    async with CodeExecutor() as executor:
+        await executor.run("1")
+    before = _left_behind()
+    running = CodeExecutor()
+    await running.start()
+    tasks = [asyncio.create_task(running.run("import time; time.sleep(60)")) for _ in range(3)]
+    starting = CodeExecutor()
+    tasks.append(asyncio.create_task(starting.run("1")))
+    await asyncio.sleep(0.3)
+    await asyncio.gather(running.aclose(), starting.aclose())
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert len(outcomes) == 4
+    async with asyncio.timeout(5):
+        while _left_behind() != before:
+            await asyncio.sleep(0.05)
+
+
+async def test_kernel_children_die_with_the_session():
+    """Processes the code started in the background end with the session."""
+    async with CodeExecutor() as executor:
+        pid = (
+            await executor.run("import subprocess; p = subprocess.Popen(['sleep', '300']); p.pid")
+        ).value
+        assert psutil.pid_exists(pid)
+    async with asyncio.timeout(5):
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie":
+            await asyncio.sleep(0.01)
+
+
+async def test_the_host_environment_does_not_reach_kernels(monkeypatch, make_executor):
+    """A secret in the host's environment is in no kernel; what is passed on purpose is."""
+    monkeypatch.setenv("CANARY_SECRET", "s3cret")
+    monkeypatch.setenv("WANTED", "yes")
+    executor = await make_executor(
+        registry=ToolRegistry(), kernel=KernelConfig(env={"GIVEN": "1"}, pass_env=("WANTED",))
+    )
+    environ = (await executor.run("import os; dict(os.environ)")).unwrap()
+    assert "CANARY_SECRET" not in environ
+    assert (environ["GIVEN"], environ["WANTED"]) == ("1", "yes")
+    assert not any("s3cret" in value for value in environ.values())
+
+
+async def test_private_directory_is_private(make_executor):
+    """Connection file and sockets lie in a directory nobody else may enter."""
+    executor = await make_executor()
+    await executor.start()
+    directories = [Path(p) for p in _left_behind()["directories"]]
+    assert directories
+    for directory in directories:
+        assert directory.stat().st_mode & 0o777 == 0o700
