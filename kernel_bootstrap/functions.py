@@ -28,8 +28,8 @@ class SourceText(str):
 
 def signature_of(params: Sequence[Mapping[str, Any]], returns: str) -> inspect.Signature:
     """Build a signature; names that are no identifiers are left to ``**more``."""
-    parameters, more, kind = [], False, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    optional_seen = False
+    parameters, more, optional_seen = [], False, False
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
     for param in params:
         name = param["name"]
         if not name.isidentifier():
@@ -95,11 +95,12 @@ def build_function(
     async def awaitable(*args: Any, **kwargs: Any) -> Any:
         return await acall(name, arguments(args, kwargs))
 
+    made: Any
     for made, suffix in ((function, ""), (awaitable, ".acall")):
         made.__name__ = info["path"].rpartition(".")[2]
         made.__qualname__ = f"tools.{info['path']}{suffix}"
         made.__module__ = "tools"
         made.__doc__ = _docstring(info)
-        made.__signature__ = signature  # type: ignore[attr-defined]
+        made.__signature__ = signature
     function.acall = awaitable  # type: ignore[attr-defined]
     return function

@@ -4,22 +4,276 @@ Place in the house: runs in the kernel only, above ``wire``. A value crosses exa
 ``wire.codec``) or stays here, and the host gets a summary with an expression that reaches it.
 
 All of this looks at objects of users, whose attributes and reprs are code: it may fail, lie or
-be slow. So nothing here raises for them, and nothing asks a large object for its whole repr.
-An interrupt is the exception: it always passes.
+take long. So nothing here raises for them, and nothing asks a large builtin container, array or
+frame for its whole repr. An interrupt always passes.
 """
 
 from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Iterable, Mapping
+from array import array
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from kernel_bootstrap.sketch import bounded_repr, cut, one_line
 from kernel_bootstrap.wire.codec import Buffer, encode
 from kernel_bootstrap.wire.errors import ValueNotEncodableError
 from kernel_bootstrap.wire.parts import type_name
 
 __all__ = ["Summary", "bounded_repr", "describe_variables", "outgoing"]
+
+REPR_CHARS = 2000
+PREVIEW_CHARS = 120
+
+_VERSION = 1
+_DEPTH = 30  # of containers that are shown; the stack is not endless
+_CLOSING = 32  # characters kept back for what ends a repr
+_BIG_INT_BITS = 14_000  # Python refuses to write larger ones in decimal
+_FAILURES = (Exception, SystemExit)  # exit() in a property must not end the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the host learns of an object that stays in the kernel.
+
+    Attributes:
+        type_name: Qualified, such as ``sklearn.linear_model._base.LinearRegression``.
+        repr: At most 2000 characters of it.
+        reason: Why it cannot cross.
+        handle: An expression that reaches the object in the kernel.
+    """
+
+    type_name: str
+    repr: str
+    reason: str
+    handle: str
+
+    @classmethod
+    def of(cls, value: Any, *, reason: str, handle: str) -> Summary:
+        """Summarize ``value``."""
+        return cls(type_name(type(value)), bounded_repr(value), reason, handle)
+
+    def to_wire(self) -> dict[str, str]:
+        """Return it as plain data."""
+        return {
+            "type": self.type_name,
+            "repr": self.repr,
+            "reason": self.reason,
+            "handle": self.handle,
+        }
+
+
+def outgoing(
+    value: Any, *, handle: str, libraries: frozenset[str] | None, max_bytes: int
+) -> tuple[dict[str, Any], list[Buffer]]:
+    """Return what goes under the value MIME type, and its buffers.
+
+    Args:
+        value: The value to send.
+        handle: An expression that reaches it in the kernel.
+        libraries: Which of numpy, pandas and polars the host has; None is all of them.
+        max_bytes: A value that would take about more than this stays here.
+
+    Returns:
+        ``{"v": 1, "value": tree}``, or ``{"v": 1, "remote": summary}`` if it cannot cross.
+    """
+    try:
+        tree, buffers = encode(value, libraries=libraries, max_bytes=max_bytes)
+    except ValueNotEncodableError as error:
+        summary = Summary.of(value, reason=error.message, handle=handle)
+        return {"v": _VERSION, "remote": summary.to_wire()}, []
+    return {"v": _VERSION, "value": tree}, buffers
+
+
+# --- variables -----------------------------------------------------------------------------
+
+
+def describe_variables(namespace: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Describe the variables ``names``, leaving out those that do not exist.
+
+    Returns:
+        One dict a variable: ``name``; ``type``; ``shape``, a list of ints or None; ``length`` or
+        None; ``size`` in bytes or None, without what it refers to; ``preview``, one line.
+    """
+    return [_describe(name, namespace[name]) for name in names if name in namespace]
+
+
+def _describe(name: str, value: Any) -> dict[str, Any]:
+    shape = _try(_shape, value)
+    return {
+        "name": name,
+        "type": type_name(type(value)),
+        "shape": shape,
+        "length": _try(_length, value),
+        "size": _try(_size, value),
+        "preview": _try(_short_form, value, shape)
+        or _preview(bounded_repr(value, 4 * PREVIEW_CHARS)),
+    }
+
+
+def _try(ask: Callable[..., Any], *args: Any) -> Any:
+    """Return what ``ask`` says, or None: it runs code of users."""
+    try:
+        return ask(*args)
+    except _FAILURES:
+        return None
+
+
+def _shape(value: Any) -> list[int] | None:
+    shape = None if isinstance(value, type) else getattr(value, "shape", None)
+    return [operator.index(side) for side in shape] if isinstance(shape, tuple) else None
+
+
+def _length(value: Any) -> int | None:
+    # dask computes the whole frame to know its length
+    return None if hasattr(type(value), "__dask_graph__") else len(value)
+
+
+def _size(value: Any) -> int:
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+    if pandas and isinstance(value, pandas.DataFrame):
+        return int(value.memory_usage(deep=False).sum())
+    if polars and isinstance(value, (polars.DataFrame, polars.Series)):
+        return int(value.estimated_size())
+    size = getattr(value, "nbytes", None)
+    return size if type(size) is int else sys.getsizeof(value)
+
+
+def _short_form(value: Any, shape: list[int] | None) -> str | None:
+    """Return a line for arrays and frames, whose own repr takes several."""
+    if not shape:
+        return None
+    title = f"{type(value).__name__} ({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+    columns = getattr(value, "columns", None)
+    if columns is not None:
+        names = ", ".join(bounded_repr(name, 30) for name in islice(columns, 10))
+        return _preview(f"{title} {names}")
+    dtype = getattr(value, "dtype", None)
+    return None if dtype is None else _preview(f"{title} {dtype}")
+
+
+def _preview(text: str) -> str:
+    """Return ``text`` as one line without control characters."""
+    line = " ".join(text.split())
+    clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return _cut(clean, PREVIEW_CHARS)
+
+
+# --- reprs ---------------------------------------------------------------------------------
+
+
+def bounded_repr(value: Any, limit: int = REPR_CHARS) -> str:
+    """Return ``repr(value)``, or its head and tail if it has more than ``limit`` characters.
+
+    Builtin containers are not asked for all of it first. The text is well-formed, whatever the
+    object returns; a repr that raises is reported in its place.
+    """
+    text = _cut(_Sketch(limit).of(value), limit)
+    return text.encode("utf-8", "backslashreplace").decode()[:limit]
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    tail = limit // 3
+    return f"{text[: limit - tail - 1]}…{text[len(text) - tail :]}"
+
+
+class _Sketch:
+    """Writes the repr of one value, and stops when ``limit`` characters are nearly used up."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._room = max(limit - _CLOSING, limit // 2)
+        self._inside: list[int] = []
+
+    def of(self, value: Any) -> str:
+        try:
+            # By repr and not by type: a subclass without a repr of its own looks like its base.
+            form = _FORMS.get(type(value).__repr__)
+            if form is not None and id(value) in self._inside:
+                return f"{form.opening}...{form.closing}"
+            if form is not None and len(self._inside) < _DEPTH and form.size(value):
+                return self._container(value, form)
+            text = self._leaf(value)
+        except _FAILURES as error:
+            text = f"<{type_name(type(value))} object whose repr raised {type_name(type(error))}>"
+        self._room -= len(text)
+        return text
+
+    def _container(self, value: Any, form: _Form) -> str:
+        self._inside.append(id(value))
+        parts: list[str] = []
+        for item in form.items(value):
+            if self._room <= 0:
+                parts.append(f"… {form.size(value) - len(parts):,} more")
+                break
+            self._room -= 2
+            is_pair = form.is_dict
+            parts.append(f"{self.of(item[0])}: {self.of(item[1])}" if is_pair else self.of(item))
+        self._inside.pop()
+        before, after = form.around(value)
+        if isinstance(value, tuple) and form.size(value) == 1:
+            after = f",{after}"
+        return f"{before}{', '.join(parts)}{after}"
+
+    def _leaf(self, value: Any) -> str:
+        room = max(self._room, _CLOSING) if self._inside else self._limit
+        method: Any = type(value).__repr__
+        base = _TEXTS.get(method)
+        if base is not None and base.__len__(value) > room:
+            # Where the two ends meet is in the middle, which is cut out.
+            ends = slice(None, room), slice(-room, None)
+            value = base.__getitem__(value, ends[0]) + base.__getitem__(value, ends[1])
+        if method is _INT_REPR and int.bit_length(value) > _BIG_INT_BITS:
+            return _cut(int.__format__(value, "#x"), room)
+        # A subclass of str may be returned, with a length of its own.
+        return _cut(str.__getitem__(repr(value), slice(None)), room)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a builtin container is written: with its name in front, unless the name is empty."""
+
+    opening: str
+    closing: str
+    items: Callable[[Any], Iterable[Any]]
+    size: Callable[[Any], int]
+    named: bool = False
+    is_dict: bool = False
+
+    def around(self, value: Any) -> tuple[str, str]:
+        """Return what stands before and after the items."""
+        if not self.named or type(value) is set:
+            return self.opening, self.closing
+        first, last = "", ""
+        if isinstance(value, defaultdict):
+            first = f"{value.default_factory!r}, "
+        elif isinstance(value, array):
+            first = f"{value.typecode!r}, "
+        elif isinstance(value, deque) and value.maxlen is not None:
+            last = f", maxlen={value.maxlen}"
+        name = type(value).__name__
+        return f"{name}({first}{self.opening}", f"{self.closing}{last})"
+
+
+_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_FORMS: dict[Any, _Form] = {
+    list.__repr__: _Form("[", "]", list.__iter__, list.__len__),
+    tuple.__repr__: _Form("(", ")", tuple.__iter__, tuple.__len__),
+    dict.__repr__: _Form("{", "}", dict.items, dict.__len__, is_dict=True),
+    set.__repr__: _Form("{", "}", set.__iter__, set.__len__, named=True),
+    frozenset.__repr__: _Form("{", "}", frozenset.__iter__, frozenset.__len__, named=True),
+    deque.__repr__: _Form("[", "]", deque.__iter__, deque.__len__, named=True),
+    array.__repr__: _Form("[", "]", array.__iter__, array.__len__, named=True),
+    **{
+        kind.__repr__: _Form("{", "}", dict.items, dict.__len__, named=True, is_dict=True)
+        for kind in (OrderedDict, defaultdict, Counter)
+    },
+    **{view.__repr__: _Form("[", "]", iter, len, named=True) for view in _VIEWS},
+}
+_TEXTS: dict[Any, Any] = {base.__repr__: base for base in (str, bytes, bytearray)}
+_INT_REPR: Any = int.__repr__

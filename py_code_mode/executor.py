@@ -72,6 +72,8 @@ class CodeExecutor:
         self.registry = ToolRegistry() if registry is None else registry
         self.skill_library = create_skill_library() if skill_library is None else skill_library
         self.artifact_store = MemoryArtifactStore() if artifact_store is None else artifact_store
+        # Closing a scoped view closes nothing; `create` puts the whole registry here.
+        self._owned = self.registry
         self.problems: tuple[Exception, ...] = ()
         limits = limits or Limits()
         dispatcher = Dispatcher(
@@ -117,18 +119,18 @@ class CodeExecutor:
             ConfigError: A path is a file.
         """
         _check_directories(tools, skills, artifacts)
-        registry = ToolRegistry()
+        whole = ToolRegistry()
         if tools is not None:
-            registry = await ToolRegistry.from_dir(tools, lenient=True)
-        if allowed_tags is not None:
-            registry = registry.scoped_view(allowed_tags)
+            whole = await ToolRegistry.from_dir(tools, lenient=True)
+        registry = whole if allowed_tags is None else whole.scoped_view(tuple(allowed_tags))
         library = create_skill_library(None if skills is None else FileSkillStore(Path(skills)))
         store = None if artifacts is None else FileArtifactStore(Path(artifacts))
         executor = cls(registry, library, store, **options)
+        executor._owned = whole
         broken = await asyncio.to_thread(library.problems)
         for problem in broken:
             log.warning("skill left out: %s", problem)
-        executor.problems = (*registry.problems, *broken)
+        executor.problems = (*whole.problems, *broken)
         return executor
 
     @property
@@ -208,7 +210,7 @@ class CodeExecutor:
         self._closed = True
         sessions = list(self._sessions.values())
         await asyncio.gather(*(session.aclose() for session in sessions))
-        await self.registry.aclose()
+        await self._owned.aclose()
         self._settings.close()
         reaper.release()
 

@@ -31,7 +31,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import subprocess
@@ -70,7 +70,7 @@ class Reaper:
         self._holders = 0
         self._list: dict[tuple[str, int | str], dict[str, Any]] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._pipe = -1
+        self._pipe: IO[bytes] | None = None
 
     def watch_group(self, pgid: int) -> None:
         """Kill the process group when the host dies. Call it before its leader is waited for."""
@@ -139,11 +139,11 @@ class Reaper:
         if not self._list:
             return
         keep = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # some interpreters do not start without
-        far, near = os.pipe()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own file
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own file
                 [sys.executable, "-I", "-S", __file__, str(os.getpid())],
-                stdin=far,
+                stdin=subprocess.PIPE,
+                bufsize=0,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
@@ -151,25 +151,25 @@ class Reaper:
                 start_new_session=True,  # a Ctrl-C in the terminal is for the host alone
             )
         except OSError as error:
-            os.close(near)
             self._warn(f"did not start ({error})")
             return
-        finally:
-            os.close(far)
-        os.set_blocking(near, False)
-        self._pipe = near
+        assert process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        self._process, self._pipe = process, process.stdin
         if not self._write(list(self._list.values())):
             self._warn("does not read its list")
 
     def _write(self, commands: list[dict[str, Any]]) -> bool:
         """Write to the pipe; False when nobody reads it."""
+        assert self._pipe is not None
+        pipe = self._pipe.fileno()
         data = "".join(json.dumps(command) + "\n" for command in commands).encode()
         while data:
             try:
-                data = data[os.write(self._pipe, data) :]
+                data = data[os.write(pipe, data) :]
             except BlockingIOError:
                 room = select.poll()
-                room.register(self._pipe, select.POLLOUT)
+                room.register(pipe, select.POLLOUT)
                 if not room.poll(_WRITE_SECONDS * 1000):
                     return False
             except OSError:
@@ -189,15 +189,15 @@ class Reaper:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            os.close(self._pipe)
-            process.wait()
+            with process:  # closes the pipe and waits
+                self._pipe = None
 
     def _after_fork(self) -> None:
         """In a forked child: what the parent watches is the parent's."""
         process, pipe = self._process, self._pipe
         self._reset()  # the lock too: held by another thread, it would stay held for ever
-        if process is not None:
-            os.close(pipe)  # or the parent's reaper would wait for our end, too
+        if process is not None and pipe is not None:
+            pipe.close()  # or the parent's reaper would wait for our end, too
             process.returncode = 0  # not our child: no one here can wait for it
 
     def _warn(self, what: str) -> None:

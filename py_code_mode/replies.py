@@ -23,8 +23,7 @@ SHOWN_ARGUMENT = 200
 
 def describe_tool(info: ToolInfo) -> dict[str, Any]:
     """Return a tool as the kernel's catalogue takes it: plain data with its attribute path."""
-    path = ".".join(clean_name(part) for part in info.name.split("."))
-    return {**info.to_dict(), "path": path}
+    return {**info.to_dict(), "path": clean_name(info.name)}
 
 
 def encoded(reply: Reply, limits: Limits) -> tuple[dict[str, Any], list[Buffer]]:

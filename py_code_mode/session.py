@@ -189,8 +189,9 @@ class Session:
         for part in (0.6, 0.4):
             ended = execution.rearm()
             await kernel.interrupt()
+            either: set[asyncio.Future[Any]] = {ended, kernel.died}
             done, _ = await asyncio.wait(
-                {ended, kernel.died}, timeout=grace * part, return_when=asyncio.FIRST_COMPLETED
+                either, timeout=grace * part, return_when=asyncio.FIRST_COMPLETED
             )
             if ended in done and ended.result() == "done":
                 stuck = execution.transcript.error

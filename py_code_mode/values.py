@@ -22,8 +22,10 @@ def read_remote(remote: Any, data: Any = None) -> RemoteValue:
     """
     if not isinstance(remote, dict):
         raise ProtocolError("a remote value must be an object")
-    texts = [str(remote.get(key, "")) for key in ("type", "repr", "reason", "handle")]
-    return RemoteValue(*texts, data=data or {})
+    type_name, shown, reason, handle = (
+        str(remote.get(key, "")) for key in ("type", "repr", "reason", "handle")
+    )
+    return RemoteValue(type_name, shown, reason, handle, data or {})
 
 
 def read_variable(answer: Any) -> Any:

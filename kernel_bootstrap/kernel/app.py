@@ -47,6 +47,9 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         """Read none: a person's IPython profile must not change what agents get."""
         # History writes to SQLite cost 2-8 ms a cell and share a file between sessions.
         self.update_config(Config({"HistoryManager": {"enabled": False}}))
+        # Completion asks objects for their attributes only if they are known to be harmless.
+        known = {"allowed_getattr_external": [["kernel_bootstrap"]]}
+        self.update_config(Config({"IPCompleter": {"policy_overrides": known}}))
 
     def init_control(self, context: zmq.Context[Any]) -> None:
         """Open the control channel; shell messages are read by the main thread itself.
@@ -85,7 +88,7 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
             self.poller.start()
         self.kernel.start()
         self.io_loop = ioloop.IOLoop.current()
-        _wake_on_signals(self.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+        self._wakeup = _wake_on_signals(self.io_loop.asyncio_loop)  # type: ignore[attr-defined]
         while True:
             try:
                 self.io_loop.start()
@@ -95,8 +98,12 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
             break
 
 
-def _wake_on_signals(loop: asyncio.AbstractEventLoop) -> None:
-    """Make the waiting loop notice signals that another thread received."""
+def _wake_on_signals(loop: asyncio.AbstractEventLoop) -> tuple[socket.socket, socket.socket]:
+    """Make the waiting loop notice signals that another thread received.
+
+    Returns:
+        The sockets that carry the notice; they must stay open with the loop.
+    """
     read, write = socket.socketpair()
     for end in (read, write):
         end.settimeout(0)
@@ -108,4 +115,4 @@ def _wake_on_signals(loop: asyncio.AbstractEventLoop) -> None:
     loop.add_reader(read, drain)
     # full buffer: the loop is awake anyway
     signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
-    loop.py_code_mode_wakeup = (read, write)  # type: ignore[attr-defined] - kept open with it
+    return read, write

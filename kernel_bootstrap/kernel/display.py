@@ -52,12 +52,12 @@ class CellDisplayHook(ZMQShellDisplayHook):  # type: ignore[misc]
     libraries: frozenset[str] = frozenset()
     """What the host can decode (``numpy``, ``pandas``, ``polars``)."""
 
+    msg: dict[str, Any] | None
     _value: Any = None
-    _has_data = False
 
     def __call__(self, result: Any = None) -> None:
         """Show a result; IPython calls this for the last expression of a cell."""
-        self._value, self._has_data = result, False
+        self._value = result
         try:
             super().__call__(result)
         finally:
@@ -66,7 +66,6 @@ class CellDisplayHook(ZMQShellDisplayHook):  # type: ignore[misc]
     def write_format_data(self, format_dict: dict[str, Any], md_dict: Any = None) -> None:
         """Take the formats of the result."""
         if self.msg:
-            self._has_data = True
             data = json_clean(encode_images(format_dict))
             self.msg["content"]["data"] = _fit(current(), data)
             self.msg["content"]["metadata"] = json_clean(md_dict or {})

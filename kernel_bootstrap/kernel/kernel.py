@@ -52,7 +52,8 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.host = HostComm(self.shell, self._publish)
-        self._capture = DescriptorCapture({1: sys.stdout, 2: sys.stderr})
+        self._streams: dict[int, Any] = {1: sys.stdout, 2: sys.stderr}
+        self._capture = DescriptorCapture(self._streams)
         self._truncated: list[Cut] = []
         self._new_variables: list[str] = []
 
@@ -145,7 +146,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         for content in displays:
             self.shell.display_pub.send(cell, content)
         ends = []
-        for stream in (sys.stdout, sys.stderr):
+        for stream in self._streams.values():
             tail, flood = cell.streams[stream.name].finish()
             if flood:
                 floods.append(flood)

@@ -25,6 +25,7 @@ __all__ = ["UNPACKERS", "nbytes", "owns", "pack"]
 
 _SCALAR_DTYPE = re.compile(r"[<>|=][biufcmMV]\d{1,9}(\[\d{0,9}[a-zA-Z]{1,7}\])?")
 _NUMBERS = frozenset("?bBhHiIlLqQefdgFDG")
+_MAX_HEADER = 10_000  # numpy's own limit when reading
 _MAX_CODE_POINT = 0x10FFFF
 
 
@@ -67,6 +68,8 @@ def _npy(array: Any) -> memoryview:
         {"descr": _descr(dtype, type(array)), "fortran_order": fortran, "shape": array.shape},
     )
     start = header.tell()
+    if start > _MAX_HEADER:
+        raise Refused.of_type(type(array), "its dtype has too many fields")
     data = np.empty(start + array.nbytes, np.uint8)
     data[:start] = np.frombuffer(header.getbuffer(), np.uint8)
     if array.nbytes:
@@ -122,7 +125,7 @@ def _unpack_array(fields: dict[str, Any]) -> Any:
     import numpy as np
 
     (view,) = fields["b"]
-    stream = io.BytesIO(view[: 1 << 16])  # the header; its length field has two bytes or four
+    stream = io.BytesIO(view[: 2 * _MAX_HEADER])
     if np.lib.format.read_magic(stream) != (2, 0):
         raise ProtocolError("npy data of another version")
     shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)

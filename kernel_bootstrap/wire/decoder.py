@@ -32,10 +32,11 @@ class Decoder:
         buffers: The buffers that came with the tree.
     """
 
-    __slots__ = ("_buffers",)
+    __slots__ = ("_buffers", "_taken")
 
     def __init__(self, buffers: Sequence[Buffer]) -> None:
-        self._buffers: list[Buffer | None] = list(buffers)
+        self._buffers = buffers
+        self._taken: set[int] = set()
 
     def value(self, tree: Any, depth: int) -> Any:
         """Return the value of ``tree``, which sits ``depth`` containers deep.
@@ -100,11 +101,11 @@ class Decoder:
             if type(number) is not int or not 0 <= number < len(self._buffers):
                 raise ProtocolError("there is no buffer of that number")
             # Else a short tree could name a long buffer a million times, and each is a copy.
-            buffer, self._buffers[number] = self._buffers[number], None
-            if buffer is None:
+            if number in self._taken:
                 raise ProtocolError(f"buffer {number} is used twice")
+            self._taken.add(number)
             try:
-                views.append(memoryview(buffer).cast("B"))
+                views.append(memoryview(self._buffers[number]).cast("B"))
             except (TypeError, ValueError) as error:
                 raise ProtocolError(f"buffer {number} is not a run of bytes") from error
         return views

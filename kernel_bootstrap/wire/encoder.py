@@ -3,10 +3,9 @@
 Place in the house: part of ``kernel_bootstrap.wire``, used by ``codec`` only, which states the
 rules of a tree.
 
-Most values are plain JSON already, so the walk looks at a whole list or dict at once: the set of
-the types in it, and for a column of one type a check at C speed. Only what is left goes item by
-item. Containers are copied before they are looked at, so that a thread that changes them
-meanwhile cannot smuggle anything past the check.
+Most values are plain JSON already and need no word of ours (``native`` tells which); what is
+left is taken apart by the module that knows its type. Containers are copied before they are
+looked at, so that a thread that changes them meanwhile cannot smuggle anything past the check.
 """
 
 from __future__ import annotations
@@ -18,6 +17,15 @@ from typing import Any
 from kernel_bootstrap.wire import arrays, frames, polars_frames, standard
 from kernel_bootstrap.wire.decoder import Decoder
 from kernel_bootstrap.wire.errors import ProtocolError
+from kernel_bootstrap.wire.native import (
+    CHECKS,
+    IS_ASCII,
+    MAX_INT,
+    NUMBER_SIZE,
+    column_size,
+    keys_size,
+    text_size,
+)
 from kernel_bootstrap.wire.parts import (
     MAX_DEPTH,
     Buffer,
@@ -31,26 +39,10 @@ from kernel_bootstrap.wire.parts import (
 
 __all__ = ["Encoder"]
 
-_MAX_INT = 2**53  # beyond it, packers that go through a double lose digits
-_SCALARS = frozenset({str, int, float, bool, type(None)})
-_SIMPLE_KEYS = frozenset(standard.PACKERS).union(_SCALARS) - {tuple, frozenset}
-_NUMBER_SIZE = 12  # bytes of JSON, on average
-_TAG_SIZE = 24
-_SMALL = 8  # a column of fewer items is looked at one by one
-_NOT_NATIVE = -1
-
-# What tells, in one call of C, whether JSON keeps a scalar of this type as it is; a string that
-# is not ASCII gets a second look in its own method.
-_IS_ASCII = str.isascii
-_CHECKS: dict[type, Callable[[Any], bool]] = {
-    str: _IS_ASCII,
-    int: range(-_MAX_INT, _MAX_INT + 1).__contains__,
-    float: math.isfinite,
-    bool: {False, True}.__contains__,
-    type(None): {None}.__contains__,
-}
+_SIMPLE_KEYS = frozenset(standard.PACKERS).union(CHECKS) - {tuple, frozenset}
+_TAG_SIZE = 24  # bytes of JSON
+_SMALL = 8  # fewer items than this are not worth a look at all of them
 _LIBRARIES: dict[str, Library] = {"numpy": arrays, "pandas": frames, "polars": polars_frames}
-
 _Pack = Callable[[Any], Packed | Plain]
 
 
@@ -84,37 +76,18 @@ class Encoder:
         """
         return _METHODS.get(type(value), _PACKED)(self, value, depth)
 
-    # --- many values -------------------------------------------------------------------
-
-    def _is_native_column(self, items: list[Any]) -> bool:
-        """Tell whether ``items`` are of one type and JSON keeps all of them, at C speed."""
-        kinds = set(map(type, items))
-        if kinds == {str}:
-            size = _text_size("".join(items), len(items))
-        elif kinds == {int}:
-            low, high = min(items), max(items)
-            size = len(items) * (3 + max(-low, high).bit_length() // 4)
-            size = size if low >= -_MAX_INT and high <= _MAX_INT else _NOT_NATIVE
-        elif kinds == {float}:
-            finite = all(map(math.isfinite, items))
-            size = len(items) * _NUMBER_SIZE if finite else _NOT_NATIVE
-        else:
-            return False
-        if size >= 0:
-            self._spend(size)
-        return size >= 0
-
     def _items(self, items: list[Any], depth: int, labels: Sequence[Any] = ()) -> None:
         """Encode ``items`` in place; they belong to the walk."""
-        if len(items) > _SMALL and self._is_native_column(items):
+        if len(items) > _SMALL and (size := column_size(items, self._room)) >= 0:
+            self._spend(size)
             return
-        size, index = _NUMBER_SIZE * len(items), 0
+        size, index = NUMBER_SIZE * len(items), 0
         try:
             for index, item in enumerate(items):
-                check = _CHECKS.get(type(item))
+                check = CHECKS.get(type(item))
                 if check is None or not check(item):
                     items[index] = _METHODS.get(type(item), _PACKED)(self, item, depth)
-                elif check is _IS_ASCII:
+                elif check is IS_ASCII:
                     size += len(item)
         except Refused as refused:
             refused.passed(items, step(labels[index] if labels else index))
@@ -124,26 +97,34 @@ class Encoder:
     # --- one value ---------------------------------------------------------------------
 
     def _fixed(self, value: Any, _depth: int) -> Any:
-        self._spend(_NUMBER_SIZE)
+        self._spend(NUMBER_SIZE)
         return value
 
-    def _int(self, value: int, _depth: int) -> Any:
-        self._spend(_NUMBER_SIZE + value.bit_length() // 4)
-        return value if -_MAX_INT <= value <= _MAX_INT else {"$": "int", "v": f"{value:x}"}
+    def _int(self, value: int, depth: int) -> Any:
+        self._spend(NUMBER_SIZE + value.bit_length() // 4)
+        if -MAX_INT <= value <= MAX_INT:
+            return value
+        self._enter(depth)
+        return {"$": "int", "v": f"{value:x}"}
 
-    def _float(self, value: float, _depth: int) -> Any:
-        self._spend(_NUMBER_SIZE)
-        return value if math.isfinite(value) else {"$": "float", "v": str(value)}
+    def _float(self, value: float, depth: int) -> Any:
+        self._spend(NUMBER_SIZE)
+        if math.isfinite(value):
+            return value
+        self._enter(depth)
+        return {"$": "float", "v": str(value)}
 
     def _str(self, value: str, depth: int) -> Any:
-        size = _text_size(value, 1)
+        self._fit(len(value))
+        size = text_size(value)
         if size < 0:
             return {"$": "str", "v": self.value(value.encode("utf-8", "surrogatepass"), depth + 1)}
         self._spend(size)
         return value
 
     def _list(self, value: list[Any], depth: int) -> list[Any]:
-        self._enter(len(value), depth)
+        self._enter(depth)
+        self._fit(2 * len(value))
         items = value.copy()
         try:
             self._items(items, depth + 1)
@@ -153,18 +134,19 @@ class Encoder:
         return items
 
     def _dict(self, value: dict[Any, Any], depth: int) -> Any:
-        self._enter(len(value), depth)
+        self._enter(depth)
+        self._fit(2 * len(value))
         tree = value.copy()
-        size = _keys_size(tree)
+        size = keys_size(tree)
         if size < 0:
             return self._packed(value, depth)
         key = ""
         try:
             for key, item in tree.items():  # as in _items: most of all time is spent here
-                check = _CHECKS.get(type(item))
+                check = CHECKS.get(type(item))
                 if check is None or not check(item):
                     tree[key] = _METHODS.get(type(item), _PACKED)(self, item, depth + 1)
-                elif check is _IS_ASCII:
+                elif check is IS_ASCII:
                     size += len(item)
         except Refused as refused:
             refused.passed(value, step(key))
@@ -174,13 +156,13 @@ class Encoder:
 
     def _packed(self, value: Any, depth: int) -> Any:
         """Encode what JSON has no word for."""
-        self._enter(0, depth)
+        self._enter(depth)
         self._spend(_TAG_SIZE)
         try:
             packed = self._packer(value)(value)
         except Refused:
             raise
-        except Exception as error:  # it is the user's object: its attributes run their code
+        except (Exception, SystemExit) as error:  # the object's attributes may be users' code
             why = f"reading it raised {type(error).__name__}"
             raise Refused.of_type(type(value), why) from error
         try:
@@ -224,15 +206,15 @@ class Encoder:
         standard_pack = standard.PACKERS.get(kind)
         if standard_pack is not None:
             if kind in standard.SIZED:
-                self._enter(len(value), 0)
+                self._fit(len(value))
             return standard_pack
         found = self._found.get(kind)
         if found is None:
             found = self._found[kind] = self._find(kind)
         library, pack = found
         # Only asked where there is a limit: it takes time for each scalar.
-        if library and self._max_bytes is not None and library.nbytes(value) > self._room:
-            raise self._too_large()
+        if library and self._max_bytes is not None:
+            self._fit(library.nbytes(value))
         return pack
 
     def _find(self, kind: type) -> tuple[Library | None, _Pack]:
@@ -249,10 +231,13 @@ class Encoder:
 
     # --- bounds ------------------------------------------------------------------------
 
-    def _enter(self, length: int, depth: int) -> None:
+    def _enter(self, depth: int) -> None:
         if depth >= MAX_DEPTH:
             raise TooDeep
-        if 2 * length > self._room:  # before copying what is too large anyway
+
+    def _fit(self, size: float) -> None:
+        """Refuse what takes at least ``size`` bytes, before it is copied, if that is too large."""
+        if size > self._room:
             raise self._too_large()
 
     def _spend(self, size: float) -> None:
@@ -267,25 +252,6 @@ class Encoder:
         self._spend(memoryview(buffer).nbytes)
         self.buffers.append(buffer)
         return len(self.buffers) - 1
-
-
-def _text_size(text: str, count: int) -> int:
-    """Return about how many bytes of JSON the ``count`` strings joined in ``text`` take."""
-    if text.isascii():
-        return len(text) + 4 * count
-    try:
-        return len(text.encode()) + 4 * count
-    except UnicodeEncodeError:  # lone surrogates
-        return _NOT_NATIVE
-
-
-def _keys_size(tree: dict[Any, Any]) -> int:
-    """Return about how many bytes of JSON a dict takes, strings in it aside, if JSON keeps it."""
-    for key in tree:
-        if type(key) is not str:
-            return _NOT_NATIVE
-    size = _text_size("".join(tree), len(tree))
-    return _NOT_NATIVE if size < 0 or "$" in tree else size + _NUMBER_SIZE * len(tree)
 
 
 _PACKED = Encoder._packed

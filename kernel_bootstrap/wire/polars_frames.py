@@ -70,8 +70,7 @@ def pack(value: Any) -> Packed:
     Raises:
         Refused: A dtype is not one of those listed here.
     """
-    pl = sys.modules["polars"]
-    if type(value) is pl.Series:
+    if type(value) is sys.modules["polars"].Series:
         return _pack_series(value)
     if value.height and not value.width:
         raise Refused.of_type(type(value), "it has rows and no columns")

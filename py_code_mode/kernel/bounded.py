@@ -6,6 +6,7 @@ here a hostile one is cut again.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Outputs:
     """Everything one cell has shown, in order, bounded."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self._limits = dataclasses.replace(limits, text_chars=limits.text_chars + SLACK)
         self._items: list[_Segment | Output] = []
         self._streams: dict[str, _Stream] = {}
         self._bytes = 0

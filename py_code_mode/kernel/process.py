@@ -112,10 +112,9 @@ class KernelProcess:
             async with asyncio.timeout(config.start_timeout):
                 await kernel._hello(tools)
         except (TimeoutError, KernelError, ProtocolError) as error:
-            why = f"not ready after {config.start_timeout} s" if not str(error) else str(error)
-            printed = kernel.log_tail()
+            why = str(error) or f"not ready after {config.start_timeout} s\n{kernel.log_tail()}"
             await kernel.close(now=True)
-            raise KernelStartError(f"the kernel did not come up: {why}\n{printed}") from error
+            raise KernelStartError(f"the kernel did not come up: {why}") from error
         except BaseException:
             await kernel.close(now=True)
             raise
@@ -197,7 +196,8 @@ class KernelProcess:
         try:
             data, buffers = Request(id_, method, params).to_wire()
             self._send_comm("comm_open" if method == Query.HELLO else "comm_msg", data, buffers)
-            await asyncio.wait({answer, self.died}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {answer, self.died}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
                 raise KernelDied(self.how_it_ended())
             return answer.result().unwrap()

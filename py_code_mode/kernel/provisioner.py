@@ -13,7 +13,7 @@ import signal
 from contextlib import suppress
 from typing import Any
 
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from py_code_mode import reaper
 

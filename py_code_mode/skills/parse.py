@@ -55,12 +55,9 @@ def parse_skill(
     source = source.removeprefix("\ufeff")
     tree = _parse(source, place)
     run = _find_run(tree, place)
-    # cleandoc is left to split_docstring
+    # cleaned by split_docstring and arg_descriptions, not here
     module_doc, run_doc = ast.get_docstring(tree, clean=False), ast.get_docstring(run, clean=False)
-    first, rest = split_docstring(module_doc if module_doc is not None else run_doc)
-    if description.strip():
-        first, more = split_docstring(description)
-        rest = more or rest
+    first, rest = _told(run_doc if module_doc is None else module_doc, description)
     described = {**arg_descriptions(module_doc), **arg_descriptions(run_doc)}
     try:
         params = tuple(_params(run.args, described))
@@ -77,6 +74,15 @@ def parse_skill(
         digest=hashlib.sha256(source.encode()).hexdigest(),
         returns=returns,
     )
+
+
+def _told(docstring: str | None, description: str) -> tuple[str, str]:
+    """Return description and documentation; what was given goes before the docstring."""
+    first, rest = split_docstring(docstring)
+    if not description.strip():
+        return first, rest
+    given, more = split_docstring(description)
+    return given, more or rest
 
 
 def with_description(skill: Skill) -> str:

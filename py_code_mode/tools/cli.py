@@ -105,7 +105,11 @@ class CLIAdapter:
             raise ToolNotFoundError(f"no tool {name!r} here, only {self._info.name!r}")
         if self._is_closed:
             raise ToolCallError(f"tool {name!r} is closed")
-        process = self._start([self._command, *self._template.build(arguments)])
+        try:
+            process = self._start([self._command, *self._template.build(arguments)])
+        except ToolCallError as error:
+            text = f"tool {name!r}: {error.message}"
+            raise ToolCallError(text, **error.details) from error.__cause__
         over = self._running[process] = asyncio.get_running_loop().create_future()
         try:
             return self._judge(await process.wait(self._timeout))

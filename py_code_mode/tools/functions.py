@@ -20,7 +20,7 @@ from typing import Any
 from py_code_mode.errors import ConfigError, ToolCallError, ToolError
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import check_name, not_found
-from py_code_mode.tools.signatures import Signature, innermost
+from py_code_mode.tools.signatures import Signature
 
 __all__ = ["FunctionAdapter"]
 
@@ -100,7 +100,9 @@ class FunctionAdapter:
             raise ConfigError(f"there is a function tool {name!r} already", key=name)
         signature = Signature(function)
         info = signature.describe(name, description, tags)
-        is_async = inspect.iscoroutinefunction(innermost(function))
+        # Not what is below a decorator: that may well make a sync function of an async one.
+        method = getattr(type(function), "__call__", None)  # noqa: B004 - of an object of a class
+        is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(method)
         self._tools[name] = _Tool(info, signature.by_keyword(function), signature, is_async)
         return info
 
@@ -129,7 +131,7 @@ class FunctionAdapter:
         if self._is_closed:
             raise ToolCallError(f"tool {name!r} is closed")
         try:
-            arguments = tool.signature.check(arguments)
+            arguments = tool.signature.check(name, arguments)
             if tool.is_async:
                 return await tool.function(**arguments)
             value = await self._in_thread(name, tool.function, arguments)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import errno
 import logging
 import os
 import signal
@@ -131,14 +132,20 @@ class Process:
             env=env,
             start_new_session=True,
         )
-        reaper.watch_group(self._popen.pid)
         assert self._popen.stdout is not None
         assert self._popen.stderr is not None
         self._open = {
             self._popen.stdout.fileno(): self._stdout,
             self._popen.stderr.fileno(): self._stderr,
         }
-        self._listen()
+        try:
+            reaper.watch_group(self._popen.pid)
+            self._listen()
+        except BaseException:  # no thread left to wait with, say
+            self._kill()
+            self._exited.set_result(None)
+            self._close()
+            raise
 
     def stop(self) -> None:
         """End the wait, and with it the process."""
@@ -165,7 +172,10 @@ class Process:
         try:
             self._pidfd = os.pidfd_open(self._popen.pid)
         except (AttributeError, OSError):  # no such system call, or no descriptor left
-            threading.Thread(target=self._await_exit, name=f"wait {self._argv[0]}").start()
+            try:
+                threading.Thread(target=self._await_exit, name=f"wait {self._argv[0]}").start()
+            except RuntimeError as error:
+                raise OSError(errno.EAGAIN, str(error)) from None
         else:
             self._loop.add_reader(self._pidfd, self._on_exit)
 
@@ -204,13 +214,16 @@ class Process:
 
     async def _end(self) -> None:
         """Kill what is left of the group, wait for the leader and close everything."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._kill()
         try:
             if not self._exited.done():
                 await self._await_killed()
         finally:
             self._close()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
 
     async def _await_killed(self) -> None:
         """Wait for the leader's exit, whoever cancels meanwhile."""

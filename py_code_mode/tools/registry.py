@@ -167,11 +167,12 @@ class ToolRegistry:
         The first search loads scikit-learn, which takes a second: call it from a thread when
         an event loop must not wait. It is thread-safe.
         """
-        entries = list(self._shelf.entries.values())
-        index = self._shelf.index.get(self.version, lambda: [document(each) for each in entries])
+        shelf, documents = self._shelf, lambda: list(map(document, list(shelf.entries.values())))
         # One index for all views: a view leaves out what it does not show.
-        found = (entries[position] for position, _ in index.search(query, len(entries)))
-        return [entry.info for entry in found if self._sees(entry)][: max(0, limit)]
+        index = shelf.index.get(self.version, documents)
+        found = (index.documents[at].name for at, _ in index.search(query, len(index.documents)))
+        infos = [self.get_tool(name) for name in found]
+        return [info for info in infos if info is not None][: max(0, limit)]
 
     def scoped_view(self, tags: Collection[str]) -> ToolRegistry:
         """Return a view of those tools that have any of ``tags``.
@@ -180,6 +181,7 @@ class ToolRegistry:
         follows its registry, takes no tools of its own, and closing it closes nothing.
         """
         view = ToolRegistry()
+        view.problems = self.problems
         view._shelf = self._shelf
         view._scopes = (*self._scopes, frozenset([tags] if isinstance(tags, str) else tags))
         return view

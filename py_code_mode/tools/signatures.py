@@ -37,11 +37,12 @@ _ENTRY = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
 
 def innermost(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function below partials and methods: what has a docstring and annotations."""
+    function = inspect.unwrap(function)
     while isinstance(function, functools.partial):
-        function = function.func
-    # What is no function is an object that can be called, or a class.
-    is_function = inspect.isroutine(function) or inspect.isclass(function)
-    inner: Callable[..., Any] = inspect.unwrap(function) if is_function else type(function).__call__
+        function = inspect.unwrap(function.func)
+    if inspect.isroutine(function) or inspect.isclass(function):
+        return function
+    inner: Callable[..., Any] = type(function).__call__  # an object that can be called
     return inner
 
 
@@ -115,19 +116,23 @@ class Signature:
         returns = self._text(self._signature.return_annotation)
         return ToolInfo(name, described, params, frozenset(tags), returns)
 
-    def check(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    def check(self, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Check arguments and convert what can be converted (``"5"`` for an int, say).
+
+        Args:
+            tool: Name of the tool, for messages.
+            arguments: Values by parameter.
 
         Raises:
             ToolCallError: A name is missing or unknown, or a value has the wrong type.
         """
         names = arguments.keys()
         if not (self._required <= names and (self._takes_any or names <= self._known)):
-            raise ToolCallError(self._explain(arguments))
+            raise ToolCallError(f"tool {tool!r}: {self._explain(arguments)}")
         converted: dict[str, Any] = {}
         for name, value in arguments.items():
             if name in self._pass and type(value) not in self._pass[name]:
-                converted[name] = self._convert(name, value)
+                converted[name] = self._convert(tool, name, value)
         return {**arguments, **converted} if converted else arguments
 
     def _explain(self, arguments: Mapping[str, Any]) -> str:
@@ -179,7 +184,7 @@ class Signature:
             self._adapters[name] = _make_adapter(self._hints[name])
         return self._adapters[name]
 
-    def _convert(self, name: str, value: Any) -> Any:
+    def _convert(self, tool: str, name: str, value: Any) -> Any:
         from pydantic import ValidationError
 
         adapter = self._adapter(name)
@@ -192,9 +197,8 @@ class Signature:
             where = "".join(f"[{key!r}]" for key in first["loc"])
             expected, got = self._text(self._named[name].annotation), type(value).__name__
             reason = f"{name}{where}: {first['msg']}"[:_MAX_REASON]
-            raise ToolCallError(
-                f"argument {name!r} must be {expected}, not {got} ({reason})"
-            ) from None
+            text = f"argument {name!r} must be {expected}, not {got} ({reason})"
+            raise ToolCallError(f"tool {tool!r}: {text}") from None
 
 
 def _make_adapter(hint: Any) -> TypeAdapter[Any] | None:

@@ -39,7 +39,7 @@ asyncio.run(main())
     ["tools.sleeper(seconds='300')", "sum(range(10**12))", "import time; time.sleep(300)"],
 )
 def test_a_killed_host_leaves_nothing(tmp_path, code):
-    """kill -9 of the host: kernel, its children, tools and directories are gone in 5 s."""
+    """A kill -9 of the host: kernel, its children, tools and directories are gone in 5 s."""
     script = tmp_path / "host.py"
     script.write_text(HOST.replace("CODE", repr(code)))
     private = tmp_path / "t"

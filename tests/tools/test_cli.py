@@ -6,8 +6,10 @@ import asyncio
 import gc
 import json
 import os
+import resource
 import shutil
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -363,6 +365,40 @@ async def test_without_pidfd(
     with pytest.raises(asyncio.CancelledError):
         await call
     assert not psutil.pid_exists(int(file.read_text().split()[0]))
+
+
+async def test_no_thread_left(cli, monkeypatch: pytest.MonkeyPatch):
+    """When the system gives no thread to wait with, the call fails and leaves no process."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    tool = cli("sleep", args="{x}")
+    with monkeypatch.context() as patch:
+        patch.delattr(os, "pidfd_open")
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(ToolCallError, match="could not be started: can't start new thread"):
+            await tool.call("sleep", {"x": 600})
+    assert "sleep" not in [each.name() for each in psutil.Process().children()]
+
+
+async def test_no_descriptor_left(cli):
+    """When descriptors run out a call fails or works, nothing leaks, and later ones work."""
+    me, tool = psutil.Process(), cli("echo", args="{x}")
+    await tool.call("echo", {"x": 1})
+    before, (soft, hard) = me.num_fds(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    outcomes = set()
+    for more in range(12):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + more, hard))
+        try:
+            outcomes.add(await tool.call("echo", {"x": 1}))
+        except ToolCallError as error:
+            outcomes.add(error.message)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert me.num_fds() == before
+    text = "tool 'echo': command 'echo' could not be started: Too many open files"
+    assert outcomes == {text, "1\n"}
 
 
 async def test_fifty_at_once(cli):

@@ -141,6 +141,22 @@ def test_what_they_say():
     assert describe(Greeter(), name="g").description == "Say hello when called."
     assert describe(functools.partial(Greeter().greet), name="g").description == "Say hello."
     assert describe(Greeter().greet).name == "greet"
+    assert describe(functools.lru_cache(scan), name="s").description.startswith("Scan the ports")
+
+
+async def test_decorated_functions():
+    """A decorator's function is what is called; what it wraps only describes it."""
+
+    async def work(x: int) -> int:
+        """Work."""
+        return x + 1
+
+    @functools.wraps(work)
+    def blocking(x: int) -> int:
+        return asyncio.run(work(x))
+
+    assert describe(blocking).description == "Work."
+    assert await call(blocking, x=1) == 2
 
 
 async def test_positional_only():
