@@ -194,9 +194,9 @@ class _Sketch:
         try:
             # By repr and not by type: a subclass without a repr of its own looks like its base.
             form = _FORMS.get(type(value).__repr__)
-            if form is not None and id(value) in self._inside:
-                return f"{form.opening}...{form.closing}"
-            if form is not None and len(self._inside) < _DEPTH and form.size(value):
+            if form is not None and form.size(value):
+                if id(value) in self._inside or len(self._inside) == _DEPTH:
+                    return f"{form.opening}...{form.closing}"
                 return self._container(value, form)
             text = self._leaf(value)
         except _FAILURES as error:

@@ -232,14 +232,18 @@ class Dispatcher:
             raise PolicyError(f"the shell command was not run: {why}")
 
     async def _keep_output(self, origin: Origin, params: Any) -> str:
-        data = params.data[: self._limits.spill_bytes]
+        most = self._limits.spill_bytes
         what = params.what.replace("/", "-").replace("+", "-")
         suffix = ".jsonl" if what == "outputs" else ".txt"
         name = f"outputs/{origin.session}/{origin.cell}-{what}{suffix}"
         description = f"All of {params.what} of a cell whose result was cut"
-        await asyncio.to_thread(
-            self._artifacts.save_packed, name, "text", data, description, {}, "str"
-        )
+
+        def keep() -> None:
+            # A cut may fall inside a character, and a hostile kernel sends no text at all.
+            text = params.data[:most].decode("utf-8", "ignore").encode()
+            self._artifacts.save_packed(name, "text", text, description, {}, "str")
+
+        await asyncio.to_thread(keep)
         return name
 
 

@@ -63,7 +63,9 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
     def init_iopub(self, context: zmq.Context[Any]) -> None:
         """Open iopub so that it waits for slow readers instead of dropping messages."""
         super().init_iopub(context)
-        self.iopub_thread.socket.setsockopt(zmq.XPUB_NODROP, 1)
+        socket = self.iopub_thread.socket
+        # In its own thread: it runs by now, and zmq sockets belong to one thread.
+        self.iopub_thread.schedule(lambda: socket.setsockopt(zmq.XPUB_NODROP, 1))
 
     def init_signal(self) -> None:
         """Ignore interrupts outside cells; SIGUSR1 writes all stacks without needing the GIL."""

@@ -51,6 +51,8 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        # The host's hello may arrive before ipykernel 7.3 has made its lock.
+        self._control_lock = asyncio.Lock()
         self.host = HostComm(self.shell, self._publish)
         self._streams: dict[int, Any] = {1: sys.stdout, 2: sys.stderr}
         self._capture = DescriptorCapture(self._streams)
@@ -69,7 +71,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             buffers=buffers,
         )
 
-    async def process_control(self, msg: list[Any]) -> None:
+    async def dispatch_control(self, msg: list[Any]) -> None:
         """Take our comm's messages; ipykernel does everything else.
 
         Ours cause no busy/idle messages and no flushes: they are part of a call, not requests
@@ -81,7 +83,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         except Exception:  # noqa: BLE001 - malformed: ipykernel logs it
             msg_type = ""
         if msg_type not in ("comm_open", "comm_msg"):
-            await super().process_control(msg)
+            await super().dispatch_control(msg)
             return
         idents, frames = self.session.feed_identities(msg, copy=False)
         try:

@@ -25,6 +25,7 @@ __all__ = ["UNPACKERS", "nbytes", "owns", "pack"]
 
 _SCALAR_DTYPE = re.compile(r"[<>|=][biufcmMV]\d{1,9}(\[\d{0,9}[a-zA-Z]{1,7}\])?")
 _NUMBERS = frozenset("?bBhHiIlLqQefdgFDG")
+_PREFIX = 12  # bytes of magic, version and length in front of an npy header
 _MAX_HEADER = 10_000  # numpy's own limit when reading
 _MAX_CODE_POINT = 0x10FFFF
 
@@ -62,16 +63,18 @@ def _npy(array: Any) -> memoryview:
     import numpy as np
 
     dtype, fortran = array.dtype, bool(array.flags.fnc)
-    header = io.BytesIO()
-    np.lib.format.write_array_header_2_0(
-        header,
-        {"descr": _descr(dtype, type(array)), "fortran_order": fortran, "shape": array.shape},
-    )
-    start = header.tell()
+    descr = _descr(dtype, type(array))
+    # numpy's own writer takes another version for names beyond Latin-1; escaped they are ASCII.
+    text = repr({"descr": descr, "fortran_order": fortran, "shape": array.shape})
+    header = text.encode("ascii", "backslashreplace")
+    header += b" " * (-(len(header) + _PREFIX + 1) % 64) + b"\n"  # the data is aligned to 64
+    start = _PREFIX + len(header)
     if start > _MAX_HEADER:
         raise Refused.of_type(type(array), "its dtype has too many fields")
-    data = np.empty(start + array.nbytes, np.uint8)
-    data[:start] = np.frombuffer(header.getbuffer(), np.uint8)
+    head = np.lib.format.magic(2, 0) + len(header).to_bytes(4, "little") + header
+    # Zeros, because the gaps between the fields of a record are not written to.
+    data = np.zeros(start + array.nbytes, np.uint8)
+    data[:start] = np.frombuffer(head, np.uint8)
     if array.nbytes:
         target = data[start:].view(dtype)
         np.copyto(target.reshape(array.shape, order="F" if fortran else "C"), array)
@@ -87,10 +90,9 @@ def _descr(dtype: Any, kind: type) -> Any:
     if not dtype.hasobject and not _has_metadata(dtype) and dtype.itemsize:
         descr = np.lib.format.dtype_to_descr(dtype)
         again = np.lib.format.descr_to_dtype(descr)
-        if again == dtype and again.char == dtype.char and again.type is dtype.type:
+        # long and long long may be the same eight bytes, and then cross as one
+        if again == dtype and (again.type is dtype.type or dtype.kind in "iu"):
             return descr
-        if dtype.isnative and again == dtype and dtype.kind in "iu":
-            return descr  # long and long long are the same eight bytes
     raise Refused.of_type(kind, f"dtype {dtype!s:.80}")
 
 
@@ -105,7 +107,7 @@ def _pack_scalar(value: Any) -> Packed:
 
     kind = type(value)
     if kind is np.str_:
-        return Packed("np.str", {"v": str(value)})  # its dtype would drop trailing zeros
+        return Packed("np.str", {"v": str.__str__(value)})  # its own drops zeros at the end
     if kind is np.bytes_:
         return Packed("np.bytes", {"v": bytes(value)})
     dtype = value.dtype

@@ -90,7 +90,7 @@ class Encoder:
                 elif check is IS_ASCII:
                     size += len(item)
         except Refused as refused:
-            refused.passed(items, step(labels[index] if labels else index))
+            refused.passed(step(labels[index] if labels else index))
             raise
         self._spend(size)
 
@@ -129,7 +129,7 @@ class Encoder:
         try:
             self._items(items, depth + 1)
         except Refused as refused:
-            refused.passed(value)
+            refused.passed(owner=value)
             raise
         return items
 
@@ -149,7 +149,7 @@ class Encoder:
                 elif check is IS_ASCII:
                     size += len(item)
         except Refused as refused:
-            refused.passed(value, step(key))
+            refused.passed(step(key), owner=value)
             raise
         self._spend(size)
         return tree
@@ -170,7 +170,7 @@ class Encoder:
                 return self.value(packed.value, depth)
             return self._tree(packed, depth + 1)
         except Refused as refused:
-            refused.passed(value)
+            refused.passed(owner=value)
             raise
 
     def _tree(self, packed: Packed, depth: int) -> dict[str, Any]:
@@ -188,7 +188,7 @@ class Encoder:
                 if not kinds <= _SIMPLE_KEYS:
                     self._check_keys(field)
             except Refused as refused:
-                refused.passed(field, "" if name == "v" else f".{name}")
+                refused.passed("" if name == "v" else f".{name}")
                 raise
         return tree
 

@@ -140,17 +140,20 @@ def _unpack_moments(fields: dict[str, Any]) -> Any:
 
 
 def _unpack_strings(fields: dict[str, Any]) -> Any:
+    import numpy as np
     import pandas as pd
 
     texts, storage = expect(fields, "v", list), expect(fields, "storage", str)
     if not {str, type(None)}.issuperset(map(type, texts)):
         raise ProtocolError("an array of strings with something else in it")
     nan = expect(fields, "nan", bool)
-    try:
-        dtype = _string_dtype(storage, nan=nan)
-    except ImportError:  # no pyarrow here: the same strings, kept another way
-        dtype = _string_dtype("python", nan=nan)
-    return pd.array(texts, dtype=dtype)
+    for kept in (storage, "python"):  # the same strings, kept another way if there is no pyarrow
+        try:
+            return pd.array(texts, dtype=_string_dtype(kept, nan=nan))
+        except ImportError:
+            continue
+    # pandas 2.2 without pyarrow: its strings that miss nan are objects.
+    return np.array([np.nan if text is None else text for text in texts], dtype=object)
 
 
 def _string_dtype(storage: str, *, nan: bool) -> Any:

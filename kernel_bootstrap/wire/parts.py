@@ -103,10 +103,11 @@ class Refused(Exception):  # noqa: N818 - an answer on its way up, never seen ou
         """Refuse a value for its type."""
         return cls(f"a value of type '{type_name(kind)}'", why)
 
-    def passed(self, owner: object, at: str = "") -> None:
-        """Note that the refusal rose through ``owner``, where the culprit sat ``at`` a step."""
+    def passed(self, at: str = "", owner: object = None) -> None:
+        """Note that the refusal rose from the step ``at``, and out of the value ``owner``."""
         self._path.append(at)
-        self._owners.append(id(owner))
+        if owner is not None:
+            self._owners.append(id(owner))
 
     def sentence(self) -> str:
         """Return the whole message."""

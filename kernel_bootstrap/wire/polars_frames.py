@@ -79,7 +79,7 @@ def pack(value: Any) -> Packed:
 
 def _pack_series(series: Any) -> Packed:
     dtype = series.dtype
-    name = type(dtype).__name__
+    name = dtype.base_type().__name__  # polars 1 gives the class Time and not an instance
     arguments = {key: getattr(dtype, key) for key in _ARGUMENTS.get(name, ())}
     if name == "Enum":
         arguments["categories"] = dtype.categories.to_list()

@@ -28,11 +28,11 @@ def double(n: int) -> int:
 
 
 @pytest.fixture(params=VERSIONS)
-async def executor(request, make_executor):
+async def executor(request, make_executor, tmp_path):
     """An executor whose kernel runs in an interpreter that has only ipykernel."""
     registry = ToolRegistry()
     registry.add(double)
-    config = KernelConfig(python=interpreter(request.param))
+    config = KernelConfig(python=interpreter(request.param), cwd=tmp_path)
     return await make_executor(registry=registry, kernel=config)
 
 

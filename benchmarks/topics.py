@@ -1,0 +1,22 @@
+"""The topics, in the order in which they run: name -> what measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks import artifacts, calls, cell, imports, memory, start, threads, values
+from benchmarks.bench import Bench
+from benchmarks.rows import Row
+
+__all__ = ["TOPICS"]
+
+TOPICS: dict[str, Callable[[Bench], list[Row]]] = {
+    "start": start.measure,
+    "cell": cell.measure,
+    "calls": calls.measure,
+    "threads": threads.measure,
+    "values": values.measure,
+    "artifacts": artifacts.measure,
+    "memory": memory.measure,
+    "import": imports.measure,
+}

@@ -1,0 +1,61 @@
+"""What the tests of the bootstrap share: fake hosts, and interrupts that come at the right time."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import pytest
+
+from tests.bootstrap.fakes import Answer, FakeHost, eventually
+
+MakeHost = Callable[[Answer], FakeHost]
+
+
+@pytest.fixture
+def make_host() -> Iterator[MakeHost]:
+    """Make fake hosts whose threads end with the test."""
+    made: list[FakeHost] = []
+
+    def make(answer: Answer) -> FakeHost:
+        made.append(FakeHost(answer))
+        return made[-1]
+
+    yield make
+    for host in made:
+        host.close()
+
+
+def _waits(frame: FrameType | None) -> bool:
+    """Whether a thread is blocked inside a lock, somewhere below ``threading``."""
+    return frame is not None and frame.f_code.co_filename == threading.__file__
+
+
+@pytest.fixture
+def interrupting() -> Iterator[Callable[[Callable[[], object]], contextlib.AbstractContextManager]]:
+    """Interrupt the main thread once a condition holds and the thread waits for something."""
+    main = threading.main_thread().ident
+    assert main is not None
+    # A shell that starts us in the background has it ignored.
+    saved = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    @contextlib.contextmanager
+    def interrupting_when(condition: Callable[[], object]) -> Iterator[None]:
+        def interrupt() -> None:
+            eventually(lambda: condition() and _waits(sys._current_frames().get(main)))
+            signal.pthread_kill(main, signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                yield
+        finally:
+            thread.join()
+
+    yield interrupting_when
+    signal.signal(signal.SIGINT, saved)
