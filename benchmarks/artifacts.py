@@ -50,7 +50,7 @@ def measure(bench: Bench) -> list[Row]:
         _ours(bench, executor, LOAD)
         loaded = bench.take_turns(
             "10 MB artifact loaded",
-            bench.pick(4, 1),
+            bench.pick(3, 1),
             {
                 "ours": lambda: [_ours(bench, executor, LOAD) for _ in range(LOADS)],
                 "peer": lambda: [_peer_load(kernel, file)],

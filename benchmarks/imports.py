@@ -21,7 +21,7 @@ def measure(bench: Bench) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as empty:
         found = bench.take_turns(
             "imports",
-            bench.pick(10, 2),
+            bench.pick(8, 2),
             {
                 "bare": _program("pass", empty),
                 "package": _program("import py_code_mode", empty),

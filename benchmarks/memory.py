@@ -27,7 +27,7 @@ def measure(bench: Bench) -> list[Row]:
     PSS divides a page by the number of processes that map it, so all are alive at once.
     """
     bench.say("  memory")
-    count = bench.pick(5, 3)
+    count = bench.pick(5, 2)
     with contextlib.ExitStack() as stack:
         executor = stack.enter_context(our_executor(bench))
         ours = [bench.run(_open(executor)) for _ in range(count)]

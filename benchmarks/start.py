@@ -16,7 +16,7 @@ def measure(bench: Bench) -> list[Row]:
     """Time an executor's, and a plain kernel's, way to the value of ``1 + 1``."""
     found = bench.take_turns(
         "session start",
-        bench.pick(10, 5),
+        bench.pick(9, 5),
         {"ours": lambda: [bench.run(_ours())], "peer": lambda: [_peer()]},
     )
     beside = "start, wait_for_ready, execute_interactive"

@@ -36,13 +36,13 @@ def rate(call, count):
 
 def measure(bench: Bench) -> list[Row]:
     """Count calls a second; a plain kernel can only ask one thing after another."""
-    count = bench.pick(50, 25)
+    count = bench.pick(40, 20)
     with our_executor(bench) as executor, plain_kernel() as kernel:
         value_of(bench, executor, RATE)
         kernel.run(TIMES)
         found = bench.take_turns(
             f"{THREADS} threads",
-            bench.pick(15, 4),
+            bench.pick(12, 4),
             {
                 "sync": _rate(bench, executor, "tools.echo(text='x')", count),
                 "async": _rate(bench, executor, "tools.async_echo(text='x')", count),

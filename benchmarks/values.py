@@ -73,7 +73,7 @@ def _in(bench: Bench, ours: _Ours, peer: _Peer) -> list[Row]:
     ours.put(data)
     found = bench.take_turns(
         "10 MB in",
-        bench.pick(4, 1),
+        bench.pick(3, 1),
         {
             "bytes": lambda: [ours.put(data) for _ in range(PUTS)],
             "array": lambda: [ours.put(array) for _ in range(PUTS)],

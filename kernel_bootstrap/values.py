@@ -21,7 +21,7 @@ from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer, encode
 from kernel_bootstrap.wire.errors import ValueNotEncodableError
-from kernel_bootstrap.wire.parts import type_name
+from kernel_bootstrap.wire.parts import type_name, well_formed
 
 __all__ = ["Summary", "bounded_repr", "describe_variables", "outgoing"]
 
@@ -171,8 +171,7 @@ def bounded_repr(value: Any, limit: int = REPR_CHARS) -> str:
     Builtin containers are not asked for all of it first. The text is well-formed, whatever the
     object returns; a repr that raises is reported in its place.
     """
-    text = _cut(_Sketch(limit).of(value), limit)
-    return text.encode("utf-8", "backslashreplace").decode()[:limit]
+    return _cut(well_formed(_cut(_Sketch(limit).of(value), limit)), limit)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -46,7 +46,8 @@ class CodeExecutor:
     Use it as an async context manager, or call ``aclose()`` when done.
 
     Args:
-        registry: The tools; None: none.
+        registry: The tools; None: none. It is closed with the last executor that uses it;
+            ``async with registry`` keeps it open across executors.
         skill_library: The skills; None: an empty library in memory.
         artifact_store: The artifacts; None: a store in memory.
         default_timeout: Seconds a run may take if it does not say; None: no limit.
@@ -72,8 +73,7 @@ class CodeExecutor:
         self.registry = ToolRegistry() if registry is None else registry
         self.skill_library = create_skill_library() if skill_library is None else skill_library
         self.artifact_store = MemoryArtifactStore() if artifact_store is None else artifact_store
-        # Closing a scoped view closes nothing; `create` puts the whole registry here.
-        self._owned = self.registry
+        self.registry.retain()
         self.problems: tuple[Exception, ...] = ()
         limits = limits or Limits()
         dispatcher = Dispatcher(
@@ -126,7 +126,6 @@ class CodeExecutor:
         library = create_skill_library(None if skills is None else FileSkillStore(Path(skills)))
         store = None if artifacts is None else FileArtifactStore(Path(artifacts))
         executor = cls(registry, library, store, **options)
-        executor._owned = whole
         broken = await asyncio.to_thread(library.problems)
         for problem in broken:
             log.warning("skill left out: %s", problem)
@@ -210,7 +209,7 @@ class CodeExecutor:
         self._closed = True
         sessions = list(self._sessions.values())
         await asyncio.gather(*(session.aclose() for session in sessions))
-        await self._owned.aclose()
+        await self.registry.release()
         self._settings.close()
         reaper.release()
 

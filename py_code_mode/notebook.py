@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import tempfile
 import textwrap
+import uuid
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,20 +27,30 @@ MAX_CELLS = 2_000
 MAX_BYTES = 256 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """One cell; its id stays the same however often the notebook is built."""
+
+    id: str
+    code: str
+    result: ExecutionResult
+    size: int
+
+
 class Notebook:
     """Remembers cells and results; the oldest go when there are too many."""
 
     def __init__(self) -> None:
-        self._cells: deque[tuple[str, ExecutionResult, int]] = deque()
+        self._cells: deque[_Recorded] = deque()
         self._bytes = 0
 
     def add(self, code: str, result: ExecutionResult) -> None:
         """Remember one cell."""
         size = len(code) + sum(_size(output) for output in result.outputs)
-        self._cells.append((code, result, size))
+        self._cells.append(_Recorded(uuid.uuid4().hex[:8], code, result, size))
         self._bytes += size
         while len(self._cells) > MAX_CELLS or (self._bytes > MAX_BYTES and len(self._cells) > 1):
-            self._bytes -= self._cells.popleft()[2]
+            self._bytes -= self._cells.popleft().size
 
     def build(self, session: str) -> NotebookNode:
         """Make the notebook, valid nbformat 4.5."""
@@ -55,7 +67,7 @@ class Notebook:
                 "py_code_mode": {"session": session},
             }
         )
-        notebook.cells = [_cell(code, result) for code, result, _ in self._cells]
+        notebook.cells = [_cell(recorded) for recorded in self._cells]
         return notebook
 
     def write(self, session: str, path: Path) -> Path:
@@ -78,8 +90,10 @@ def _size(output: Output) -> int:
     return sum(len(value) for value in output.data.values() if isinstance(value, str))
 
 
-def _cell(code: str, result: ExecutionResult) -> NotebookNode:
+def _cell(recorded: _Recorded) -> NotebookNode:
     from nbformat.v4 import new_code_cell
+
+    result = recorded.result
 
     calls = [
         {"tool": c.tool, "seconds": round(c.seconds, 6), "outcome": c.outcome, "error": c.error}
@@ -89,7 +103,8 @@ def _cell(code: str, result: ExecutionResult) -> NotebookNode:
     if result.state_lost:
         about["state_lost"] = True
     return new_code_cell(
-        source=textwrap.dedent(code).strip("\n"),
+        id=recorded.id,
+        source=textwrap.dedent(recorded.code).strip("\n"),
         execution_count=result.execution_count or None,
         outputs=_outputs(result),
         metadata={"py_code_mode": about},

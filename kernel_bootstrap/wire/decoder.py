@@ -12,7 +12,7 @@ from typing import Any
 
 from kernel_bootstrap.wire import arrays, frames, polars_frames, standard
 from kernel_bootstrap.wire.errors import ProtocolError
-from kernel_bootstrap.wire.parts import MAX_DEPTH, Buffer, Unpack
+from kernel_bootstrap.wire.parts import MAX_DEPTH, Buffer, Unpack, well_formed
 
 __all__ = ["Decoder"]
 
@@ -112,4 +112,4 @@ class Decoder:
 
 
 def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:300]
+    return well_formed(f"{type(error).__name__}: {error}"[:300])

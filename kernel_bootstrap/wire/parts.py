@@ -28,6 +28,7 @@ __all__ = [
     "expect",
     "step",
     "type_name",
+    "well_formed",
 ]
 
 Buffer = bytes | bytearray | memoryview
@@ -113,7 +114,8 @@ class Refused(Exception):  # noqa: N818 - an answer on its way up, never seen ou
         """Return the whole message."""
         steps = [at for at in reversed(self._path) if at]
         where = "".join(steps[:_STEPS]) + (" …" if len(steps) > _STEPS else "")
-        return f"cannot send {self.what}{where and f' at {where}'}{self.why and f': {self.why}'}"
+        text = f"cannot send {self.what}{where and f' at {where}'}{self.why and f': {self.why}'}"
+        return well_formed(text)
 
     def is_circle(self) -> bool:
         """Tell whether the refusal rose through the same object twice."""
@@ -141,13 +143,18 @@ def type_name(kind: type) -> str:
     except Exception:  # noqa: BLE001 - a metaclass may raise what it likes
         module, name = None, str(type.__dict__["__name__"].__get__(kind))
     text = name if module == "builtins" or type(module) is not str else f"{module}.{name}"
-    return text.encode("utf-8", "backslashreplace").decode()[:200]
+    return well_formed(text)[:200]
+
+
+def well_formed(text: str) -> str:
+    """Return ``text`` with lone surrogates escaped: messages travel as plain JSON."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def step(key: object) -> str:
     """Return ``key`` as it appears in a path; the reprs of users' own types are not asked."""
     if type(key) is str:
-        return f"[{key[:40]!r}]".encode("utf-8", "backslashreplace").decode()
+        return f"[{key[:40]!r}]"
     if type(key) in {bool, float, type(None)} or (type(key) is int and key.bit_length() < 100):  # noqa: PLR2004
         return f"[{key!r}]"
     return f"[<{type_name(type(key))}>]"

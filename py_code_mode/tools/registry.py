@@ -186,15 +186,31 @@ class ToolRegistry:
         view._scopes = (*self._scopes, frozenset([tags] if isinstance(tags, str) else tags))
         return view
 
+    def retain(self) -> None:
+        """Say that one more user needs the tools; each ``retain`` wants its ``release``."""
+        self._shelf.holders += 1
+
+    async def release(self) -> None:
+        """Say that one user is done; the last one's release closes everything."""
+        self._shelf.holders -= 1
+        if self._shelf.holders <= 0:
+            await self._close_adapters()
+
     async def aclose(self) -> None:
-        """Close all adapters; closing twice is fine."""
-        if self._scopes:
-            return
+        """Close all adapters, whoever still uses them; closing twice is fine.
+
+        Closing a scoped view does nothing: it owns nothing.
+        """
+        if not self._scopes:
+            await self._close_adapters()
+
+    async def _close_adapters(self) -> None:
         async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
             for adapter in (self._shelf.functions, *self._shelf.adapters):
                 stack.push_async_callback(adapter.aclose)
 
     async def __aenter__(self) -> Self:
+        self.retain()
         return self
 
     async def __aexit__(
@@ -203,7 +219,7 @@ class ToolRegistry:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        await self.release()
 
     def _load(self, directory: Path) -> list[ConfigError]:
         """Register what is in a directory; return what is wrong there."""

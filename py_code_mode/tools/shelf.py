@@ -37,6 +37,7 @@ class Shelf:
         self.functions = FunctionAdapter()
         self.index = CachedIndex()
         self.version = 0
+        self.holders = 0
 
     def put(self, entries: list[Entry]) -> None:
         """Put tools on the shelf: all of them, or none when a name clashes."""

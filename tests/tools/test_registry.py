@@ -251,9 +251,19 @@ async def test_view_follows_and_owns_nothing():
         view.add(print_nothing)
     with pytest.raises(ConfigError, match="takes no tools"):
         view.register_adapter(FakeAdapter("b"))
-    async with view:
-        pass
+    await view.aclose()
     assert adapter.closed == 0
+
+
+async def test_closed_with_its_last_user():
+    """Whoever retains a registry or a view of it keeps it open; the last release closes it."""
+    registry, adapter = ToolRegistry(), FakeAdapter("a")
+    registry.register_adapter(adapter, tags=["x"])
+    async with registry:
+        async with registry.scoped_view(["x"]):
+            pass
+        assert adapter.closed == 0
+    assert adapter.closed == 1
 
 
 def test_search():

@@ -101,7 +101,8 @@ def test_what_the_host_lacks_stays():
 
 def test_hostile_objects_are_summarized_too():
     """Reprs that fail, exit or return nonsense are reported, not raised."""
-    for value in [Raises(), Raises(SystemExit), Says(5), Says("\ud800")]:
+    odd = np.zeros(2, [("\ud800", object)])
+    for value in [Raises(), Raises(SystemExit), Says(5), Says("\ud800"), odd]:
         remote = sent(value)[0]["remote"]
         assert all(text.encode() for text in remote.values())
 
