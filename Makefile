@@ -35,7 +35,7 @@ format: $(VENV)/.test-ready
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 programs:
-	@sh tests/install-programs.sh nmap
+	@sh tests/install-programs.sh nmap curl
 
 clean:
 	rm -rf $(VENV) .venv-kernels build dist demo-output

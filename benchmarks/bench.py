@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from benchmarks.interrupts import uninterrupted
 from benchmarks.samples import Samples
 
 __all__ = ["Bench", "Side"]
@@ -44,6 +45,11 @@ class Bench:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine of ours to its end."""
         return self.runner.run(work)
+
+    def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine of ours to its end, whoever presses Ctrl-C."""
+        with uninterrupted():
+            return self.runner.run(work)
 
     def pick(self, full: int, quick: int) -> int:
         """Return how many of something to measure."""
@@ -83,7 +89,8 @@ class Bench:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the garbage collector out of a turn."""
-    gc.collect()
+    with uninterrupted():
+        gc.collect()
     gc.disable()
     try:
         yield

@@ -23,18 +23,12 @@ async def async_echo(text: str) -> str:
     return text
 
 
-async def _make(store: ArtifactStore | None) -> CodeExecutor:
+def _make(store: ArtifactStore | None) -> CodeExecutor:
     registry = ToolRegistry()
     registry.add(echo)
     registry.add(async_echo)
     registry.register_adapter(CLIAdapter("true", description="Succeed"))
-    executor = CodeExecutor(registry, artifact_store=store)
-    try:
-        await executor.start()
-    except BaseException:
-        await executor.aclose()
-        raise
-    return executor
+    return CodeExecutor(registry, artifact_store=store)
 
 
 @contextmanager
@@ -45,11 +39,12 @@ def our_executor(bench: Bench, store: ArtifactStore | None = None) -> Iterator[C
         bench: Runs it.
         store: Where its artifacts are; None: in memory.
     """
-    executor = bench.run(_make(store))
+    executor = _make(store)
     try:
+        bench.run(executor.start())
         yield executor
     finally:
-        bench.run(executor.aclose())
+        bench.finish(executor.aclose())
 
 
 def value_of(bench: Bench, executor: CodeExecutor, code: str) -> Any:

@@ -22,6 +22,8 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
 
+from benchmarks.interrupts import uninterrupted
+
 __all__ = ["PlainKernel", "plain_kernel"]
 
 TIMEOUT = 60.0
@@ -49,6 +51,7 @@ class PlainKernel:
         )
         self._client: BlockingKernelClient | None = None
 
+    @uninterrupted()
     def start(self) -> None:
         """Start it and wait until it is ready."""
         self._manager.start_kernel(
@@ -106,6 +109,7 @@ class PlainKernel:
             _collect(message, texts)
         return ast.literal_eval(_checked(client.get_shell_msg(timeout=TIMEOUT), texts))
 
+    @uninterrupted()
     def close(self) -> None:
         """Kill it and remove everything that was its."""
         if self._client is not None:

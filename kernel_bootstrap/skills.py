@@ -187,9 +187,8 @@ def _view(data: Mapping[str, Any]) -> SkillView:
 
 def _with_source_default(param: Mapping[str, Any]) -> dict[str, Any]:
     # Defaults of skills travel as source text: they are shown, never evaluated here.
-    if param["required"]:
-        return {**param}
-    return {**param, "default": SourceText(param["default"])}
+    plain = {name: value for name, value in param.items() if name != "default"}
+    return plain if param["required"] else {**plain, "default": SourceText(param["default"])}
 
 
 def _to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:

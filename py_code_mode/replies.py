@@ -11,6 +11,7 @@ from typing import Any
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Reply
+from kernel_bootstrap.wire.packing import is_json
 from py_code_mode.errors import ToolCallError, ValueNotEncodableError
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import clean_name
@@ -64,4 +65,6 @@ def shown(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = value if isinstance(value, str) else repr(value)
+    if len(text) <= SHOWN_ARGUMENT and is_json(value):
+        return value
     return text if len(text) <= SHOWN_ARGUMENT else f"{text[:SHOWN_ARGUMENT]}..."

@@ -6,6 +6,7 @@ sent as JSON and shown in a notebook.
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 from collections.abc import Mapping
@@ -148,12 +149,17 @@ class ExecutionResult:
     def text(self) -> str:
         """What a model should read: output in order, the value, the error, what was cut."""
         parts = [output.text or _name_formats(output) for output in self.outputs]
-        if self.error is not None and not any(o.kind == "error" for o in self.outputs):
+        if self.error is not None and not self._error_is_shown():
             parts.append(self.error.text)
         if self.state_lost:
             parts.append("[the session was restarted: all variables are gone]")
         parts += [f"[cut: {cut}]" for cut in self.truncated]
         return "\n".join(part.rstrip("\n") for part in parts if part)
+
+    def _error_is_shown(self) -> bool:
+        """Whether the outputs tell the error; what ended the run from outside they do not."""
+        shown = [output.text for output in self.outputs if output.kind == "error"]
+        return self.error is not None and self.error.text in shown
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON data; ``from_dict`` rebuilds an equal result."""
@@ -222,15 +228,17 @@ def _to_html(result: ExecutionResult) -> str:
     """Pictures as pictures, tables as tables, everything else as escaped text."""
     parts = []
     for output in result.outputs:
-        if isinstance(output.data.get("image/png"), str):
-            parts.append(f'<img src="data:image/png;base64,{output.data["image/png"]}">')
+        if output.png is not None:
+            # Encoded anew: what a kernel calls base64 may be anything.
+            picture = base64.b64encode(output.png).decode()
+            parts.append(f'<img src="data:image/png;base64,{picture}">')
         elif output.html is not None and output.kind != "stream":
             # A kernel's HTML is hostile: it goes into a frame without scripts or origin.
             inner = html.escape(output.html, quote=True)
             parts.append(f'<iframe sandbox srcdoc="{inner}" style="width:100%;border:0"></iframe>')
         elif output.text:
             parts.append(f"<pre>{html.escape(output.text)}</pre>")
-    if result.error is not None and not any(o.kind == "error" for o in result.outputs):
+    if result.error is not None and not result._error_is_shown():
         parts.append(f"<pre>{html.escape(result.error.text)}</pre>")
     if result.tool_calls:
         rows = "".join(

@@ -195,7 +195,7 @@ class Session:
             )
             if ended in done and ended.result() == "done":
                 stuck = execution.transcript.error
-                error = ErrorInfo(name, text, stuck.traceback if stuck else "")
+                error = _stopped(name, text, stuck.traceback if stuck else "")
                 return execution.transcript.result(seconds=run.seconds(), error=error)
             if done:
                 return await self._after_death(kernel, execution, run)
@@ -204,7 +204,7 @@ class Session:
         kernel.recover(execution)
         await self._slot.replace(kernel)
         text += f"; it did not stop when interrupted, so its kernel was killed {grace} s later"
-        error = ErrorInfo(name, text, f"{stack}\n{name}: {text}" if stack else "")
+        error = _stopped(name, text, stack)
         return execution.transcript.result(seconds=run.seconds(), error=error, state_lost=True)
 
     async def _after_death(
@@ -322,6 +322,10 @@ _STOPPED = {
     "abandoned": ("ExecutionCancelled", "whoever waited for the code went away"),
 }
 """Why a cell is stopped from outside -> name and message of the error."""
+
+
+def _stopped(name: str, message: str, stack: str) -> ErrorInfo:
+    return ErrorInfo(name, message, f"{stack}\n\n{name}: {message}" if stack else "")
 
 
 def _finished(execution: Execution, run: _Run) -> ExecutionResult:

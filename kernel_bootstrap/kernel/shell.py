@@ -72,6 +72,20 @@ def without_our_frames(tb: TracebackType | None) -> TracebackType | None:
     return kept[0] if kept else None
 
 
+def forget_our_causes(error: BaseException | None) -> None:
+    """Unlink causes that lie wholly in the bootstrap; trim those that pass through it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        cause = error.__cause__ or error.__context__
+        if cause is not None and cause.__traceback__ is not None:
+            cause.__traceback__ = without_our_frames(cause.__traceback__)
+            if cause.__traceback__ is None:
+                # Setting a cause, even to None, also keeps the context from being shown.
+                error.__cause__ = error.__context__ = None
+        error = error.__cause__ or error.__context__
+
+
 def _filename(frame: TracebackType) -> str:
     return frame.tb_frame.f_code.co_filename
 
@@ -118,6 +132,7 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
     def _get_exc_info(self, exc_tuple: Any = None) -> Any:
         """Leave our own frames out of tracebacks: they tell an agent nothing."""
         etype, value, tb = super()._get_exc_info(exc_tuple)
+        forget_our_causes(value)
         return etype, value, without_our_frames(tb)
 
     def ask_exit(self) -> None:

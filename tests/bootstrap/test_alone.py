@@ -35,9 +35,7 @@ def archive(tmp_path):
     """The package as a zip of itself."""
     path = tmp_path / "bundle.zip"
     with zipfile.ZipFile(path, "w") as bundle:
-        bundle.writestr(
-            "__main__.py", "from kernel_bootstrap.__main__ import main\nmain()\n"
-        )
+        bundle.writestr("__main__.py", "from kernel_bootstrap.__main__ import main\nmain()\n")
         for source in PACKAGE.rglob("*.py"):
             bundle.write(source, f"kernel_bootstrap/{source.relative_to(PACKAGE)}")
     return path

@@ -109,8 +109,7 @@ def test_text_from_many_threads_is_counted():
     taken: list[str] = []
 
     def write(letter: str) -> None:
-        for _ in range(200):
-            taken.append(meter.take(letter * 7))
+        taken.extend(meter.take(letter * 7) for _ in range(200))
 
     threads = [threading.Thread(target=write, args=(letter,)) for letter in "abcdefgh"]
     for thread in threads:

@@ -84,7 +84,11 @@ async def test_a_function_says_what_it_is():
         assert "scan(target: str, fast: bool = False)" in page
     assert inspect.iscoroutinefunction(function.acall)
     assert function("h") == ("scan", {"target": "h"})
-    assert await function.acall("h", fast=True) == ("awaited", "scan", {"target": "h", "fast": True})
+    assert await function.acall("h", fast=True) == (
+        "awaited",
+        "scan",
+        {"target": "h", "fast": True},
+    )
 
 
 def test_a_tool_without_description_is_named():

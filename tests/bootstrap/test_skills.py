@@ -99,7 +99,8 @@ def test_a_source_is_compiled_once_per_digest(skills, library):
 def test_each_run_has_fresh_globals(skills, library):
     """What a skill leaves in its globals is gone at its next run."""
     library.add(
-        "count", "n = 0\nseen = []\ndef run():\n    global n\n    n += 1\n    seen.append(n)\n    return seen"
+        "count",
+        "n = 0\nseen = []\ndef run():\n    global n\n    n += 1\n    seen.append(n)\n    return seen",
     )
     assert [skills.count() for _ in range(3)] == [[1], [1], [1]]
 
@@ -132,7 +133,9 @@ def test_skills_use_skills(skills, library):
 
 def test_an_async_skill_runs_to_its_end_in_sync_code(skills, library):
     """Sync code gets the value of an ``async def run``, not a coroutine."""
-    library.add("later", "import asyncio\nasync def run(n):\n    await asyncio.sleep(0)\n    return n")
+    library.add(
+        "later", "import asyncio\nasync def run(n):\n    await asyncio.sleep(0)\n    return n"
+    )
     assert skills.later(n=3) == 3
     assert skills.invoke("later", n=4) == 4
 

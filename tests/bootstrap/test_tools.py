@@ -140,7 +140,9 @@ def test_list_search_and_describe(tools, host):
 
 def test_dir_and_repr_show_each_level(tools):
     """``dir`` has the verbs and the next level's names; ``repr`` names the tools below."""
-    assert {"call", "acall", "map", "list", "search", "describe", "nmap", "weather"} <= {*dir(tools)}
+    assert {"call", "acall", "map", "list", "search", "describe", "nmap", "weather"} <= {
+        *dir(tools)
+    }
     assert dir(tools.weather) == ["forecast", "get_alerts"]
     assert not [name for name in dir(tools) if name.startswith("_")]
     assert repr(tools.weather) == "<tools.weather: forecast.daily, get_alerts>"

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -42,24 +43,32 @@ def test_a_killed_host_leaves_nothing(tmp_path, code):
     """A kill -9 of the host: kernel, its children, tools and directories are gone in 5 s."""
     script = tmp_path / "host.py"
     script.write_text(HOST.replace("CODE", repr(code)))
-    private = tmp_path / "t"
-    private.mkdir()
-    with subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(private)},
-    ) as host:
-        assert host.stdout is not None
-        kernel, child = map(int, host.stdout.readline().split())
-        if "sleeper" in code:
-            _wait_for(lambda: len(_descendants(host.pid, "sleep")) >= 2)
-        assert any(private.iterdir())
-        family = [psutil.Process(host.pid), *psutil.Process(host.pid).children(recursive=True)]
-        assert {kernel, child} <= {process.pid for process in family}
-        host.send_signal(signal.SIGKILL)
-        _wait_for(lambda: not any(p.is_running() and p.status() != "zombie" for p in family[1:]))
-        _wait_for(lambda: not any(private.iterdir()))
+    with (
+        tempfile.TemporaryDirectory(prefix="t") as short,
+        subprocess.Popen(
+            [sys.executable, str(script)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": short},
+        ) as host,
+    ):
+        try:
+            _kill_and_look(host, Path(short), code)
+        finally:
+            host.kill()
+
+
+def _kill_and_look(host: subprocess.Popen[str], private: Path, code: str) -> None:
+    assert host.stdout is not None
+    kernel, child = map(int, host.stdout.readline().split())
+    if "sleeper" in code:
+        _wait_for(lambda: len(_descendants(host.pid, "sleep")) >= 2)
+    assert any(private.iterdir())
+    family = [psutil.Process(host.pid), *psutil.Process(host.pid).children(recursive=True)]
+    assert {kernel, child} <= {process.pid for process in family}
+    host.send_signal(signal.SIGKILL)
+    _wait_for(lambda: not any(p.is_running() and p.status() != "zombie" for p in family[1:]))
+    _wait_for(lambda: not any(private.iterdir()))
 
 
 def _descendants(pid: int, name: str) -> list[psutil.Process]:

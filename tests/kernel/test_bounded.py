@@ -12,7 +12,9 @@ from py_code_mode.kernel.bounded import SLACK, Outputs
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-LIMITS = Limits(stream_chars=3_000, text_chars=500, output_bytes=4_000, outputs=4, outputs_bytes=9_000)
+LIMITS = Limits(
+    stream_chars=3_000, text_chars=500, output_bytes=4_000, outputs=4, outputs_bytes=9_000
+)
 MARKER = 60
 """Characters of the line that says how much was cut."""
 
@@ -81,7 +83,7 @@ def test_cut_numbers_are_those_of_the_text(steps):
     for _, name, text in steps:
         passed[name] += outputs.print(name, text.replace("\r", ""))
     cuts = {cut.what: cut for cut in outputs.cuts()}
-    for name in passed:
+    for name, head_passed in passed.items():
         whole = "".join(text.replace("\r", "") for _, of, text in steps if of == name)
         kept = outputs.text(name)
         if name not in cuts:
@@ -93,7 +95,7 @@ def test_cut_numbers_are_those_of_the_text(steps):
         marker = f"\n... {left_out:,} characters cut ...\n"
         assert len(kept) == cut.kept + len(marker)
         head, _, tail = kept.partition(marker)
-        assert head == passed[name]
+        assert head == head_passed
         assert whole.startswith(head)
         assert whole.endswith(tail)
 

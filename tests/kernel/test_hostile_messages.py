@@ -34,20 +34,29 @@ TYPES = (
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=8)
 words = st.sampled_from(
-    ["stdout", "stderr", "idle", "ok", "error", "page", "text/plain", "image/png", "a/b+json", "\r\b"]
+    [
+        "stdout",
+        "stderr",
+        "idle",
+        "ok",
+        "error",
+        "page",
+        "text/plain",
+        "image/png",
+        "a/b+json",
+        "\r\b",
+    ]
 )
 numbers = st.integers() | st.floats() | st.sampled_from([10**4000, -(10**4000), 2**63])
 leaves = st.none() | st.booleans() | numbers | any_text | words
 keys = st.sampled_from(
-    ["data", "metadata", "transient", "display_id", "name", "text", "wait", "execution_state"]
-    + ["status", "payload", "source", "ename", "evalue", "traceback", "execution_count"]
-    + ["text/plain", "text/html", "image/png", "a/b+json", VALUE_MIME, "v", "value", "packed"]
-    + ["remote", "$", "b", "type", "repr", METADATA_KEY, "truncated", "new_variables", "what"]
+    "data metadata transient display_id name text wait execution_state status payload source "
+    "ename evalue traceback execution_count text/plain text/html image/png a/b+json v value "
+    f"packed remote $ b type repr truncated new_variables what {VALUE_MIME} {METADATA_KEY}".split()
 )
 json_data = st.recursive(
     leaves,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(keys | any_text, inner, max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys | any_text, inner, max_size=5),
     max_leaves=15,
 )
 objects = st.dictionaries(keys | any_text, json_data, max_size=8)

@@ -38,9 +38,7 @@ GOOD = {
 
 def test_a_good_message_is_read():
     """The fields we use arrive as they were."""
-    assert read_message(GOOD) == JupyterMessage(
-        "stream", "p", {"name": "stdout"}, {"a": 1}, [b"x"]
-    )
+    assert read_message(GOOD) == JupyterMessage("stream", "p", {"name": "stdout"}, {"a": 1}, [b"x"])
     assert read_message(GOOD | {"parent_header": {}}).parent_id == ""
 
 

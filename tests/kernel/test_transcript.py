@@ -40,7 +40,9 @@ from tests.kernel.scripts import (
 # --- the end -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations([REPLY, IDLE])), ids=["reply", "idle"])
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations([REPLY, IDLE])), ids=["reply", "idle"]
+)
 def test_a_cell_is_done_after_reply_and_idle_in_either_order(order):
     """Neither the reply nor the idle alone ends a cell; both do, whichever comes first."""
     transcript, _ = play(BUSY, INPUT)
@@ -139,7 +141,11 @@ def test_streams_of_other_names_are_passed_over(name):
 def test_display_data():
     """A display keeps its formats, its metadata and its id."""
     data = {"text/plain": "<Figure>", "image/png": "aGk=", "application/vnd.x+json": {"a": [1]}}
-    content = {"data": data, "metadata": {"image/png": {"width": 3}}, "transient": {"display_id": "d"}}
+    content = {
+        "data": data,
+        "metadata": {"image/png": {"width": 3}},
+        "transient": {"display_id": "d"},
+    }
     transcript, events = play(("display_data", content))
     (output,) = transcript.result(seconds=0).outputs
     assert output == Output("display", data, {"image/png": {"width": 3}}, "d")

@@ -1,7 +1,5 @@
 """List the files with the most lines below a folder, largest first."""
 
-# ruff: noqa: F821 - tools, skills and artifacts are there when a skill runs
-
 
 def run(folder: str = ".", pattern: str = "*", limit: int = 10) -> list[tuple[str, int]]:
     """Count and sort.
