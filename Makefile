@@ -44,14 +44,18 @@ $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 
-$(VENV)/.demo-ready: pyproject.toml | $(BIN)/python
+# Dependency groups need pip 25.1.
+$(VENV)/.pip-ready: | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.demo-ready: pyproject.toml $(VENV)/.pip-ready
 	@echo "==> installing py-code-mode and what the demo draws with (a minute the first time)"
 	@$(BIN)/python -m pip install --progress-bar on --editable . --group demo
 	@touch $@
 
-$(VENV)/.test-ready: pyproject.toml | $(BIN)/python
+$(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	@echo "==> installing py-code-mode and what the tests need (two minutes the first time)"
 	@$(BIN)/python -m pip install --progress-bar on --editable . --group dev
 	@touch $@ $(VENV)/.demo-ready
