@@ -30,7 +30,7 @@ are raised when *our* machinery, a tool or a store fails::
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from kernel_bootstrap.wire.errors import (
     ArtifactError,
@@ -49,9 +49,6 @@ from kernel_bootstrap.wire.errors import (
     ToolTimeoutError,
     ValueNotEncodableError,
 )
-
-if TYPE_CHECKING:
-    from py_code_mode.results import ExecutionResult
 
 __all__ = [
     "ArtifactError",
@@ -124,10 +121,11 @@ class ExecutionError(CodeModeError):
     """Raised by ``ExecutionResult.unwrap`` when the code failed.
 
     Attributes:
-        result: The whole result, output included.
+        result: The whole ``ExecutionResult``, output included. Typed loosely: results import
+            errors, not the other way round.
     """
 
-    def __init__(self, message: str, result: ExecutionResult) -> None:
+    def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)
         self.result = result
 

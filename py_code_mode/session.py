@@ -1,26 +1,23 @@
 """A session: an isolated namespace in which one cell runs after another.
 
-Place in the house: executor layer, above ``slot`` and ``calls``. Turns time limits, interrupts
-and the death of a kernel into results.
+Place in the house: executor layer, above ``cellrun``, ``slot`` and ``calls``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.messages import Query
 from py_code_mode.calls import SessionCalls, ancestry
-from py_code_mode.errors import CodeModeError, KernelDied, KernelError, SessionClosed
+from py_code_mode.cellrun import CellRun, Emit, not_run
+from py_code_mode.errors import CodeModeError, KernelError, SessionClosed
 from py_code_mode.events import Event, Finished
 from py_code_mode.notebook import Notebook
-from py_code_mode.results import ErrorInfo, ExecutionResult, Variable
+from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.settings import SessionSettings
 from py_code_mode.slot import KernelSlot
 from py_code_mode.values import read_variable
@@ -28,35 +25,7 @@ from py_code_mode.values import read_variable
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from py_code_mode.kernel.execution import Execution
-    from py_code_mode.kernel.process import KernelProcess
-
 __all__ = ["Session"]
-
-Emit = Callable[[Event], None]
-
-
-@dataclass(slots=True)
-class _Run:
-    """One call of ``run`` on its way.
-
-    Attributes:
-        code: What to run.
-        limit: Seconds it may take, or None.
-        emit: Takes its events.
-        execution: The cell, once it has been sent.
-        started: When it was sent, by the monotonic clock.
-    """
-
-    code: str
-    limit: float | None
-    emit: Emit | None
-    execution: Execution | None = None
-    started: float = 0.0
-    interrupted: bool = False
-
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
 
 
 class Session:
@@ -73,7 +42,7 @@ class Session:
         self.name = name
         self._settings = settings
         self._lock = asyncio.Lock()
-        self._running: _Run | None = None
+        self._running: CellRun | None = None
         self._closed = False
         self._calls = SessionCalls(name, settings.dispatcher, settings.limits)
         self._slot = KernelSlot(name, settings, self._calls)
@@ -132,94 +101,39 @@ class Session:
                 f"the code has {len(code):,} characters, more than the limit of "
                 f"{self._settings.limits.code_chars:,} (Limits.code_chars)"
             )
-        run = _Run(code, self._settings.default_timeout if timeout is None else timeout, emit)
+        limit = self._settings.default_timeout if timeout is None else timeout
+        run = CellRun(code, limit, self._settings.kernel.grace, emit)
         inner = asyncio.create_task(self._run_cell(run), name=f"run {self.name}")
         try:
             return await asyncio.shield(inner)
         except asyncio.CancelledError:
             # The caller is gone: stop the code as a time limit would, and keep the order of runs.
-            if run.execution is not None:
-                run.execution.end("abandoned")
+            if run.abandon():
                 self._slot.keep(inner)
             else:
                 inner.cancel()
             raise
 
-    async def _run_cell(self, run: _Run) -> ExecutionResult:
+    async def _run_cell(self, run: CellRun) -> ExecutionResult:
         async with self._held():
-            run.started = time.monotonic()
             dead = self._slot.take_dead()
             if dead is not None:
-                result = _not_run(dead)
+                result = not_run(dead)
             else:
                 kernel = await self._slot.ready()
-                result = await self._execute(kernel, run)
+                self._running = run
+                self._calls.begin(ancestry() | {self})
+                try:
+                    result = await run.on(kernel, self._slot)
+                finally:
+                    self._running = None
             self._notebook.add(run.code, result)
             return result
-
-    async def _execute(self, kernel: KernelProcess, run: _Run) -> ExecutionResult:
-        execution = run.execution = kernel.execute(run.code, run.emit)
-        self._running = run
-        self._calls.begin(ancestry() | {self})
-        timer = None
-        if run.limit is not None:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(run.limit, execution.end, "limit")
-        try:
-            why = await execution.ended
-            if why == "done":
-                return _finished(execution, run)
-            if why == "died":
-                return await self._after_death(kernel, execution, run)
-            return await self._stop(kernel, execution, run, why)
-        finally:
-            if timer is not None:
-                timer.cancel()
-            self._running = None
-            kernel.forget(execution)
-
-    async def _stop(
-        self, kernel: KernelProcess, execution: Execution, run: _Run, why: str
-    ) -> ExecutionResult:
-        """Interrupt; after the grace kill. The result says where the code was stuck."""
-        name, text = _STOPPED[why]
-        text = text.format(limit=run.limit)
-        grace = self._settings.kernel.grace
-        # The second interrupt is for code that cleans up forever after the first.
-        for part in (0.6, 0.4):
-            ended = execution.rearm()
-            await kernel.interrupt()
-            either: set[asyncio.Future[Any]] = {ended, kernel.died}
-            done, _ = await asyncio.wait(
-                either, timeout=grace * part, return_when=asyncio.FIRST_COMPLETED
-            )
-            if ended in done and ended.result() == "done":
-                stuck = execution.transcript.error
-                error = _stopped(name, text, stuck.traceback if stuck else "")
-                return execution.transcript.result(seconds=run.seconds(), error=error)
-            if done:
-                return await self._after_death(kernel, execution, run)
-        stack = await kernel.stack()
-        await kernel.kill()
-        kernel.recover(execution)
-        await self._slot.replace(kernel)
-        text += f"; it did not stop when interrupted, so its kernel was killed {grace} s later"
-        error = _stopped(name, text, stack)
-        return execution.transcript.result(seconds=run.seconds(), error=error, state_lost=True)
-
-    async def _after_death(
-        self, kernel: KernelProcess, execution: Execution, run: _Run
-    ) -> ExecutionResult:
-        kernel.recover(execution)
-        await self._slot.replace(kernel)
-        error = ErrorInfo(KernelDied.__name__, kernel.how_it_ended())
-        return execution.transcript.result(seconds=run.seconds(), error=error, state_lost=True)
 
     async def interrupt(self) -> None:
         """Break the running cell; nothing happens if none runs."""
         if self._running is not None and self._slot.current is not None:
-            self._running.interrupted = True
-            await self._slot.current.interrupt()
+            await self._running.interrupt(self._slot.current)
 
     async def reset(self) -> None:
         """Replace the kernel: all variables are gone, a running cell ends with an error."""
@@ -315,33 +229,3 @@ class Session:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "running" if self._running else "idle"
         return f"<Session {self.name!r} {state}>"
-
-
-_STOPPED = {
-    "limit": ("ExecutionTimeout", "the code ran longer than its limit of {limit} s"),
-    "abandoned": ("ExecutionCancelled", "whoever waited for the code went away"),
-}
-"""Why a cell is stopped from outside -> name and message of the error."""
-
-
-def _stopped(name: str, message: str, stack: str) -> ErrorInfo:
-    return ErrorInfo(name, message, f"{stack}\n\n{name}: {message}" if stack else "")
-
-
-def _finished(execution: Execution, run: _Run) -> ExecutionResult:
-    result = execution.transcript.result(seconds=run.seconds())
-    error = result.error
-    if run.interrupted and error is not None and error.name == "CancelledError":
-        # An awaiting cell is cancelled by an interrupt; callers know it as what it is.
-        error = dataclasses.replace(error, name="KeyboardInterrupt")
-        return dataclasses.replace(result, error=error)
-    return result
-
-
-def _not_run(dead: KernelProcess) -> ExecutionResult:
-    """The code must hear that its variables are gone before it runs on nothing."""
-    message = (
-        f"{dead.how_it_ended()}\nThe code was not run, because its variables are gone; "
-        "the next run has a fresh kernel."
-    )
-    return ExecutionResult(error=ErrorInfo(KernelDied.__name__, message), state_lost=True)

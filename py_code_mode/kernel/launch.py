@@ -23,6 +23,7 @@ from jupyter_client.manager import AsyncKernelManager
 import kernel_bootstrap.wire
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import KernelStartError
+from py_code_mode.kernel.traces import LOG_FILE
 
 __all__ = ["ENVIRONMENT", "Launched", "launch"]
 
@@ -62,15 +63,11 @@ class Launched:
 
     Attributes:
         manager: Its jupyter_client manager.
-        directory: Private directory (0700): connection file, sockets, log, stack file.
-        stack_file: Takes the stacks of all threads on SIGUSR1.
-        log_file: Takes what the process itself prints, not the user's code.
+        directory: Private directory (0700): connection file, sockets, and its ``Traces``.
     """
 
     manager: AsyncKernelManager
     directory: Path
-    stack_file: Path
-    log_file: Path
 
 
 async def launch(config: KernelConfig, context: zmq.Context[zmq.Socket[bytes]]) -> Launched:
@@ -118,8 +115,7 @@ async def _launch_in(
     )
     # Replays are no threat from a kernel that holds the key, and the history costs memory.
     manager.session.digest_history_size = 0
-    log_file, stack_file = directory / "log.txt", directory / "stack.txt"
-    with log_file.open("wb") as log:
+    with (directory / LOG_FILE).open("wb") as log:
         try:
             await manager.start_kernel(
                 env=_environment(config, os.environ, directory),
@@ -130,7 +126,7 @@ async def _launch_in(
         except BaseException:
             await _give_up(manager)
             raise
-    return Launched(manager, directory, stack_file, log_file)
+    return Launched(manager, directory)
 
 
 async def _give_up(manager: AsyncKernelManager) -> None:

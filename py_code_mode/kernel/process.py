@@ -30,7 +30,6 @@ from kernel_bootstrap.wire.messages import (
     Request,
     parse,
 )
-from kernel_bootstrap.wire.mirror import missing_text
 from py_code_mode import reaper
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import CodeModeError, KernelDied, KernelError, KernelStartError
@@ -39,7 +38,7 @@ from py_code_mode.kernel.channels import Channels
 from py_code_mode.kernel.execution import Execution
 from py_code_mode.kernel.launch import Launched, launch
 from py_code_mode.kernel.messages import JupyterMessage
-from py_code_mode.kernel.stacks import readable_stack
+from py_code_mode.kernel.traces import Traces
 
 __all__ = ["KernelProcess", "OnCancel", "OnRequest"]
 
@@ -76,6 +75,7 @@ class KernelProcess:
         on_cancel: OnCancel,
     ) -> None:
         self._launched = launched
+        self._traces = Traces(launched.directory)
         self._limits = limits
         self._on_request = on_request
         self._on_cancel = on_cancel
@@ -112,7 +112,10 @@ class KernelProcess:
             async with asyncio.timeout(config.start_timeout):
                 await kernel._hello(tools)
         except (TimeoutError, KernelError, ProtocolError) as error:
-            why = str(error) or f"not ready after {config.start_timeout} s\n{kernel.log_tail()}"
+            why = (
+                str(error)
+                or f"not ready after {config.start_timeout} s\n{kernel._traces.log_tail()}"
+            )
             await kernel.close(now=True)
             raise KernelStartError(f"the kernel did not come up: {why}") from error
         except BaseException:
@@ -169,8 +172,7 @@ class KernelProcess:
             if known is not execution:
                 continue
             for name, received in execution.transcript.received.items():
-                path = self._launched.directory / f"{name}.mirror"
-                text = missing_text(path, msg_id, received)
+                text = self._traces.missing_text(name, msg_id, received)
                 if text:
                     content = {"name": name, "text": text}
                     execution.feed(JupyterMessage("stream", msg_id, content, {}, []))
@@ -255,11 +257,9 @@ class KernelProcess:
         """
         await self._signal(signal.SIGUSR1)
         for _ in range(50):
-            text = self._launched.stack_file.read_text("utf-8", "replace")
-            if "(most recent call first)" in text and text.endswith("\n"):
-                return readable_stack(text[-100_000:])
-            if self.died.done():
-                break
+            stack = self._traces.stack()
+            if stack or self.died.done():
+                return stack
             await asyncio.sleep(0.01)
         return ""
 
@@ -274,21 +274,9 @@ class KernelProcess:
         await self._signal(signal.SIGKILL)
         await asyncio.wait({self.died}, timeout=5)
 
-    def log_tail(self) -> str:
-        """Return the end of what the process itself printed."""
-        try:
-            return self._launched.log_file.read_text("utf-8", "replace")[-4_000:].strip()
-        except OSError:
-            return ""
-
     def how_it_ended(self) -> str:
         """Say how the process ended, with the end of its log."""
-        code = self.exit_code
-        if code is not None and code < 0:
-            with contextlib.suppress(ValueError):
-                how = f"was killed by {signal.Signals(-code).name}"
-                return f"the kernel {how}\n{self.log_tail()}".strip()
-        return f"the kernel exited with code {code}\n{self.log_tail()}".strip()
+        return self._traces.how_it_ended(self.exit_code)
 
     async def close(self, *, now: bool = False) -> None:
         """End the kernel and remove everything that was its; closing twice is fine.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import METADATA_KEY, VALUE_MIME
-from py_code_mode.kernel.messages import JupyterMessage, read_message
+from py_code_mode.kernel.messages import JupyterMessage
 from py_code_mode.kernel.transcript import Transcript
 from py_code_mode.notebook import Notebook
 from tests.kernel.scripts import IDLE, REPLY, display, message, play
@@ -123,63 +121,6 @@ def test_hostile_content_never_raises(script, ends):
         transcript.feed(message(IDLE))
         assert transcript.done
     tell_all(transcript)
-
-
-def deeper(frames: int, function: Callable[[], object]) -> object:
-    """Call a function some frames further down, as far as a session is from its reader."""
-    return function() if frames == 0 else deeper(frames - 1, function)
-
-
-def raw(msg_type: str, content: object) -> dict:
-    """A message as the reader of the sockets has it."""
-    header = {"msg_type": msg_type, "msg_id": "m"}
-    parent = {"msg_id": "cell-1"}
-    parts = {"content": content, "metadata": {}, "buffers": []}
-    return {"header": header, "parent_header": parent, **parts}
-
-
-def nested(depth: int, kind: str) -> object:
-    """JSON as deep as ``depth``, made by the same parser that reads a kernel's messages."""
-    text = "[" * depth + "]" * depth if kind == "list" else '{"a":' * depth + "1" + "}" * depth
-    return json.loads(text)
-
-
-DEEP = {
-    "stream": lambda deep: ("stream", {"name": "stdout", "text": deep}),
-    "display": lambda deep: display({"a/b+json": deep}),
-    "metadata": lambda deep: ("display_data", {"data": {"text/plain": "x"}, "metadata": deep}),
-    "update": lambda deep: display({"a/b+json": deep}, "d", "update_display_data"),
-    "result": lambda deep: ("execute_result", {"data": {"a/b+json": deep}}),
-    "value": lambda deep: ("execute_result", {"data": {VALUE_MIME: {"v": 1, "value": deep}}}),
-    "remote": lambda deep: (
-        "execute_result",
-        {"data": {VALUE_MIME: {"v": 1, "remote": {"repr": deep}}}},
-    ),
-    "ename": lambda deep: ("error", {"ename": deep}),
-    "evalue": lambda deep: ("error", {"evalue": deep}),
-    "traceback": lambda deep: ("error", {"traceback": [deep]}),
-    "status": lambda deep: ("execute_reply", {"status": deep}),
-    "payload": lambda deep: (
-        "execute_reply",
-        {"status": "ok", "payload": [{"source": "page", "data": {"a/b+json": deep}}]},
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", ["list", "dict"])
-@pytest.mark.parametrize("step", DEEP.values(), ids=DEEP.keys())
-def test_deeply_nested_content_never_raises(step, kind):
-    """JSON as deep as the parser takes it is more than other functions can walk: no matter."""
-    for depth in (*range(200, 1_000, 5), *range(1_000, 20_000, 1_000)):
-        try:
-            deep = nested(depth, kind)
-        except RecursionError:
-            break  # such a message is dropped before it gets here
-        received = deeper(10, lambda deep=deep: read_message(raw(*step(deep))))
-        script = [display({"text/plain": "x"}, "d"), *([received] if received else []), IDLE]
-        transcript, _ = deeper(10, lambda script=script: play(*script))
-        result = deeper(10, lambda transcript=transcript: transcript.result(seconds=0))
-        assert isinstance(result.text, str)
 
 
 @patient

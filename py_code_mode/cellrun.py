@@ -1,0 +1,148 @@
+"""One call of ``run`` on its way through a kernel.
+
+Place in the house: executor layer, below ``session``. Turns time limits, interrupts and the
+death of a kernel into results.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from py_code_mode.errors import KernelDied
+from py_code_mode.events import Event
+from py_code_mode.results import ErrorInfo, ExecutionResult
+from py_code_mode.slot import KernelSlot
+
+if TYPE_CHECKING:
+    from py_code_mode.kernel.execution import Execution
+    from py_code_mode.kernel.process import KernelProcess
+
+__all__ = ["CellRun", "Emit", "not_run"]
+
+Emit = Callable[[Event], None]
+"""Takes the events of a run; must not wait."""
+
+_STOPPED = {
+    "limit": ("ExecutionTimeout", "the code ran longer than its limit of {limit} s"),
+    "abandoned": ("ExecutionCancelled", "whoever waited for the code went away"),
+}
+"""Why a cell is stopped from outside -> name and message of the error."""
+
+
+@dataclass(slots=True, eq=False)
+class CellRun:
+    """One run.
+
+    Attributes:
+        code: What to run.
+        limit: Seconds it may take, or None.
+        grace: Seconds it has to end when interrupted.
+        emit: Takes its events, or None.
+    """
+
+    code: str
+    limit: float | None
+    grace: float
+    emit: Emit | None = None
+    _execution: Execution | None = None
+    _started: float = 0.0
+    _interrupted: bool = False
+
+    async def on(self, kernel: KernelProcess, slot: KernelSlot) -> ExecutionResult:
+        """Run the code on ``kernel``, which sits in ``slot``, and return its result."""
+        self._started = time.monotonic()
+        execution = self._execution = kernel.execute(self.code, self.emit)
+        timer = None
+        if self.limit is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self.limit, execution.end, "limit")
+        try:
+            why = await execution.ended
+            if why == "done":
+                return self._finished(execution)
+            if why == "died":
+                return await self._after_death(kernel, slot, execution)
+            return await self._stop(kernel, slot, execution, why)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            kernel.forget(execution)
+
+    def abandon(self) -> bool:
+        """Stop the code, because nobody waits for it; False if it has not been sent yet."""
+        if self._execution is None:
+            return False
+        self._execution.end("abandoned")
+        return True
+
+    async def interrupt(self, kernel: KernelProcess) -> None:
+        """Break the code."""
+        self._interrupted = True
+        await kernel.interrupt()
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _finished(self, execution: Execution) -> ExecutionResult:
+        result = execution.transcript.result(seconds=self._seconds())
+        error = result.error
+        if self._interrupted and error is not None and error.name == "CancelledError":
+            # An awaiting cell is cancelled by an interrupt; callers know it as what it is.
+            error = dataclasses.replace(error, name="KeyboardInterrupt")
+            return dataclasses.replace(result, error=error)
+        return result
+
+    async def _stop(
+        self, kernel: KernelProcess, slot: KernelSlot, execution: Execution, why: str
+    ) -> ExecutionResult:
+        """Interrupt; after the grace kill. The result says where the code was stuck."""
+        name, text = _STOPPED[why]
+        text = text.format(limit=self.limit)
+        # The second interrupt is for code that cleans up forever after the first.
+        for part in (0.6, 0.4):
+            ended = execution.rearm()
+            await kernel.interrupt()
+            either: set[asyncio.Future[Any]] = {ended, kernel.died}
+            done, _ = await asyncio.wait(
+                either, timeout=self.grace * part, return_when=asyncio.FIRST_COMPLETED
+            )
+            if ended in done and ended.result() == "done":
+                stuck = execution.transcript.error
+                error = _stopped(name, text, stuck.traceback if stuck else "")
+                return execution.transcript.result(seconds=self._seconds(), error=error)
+            if done:
+                return await self._after_death(kernel, slot, execution)
+        stack = await kernel.stack()
+        await kernel.kill()
+        kernel.recover(execution)
+        await slot.replace(kernel)
+        text += f"; it did not stop when interrupted, so its kernel was killed {self.grace} s later"
+        return execution.transcript.result(
+            seconds=self._seconds(), error=_stopped(name, text, stack), state_lost=True
+        )
+
+    async def _after_death(
+        self, kernel: KernelProcess, slot: KernelSlot, execution: Execution
+    ) -> ExecutionResult:
+        kernel.recover(execution)
+        await slot.replace(kernel)
+        error = ErrorInfo(KernelDied.__name__, kernel.how_it_ended())
+        return execution.transcript.result(seconds=self._seconds(), error=error, state_lost=True)
+
+
+def _stopped(name: str, message: str, stack: str) -> ErrorInfo:
+    return ErrorInfo(name, message, f"{stack}\n\n{name}: {message}" if stack else "")
+
+
+def not_run(dead: KernelProcess) -> ExecutionResult:
+    """Tell the code's author that its variables are gone, before it runs on nothing."""
+    message = (
+        f"{dead.how_it_ended()}\nThe code was not run, because its variables are gone; "
+        "the next run has a fresh kernel."
+    )
+    return ExecutionResult(error=ErrorInfo(KernelDied.__name__, message), state_lost=True)

@@ -1,0 +1,70 @@
+"""What a kernel leaves in its private directory: log, stacks, printed text.
+
+Place in the house: inside ``kernel``, below ``process``. The files are the kernel's, so they
+are read bounded and believed in nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from pathlib import Path
+
+from kernel_bootstrap.wire.mirror import missing_text
+from py_code_mode.kernel.stacks import readable_stack
+
+__all__ = ["LOG_FILE", "Traces"]
+
+LOG_FILE = "log.txt"
+"""Takes what the process itself prints, not the user's code."""
+
+STACK_FILE = "stack.txt"
+"""Takes the stacks of all threads on SIGUSR1; the bootstrap opens it."""
+
+LOG_BYTES = 4_000
+STACK_BYTES = 100_000
+
+
+class Traces:
+    """Reads what a kernel left.
+
+    Args:
+        directory: Its private directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def stack(self) -> str:
+        """Return the newest stack dump, readable; empty if there is none, or half of one."""
+        dump = self._tail(STACK_FILE, STACK_BYTES)
+        complete = "(most recent call first)" in dump and dump.endswith("\n")
+        return readable_stack(dump) if complete else ""
+
+    def log_tail(self) -> str:
+        """Return the end of the log."""
+        return self._tail(LOG_FILE, LOG_BYTES).strip()
+
+    def missing_text(self, stream: str, cell: str, received: int) -> str:
+        """Return what ``cell`` printed beyond the first ``received`` bytes of ``stream``."""
+        return missing_text(self._directory / f"{stream}.mirror", cell, received)
+
+    def how_it_ended(self, code: int | None) -> str:
+        """Say how the process ended, with the end of its log.
+
+        Args:
+            code: Its exit code; negative: the signal that killed it.
+        """
+        how = f"exited with code {code}"
+        if code is not None and code < 0:
+            with contextlib.suppress(ValueError):
+                how = f"was killed by {signal.Signals(-code).name}"
+        return f"the kernel {how}\n{self.log_tail()}".strip()
+
+    def _tail(self, name: str, most: int) -> str:
+        try:
+            with (self._directory / name).open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - most))
+                return file.read(most).decode("utf-8", "replace")
+        except OSError:
+            return ""
