@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernel_bootstrap.wire.codec import decode
 from kernel_bootstrap.wire.errors import ProtocolError
 from py_code_mode.outputs import RemoteValue
 
@@ -34,9 +33,6 @@ def read_variable(answer: Any) -> Any:
     Raises:
         ProtocolError: It is malformed.
     """
-    if not isinstance(answer, dict) or not isinstance(answer.get("tree"), dict):
+    if not isinstance(answer, dict) or not answer.keys() & {"remote", "value"}:
         raise ProtocolError("the answer to get_variable is malformed")
-    tree, buffers = answer["tree"], answer.get("buffers")
-    if "remote" in tree:
-        return read_remote(tree["remote"])
-    return decode(tree.get("value"), buffers if isinstance(buffers, list) else [])
+    return read_remote(answer["remote"]) if "remote" in answer else answer["value"]

@@ -142,14 +142,14 @@ class HostComm:
         namespace = self._shell.user_ns
         if name not in namespace:
             raise CodeModeError(f"there is no variable named {name!r} in this session")
-        # Nested, because the tree refers to buffers by index: the reply carries bytes as bytes.
-        tree, buffers = outgoing(
+        tree, _ = outgoing(
             namespace[name],
             handle=name,
             libraries=self._shell.displayhook.libraries,
             max_bytes=self.limits.value_bytes,
         )
-        return {"tree": tree, "buffers": [bytes(buffer) for buffer in buffers]}
+        # The reply encodes once more: a tree of its own would nest twice as deep.
+        return {"remote": tree["remote"]} if "remote" in tree else {"value": namespace[name]}
 
     def _set_variable(self, name: str, value: Any) -> None:
         self._shell.user_ns[name] = value

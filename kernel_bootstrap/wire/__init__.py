@@ -5,6 +5,10 @@ or polars when they are already loaded).
 
 ``errors``    the exceptions that may cross
 ``codec``     values to JSON trees plus binary buffers, and back, exactly
-``arrays``    the codec's part for numpy, pandas and polars
+``encoder``, ``decoder``, ``native``, ``parts``, ``standard``  the codec's walks and plain types
+``arrays``, ``frames``, ``pandas_arrays``, ``polars_frames``   the codec's types of libraries
+``packing``   a value as an artifact's bytes
+``limits``    how much a cell may show and send, and how an excess is cut
+``mirror``    printed text, kept where a kernel's death cannot reach it
 ``messages``  requests, replies, cancellations, failures; names and version
 """

@@ -27,6 +27,7 @@ from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer, decode, encode
 from kernel_bootstrap.wire.errors import CROSSING, CodeModeError, ProtocolError
+from kernel_bootstrap.wire.parts import well_formed
 
 __all__ = [
     "COMM_TARGET",
@@ -134,7 +135,7 @@ class Request:
         """
         tree, buffers = encode(dict(self.params))
         return (
-            {"kind": "request", "id": self.id, "method": self.method, "params": tree},
+            {"kind": "request", "id": self.id, "method": well_formed(self.method), "params": tree},
             buffers,
         )
 
@@ -160,7 +161,8 @@ class Reply:
                 details, buffers = {}, []
             failure = {
                 "kind": self.failure.kind,
-                "message": self.failure.message,
+                # File names and stderr may hold bytes that no JSON packer takes.
+                "message": well_formed(self.failure.message),
                 "details": details,
             }
             return {"kind": "reply", "id": self.id, "failure": failure}, buffers

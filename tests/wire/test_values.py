@@ -256,7 +256,7 @@ def test_describing_never_raises_and_is_cheap():
         "exits": Raises(SystemExit),
         "huge": [0] * 10**7,
         "text": "x" * 10**8,
-        "wide": pd.DataFrame(np.zeros((2, 10**4))),
+        "wide": pd.DataFrame(np.zeros((2, 1000))),
         "array": np.zeros(10**8, "u1"),
     }
     started = time.thread_time()
