@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
+MAX_WAITING_EVENTS = 10_000
+"""Events of one ``stream`` that may wait for their listener; further ones are left out."""
+
 
 class Session:
     """One isolated namespace that lives across runs.
@@ -82,10 +85,17 @@ class Session:
     async def stream(self, code: str, *, timeout: float | None = None) -> AsyncIterator[Event]:
         """Run code and yield what it tells as it comes; the last event is ``Finished``.
 
-        Leaving the loop early interrupts the code. Arguments and errors are those of ``run``.
+        Leaving the loop early interrupts the code. A listener that falls far behind misses
+        events, never parts of the result. Arguments and errors are those of ``run``.
         """
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self._submit(code, timeout, events.put_nowait))
+
+        def offer(event: Event) -> None:
+            # A listener that does not listen must not fill the host; the result has it all.
+            if events.qsize() < MAX_WAITING_EVENTS:
+                events.put_nowait(event)
+
+        task = asyncio.create_task(self._submit(code, timeout, offer))
         task.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while (event := await events.get()) is not None:

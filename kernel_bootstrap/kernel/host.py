@@ -76,10 +76,16 @@ class HostComm:
         """Send one comm message to the host, from any thread.
 
         Raises:
-            CodeModeError: No host is connected to this kernel.
+            CodeModeError: No host is connected to this kernel, or the message is too large.
         """
         if self._comm_id is None:
             raise CodeModeError("no host is connected to this kernel")
+        size = sum(memoryview(buffer).nbytes for buffer in buffers)
+        if size > self.limits.request_bytes:
+            raise CodeModeError(
+                f"the request has {size:,} bytes, more than the session's limit of "
+                f"{self.limits.request_bytes:,} (Limits.request_bytes): send it in parts"
+            )
         self._publish("comm_msg", {"comm_id": self._comm_id, "data": data}, buffers)
 
     def owns(self, content: dict[str, Any]) -> bool:

@@ -44,7 +44,8 @@ __all__ = ["KernelProcess", "OnCancel", "OnRequest"]
 
 COMM_ID = "py-code-mode-host"
 LIBRARIES = ("numpy", "pandas", "polars")
-MIB = 1024 * 1024
+SLACK_BYTES = 16 * 1024 * 1024
+"""What a message may have beside its bulk before zmq refuses it."""
 
 OnRequest = Callable[["KernelProcess", Request, str], None]
 """Takes a request of a kernel and the id of the cell it belongs to; must not wait."""
@@ -86,8 +87,9 @@ class KernelProcess:
         self._closed = False
         self._reaper = reaper.acquire()
         self._reaper.watch_directory(launched.directory)
+        largest = max(limits.request_bytes, limits.value_bytes, limits.output_bytes)
         self._channels = Channels(
-            launched.manager, context, self._receive, max_bytes=limits.request_bytes + 16 * MIB
+            launched.manager, context, self._receive, max_bytes=largest + SLACK_BYTES
         )
         self.exit_code: int | None = None
         self.died: asyncio.Task[None] = asyncio.create_task(self._watch(), name="kernel exit")
@@ -154,16 +156,15 @@ class KernelProcess:
             "shell", "execute_request", content, metadata={METADATA_KEY: {"value": True}}
         )
         self._executions[msg_id] = execution
-        execution.ended.add_done_callback(lambda _: None)
         if self.died.done():
             execution.end("died")
         return execution
 
     def forget(self, execution: Execution) -> None:
         """Drop a cell: what still arrives for it is ignored."""
-        for msg_id, known in list(self._executions.items()):
-            if known is execution:
-                del self._executions[msg_id]
+        self._executions = {
+            i: known for i, known in self._executions.items() if known is not execution
+        }
 
     def recover(self, execution: Execution) -> None:
         """Give a cell what it had printed but a dead kernel could not send any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import psutil
@@ -114,3 +115,30 @@ async def test_clearing_output_resets_the_meters(make_executor):
     )
     assert result.truncated == []
     assert [output.text for output in result.outputs] == ["49"]
+
+
+async def test_a_request_over_the_limit_is_refused_in_the_kernel(make_executor):
+    """An artifact larger than a request may be is one clear error, not a call that hangs."""
+    executor = await make_executor(limits=Limits(request_bytes=100_000))
+    result = await executor.run("artifacts.save('big.bin', b'x' * 200_000)")
+    assert result.error is not None
+    assert "Limits.request_bytes" in result.error.message
+    assert (await executor.run("artifacts.save('ok.bin', b'x' * 50_000)['size']")).value == 50_000
+    huge = await executor.run("artifacts.save('text.txt', 'x' * 200_000)")
+    assert "Limits.request_bytes" in huge.error.message
+
+
+async def test_a_listener_that_does_not_listen_is_bounded(executor):
+    """A stream nobody reads keeps a bounded number of events; the result is whole."""
+    stream = executor.stream(
+        "handle = display(0, display_id=True)\nfor n in range(30_000): handle.update(n)\n'end'",
+        timeout=100,
+    )
+    first = await anext(stream)
+    assert type(first).__name__ == "Started"
+    while executor.default._running is not None:
+        await asyncio.sleep(0.05)
+    events = [event async for event in stream]
+    assert len(events) <= 10_001
+    assert events[-1].result.value == "end"
+    assert events[-1].result.outputs[0].text == "29999"
