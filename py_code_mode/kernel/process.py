@@ -114,10 +114,8 @@ class KernelProcess:
             async with asyncio.timeout(config.start_timeout):
                 await kernel._hello(tools)
         except (TimeoutError, KernelError, ProtocolError) as error:
-            why = (
-                str(error)
-                or f"not ready after {config.start_timeout} s\n{kernel._traces.log_tail()}"
-            )
+            late = f"not ready after {config.start_timeout} s\n{kernel._traces.log_tail()}"
+            why = str(error) or late
             await kernel.close(now=True)
             raise KernelStartError(f"the kernel did not come up: {why}") from error
         except BaseException:
