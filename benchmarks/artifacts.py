@@ -41,7 +41,7 @@ def measure(bench: Bench) -> list[Row]:
         kernel.run(SET_UP)
         saved = bench.take_turns(
             "10 MB artifact saved",
-            bench.pick(9, 2),
+            bench.pick(7, 2),
             {
                 "ours": lambda: [_ours(bench, executor, SAVE)],
                 "peer": lambda: [_peer_save(kernel, file)],

@@ -44,12 +44,19 @@ class Bench:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine of ours to its end."""
-        return self.runner.run(work)
+        box: list[T] = []
+
+        async def boxed() -> None:
+            # The runner's signal handling takes the repr of the task and so of its result.
+            box.append(await work)
+
+        self.runner.run(boxed())
+        return box[0]
 
     def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine of ours to its end, whoever presses Ctrl-C."""
         with uninterrupted():
-            return self.runner.run(work)
+            return self.run(work)
 
     def pick(self, full: int, quick: int) -> int:
         """Return how many of something to measure."""

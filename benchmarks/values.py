@@ -44,7 +44,7 @@ def measure(bench: Bench) -> list[Row]:
 def _out(bench: Bench, ours: _Ours, peer: _Peer) -> list[Row]:
     found = bench.take_turns(
         "10 MB out",
-        bench.pick(9, 2),
+        bench.pick(7, 2),
         {
             "bytes": lambda: [ours.run("data")],
             "get bytes": lambda: [ours.get("data")],

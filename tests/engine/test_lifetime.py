@@ -18,6 +18,15 @@ import pytest
 
 from py_code_mode import CodeExecutor, KernelConfig, ToolRegistry
 
+
+@pytest.fixture(autouse=True)
+def own_temporary_directory(monkeypatch):
+    """Other programs on the machine may use this library too: look only at our own."""
+    with tempfile.TemporaryDirectory(prefix="t") as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        yield
+
+
 HOST = """
 import asyncio, sys
 from py_code_mode import CLIAdapter, CodeExecutor, ToolRegistry
@@ -98,7 +107,7 @@ def _left_behind() -> dict[str, object]:
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "descriptors": process.num_fds(),
         "tasks": len(asyncio.all_tasks()),
-        "directories": sorted(Path(os.environ.get("TMPDIR", "/tmp")).glob("pcm-*")),
+        "directories": sorted(Path(tempfile.gettempdir()).glob("pcm-*")),
     }
 
 
