@@ -20,7 +20,7 @@ from py_code_mode import CodeExecutor, KernelConfig, ToolRegistry
 
 
 @pytest.fixture(autouse=True)
-def own_temporary_directory(monkeypatch):
+def own_temporary_directory(monkeypatch, tmp_path):
     """Other programs on the machine may use this library too: look only at our own."""
     with tempfile.TemporaryDirectory(prefix="t") as short:
         monkeypatch.setattr(tempfile, "tempdir", short)

@@ -226,11 +226,12 @@ async def test_an_error_in_the_receiver_does_not_end_the_reading(kernel):
 async def test_a_burst_leaves_the_loop_responsive(kernel):
     """While a long burst is read, other tasks get their turn."""
     kernel.publish(*(stream("x" * 100) for _ in range(20_000)), IDLE)
-    longest, last = 0.0, time.monotonic()
+    # The time of this thread, not the clock's: others may use the machine as well.
+    longest, last = 0.0, time.thread_time()
     async with asyncio.timeout(30):
         while not kernel.received or kernel.received[-1][1].msg_type != "status":
             await asyncio.sleep(0)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+            longest, last = max(longest, time.thread_time() - last), time.thread_time()
     assert len(kernel.received) == 20_001
     assert longest < 0.2
 
