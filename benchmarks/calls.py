@@ -22,7 +22,7 @@ def measure(bench: Bench) -> list[Row]:
         kernel.run(TIMES)
         found = bench.take_turns(
             "tool calls",
-            bench.pick(30, 8),
+            bench.pick(30, 6),
             {
                 "sync": _calls(bench, executor, "tools.echo(text='x')", count),
                 "async": _calls(bench, executor, "tools.async_echo(text='x')", count),

@@ -19,7 +19,7 @@ def measure(bench: Bench) -> list[Row]:
     with our_executor(bench) as executor, plain_kernel() as kernel:
         found = bench.take_turns(
             "1 + 1",
-            bench.pick(60, 15),
+            bench.pick(60, 10),
             {
                 "ours": lambda: bench.run(_ours(executor)),
                 "peer": lambda: times(lambda: kernel.run("1 + 1"), PER_ROUND),

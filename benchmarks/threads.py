@@ -42,7 +42,7 @@ def measure(bench: Bench) -> list[Row]:
         kernel.run(TIMES)
         found = bench.take_turns(
             f"{THREADS} threads",
-            bench.pick(12, 4),
+            bench.pick(12, 3),
             {
                 "sync": _rate(bench, executor, "tools.echo(text='x')", count),
                 "async": _rate(bench, executor, "tools.async_echo(text='x')", count),

@@ -54,6 +54,8 @@ class TextMeter:
 
     def take(self, text: str) -> str:
         """Account for ``text``; return the part that may be published now."""
+        if not text:
+            return ""
         with self._lock:
             before = self._total
             self._total += len(text)

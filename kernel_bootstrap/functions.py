@@ -45,7 +45,10 @@ def signature_of(params: Sequence[Mapping[str, Any]], returns: str) -> inspect.S
         except ValueError:  # a keyword such as `class`
             more = True
     if more:
-        parameters.append(inspect.Parameter("more", inspect.Parameter.VAR_KEYWORD))
+        rest = "more"
+        while any(parameter.name == rest for parameter in parameters):
+            rest += "_"
+        parameters.append(inspect.Parameter(rest, inspect.Parameter.VAR_KEYWORD))
     returned = SourceText(returns) if returns else inspect.Signature.empty
     return inspect.Signature(parameters, return_annotation=returned)
 

@@ -63,8 +63,13 @@ class Link:
         self._pending[id_] = future
         try:
             self._send(data, buffers)
-        except BaseException:
+        except Exception:
             self._pending.pop(id_, None)
+            raise
+        except BaseException:
+            # An interrupt: the message may have left, so the work on it must be stopped.
+            self._pending.pop(id_, None)
+            self._send(*Cancel(id_).to_wire())
             raise
         future.add_done_callback(lambda done: self._forget(id_, done))
         return future
@@ -89,6 +94,9 @@ class Link:
     def deliver(self, reply: Reply) -> None:
         """Hand a reply to whoever waits for it; replies to nothing are dropped."""
         self._deliverer = threading.get_ident()
+        self._settle(reply)
+
+    def _settle(self, reply: Reply) -> None:
         future = self._pending.pop(reply.id, None)
         if future is None or not future.set_running_or_notify_cancel():
             return
@@ -100,7 +108,7 @@ class Link:
     def close(self, reason: str) -> None:
         """Fail everything that still waits."""
         for id_ in list(self._pending):
-            self.deliver(Reply(id_, failure=Failure(CodeModeError.__name__, reason)))
+            self._settle(Reply(id_, failure=Failure(CodeModeError.__name__, reason)))
 
     def _forget(self, id_: int, future: Future[Any]) -> None:
         if future.cancelled() and self._pending.pop(id_, None) is not None:

@@ -150,16 +150,26 @@ class Tools(ToolGroup):
         try:
             for arguments in calls:
                 if len(running) >= max(1, concurrency):
-                    done.append(_outcome(running.popleft()))
-                running.append(
-                    self._link.request(Method.TOOLS_CALL, name=name, arguments=dict(arguments))
-                )
+                    # Left in the queue while it is waited for: an interrupt cancels it too.
+                    done.append(_outcome(running[0]))
+                    running.popleft()
+                running.append(self._begin(name, arguments))
             while running:
-                done.append(_outcome(running.popleft()))
+                done.append(_outcome(running[0]))
+                running.popleft()
         finally:
             for future in running:
                 future.cancel()
         return done
+
+    def _begin(self, name: str, arguments: Mapping[str, Any]) -> Future[Any]:
+        try:
+            return self._link.request(Method.TOOLS_CALL, name=name, arguments=dict(arguments))
+        except errors.CodeModeError as error:
+            # What cannot be sent is one failed call, not the end of all of them.
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            return failed
 
     def list(self) -> Rows:
         """List all tools: dicts with ``name``, ``description``, ``params``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import linecache
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -72,7 +73,7 @@ class Skills:
     def __init__(self, link: Link, **namespaces: Any) -> None:
         self._link = link
         self._globals = {**namespaces, "skills": self}
-        self._code: dict[str, CodeType] = {}
+        self._code: dict[tuple[str, str], CodeType] = {}
 
     def list(self) -> Rows:
         """List all skills: dicts with ``name``, ``description``, ``params``."""
@@ -114,11 +115,11 @@ class Skills:
 
     def invoke(self, name: str, /, **arguments: Any) -> Any:
         """Run a skill and return what it returns; an ``async def run`` is run to its end."""
-        return self._run(self._fetch(name), arguments)
+        return self._run(self._fetch(name), (), arguments)
 
     async def ainvoke(self, name: str, /, **arguments: Any) -> Any:
         """Run a skill from async code: an ``async def run`` is awaited in place."""
-        result = self._start(self._fetch(name), arguments)
+        result = self._start(self._fetch(name), (), arguments)
         return await result if inspect.isawaitable(result) else result
 
     def _fetch(self, name: str) -> SkillView:
@@ -129,7 +130,7 @@ class Skills:
             )
         return found
 
-    def _start(self, skill: SkillView, arguments: Mapping[str, Any]) -> Any:
+    def _start(self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         depth = _depth.get()
         if depth >= MAX_DEPTH:
             raise errors.SkillError(f"skills call each other more than {MAX_DEPTH} levels deep")
@@ -137,23 +138,26 @@ class Skills:
         try:
             namespace = {**self._globals, "__name__": f"skill_{skill.name}"}
             exec(self._compiled(skill), namespace)  # noqa: S102 - a kernel is where skills run
-            return namespace["run"](**arguments)
+            result = namespace["run"](*args, **kwargs)
         finally:
             _depth.reset(token)
+        return _as_deep(result, depth + 1) if inspect.iscoroutine(result) else result
 
-    def _run(self, skill: SkillView, arguments: Mapping[str, Any]) -> Any:
-        result = self._start(skill, arguments)
+    def _run(self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        result = self._start(skill, args, kwargs)
         return _to_end(result) if inspect.iscoroutine(result) else result
 
     def _compiled(self, skill: SkillView) -> CodeType:
-        code = self._code.get(skill.digest)
+        key = (skill.name, skill.digest)
+        code = self._code.get(key)
         if code is None:
             filename = f"<skill {skill.name} {skill.digest[:8]}>"
             # linecache never checks entries whose mtime is None, so tracebacks find the source.
-            lines = skill.source.splitlines(keepends=True)
+            # Lines as Python counts them: `splitlines` knows more line ends.
+            lines = io.StringIO(skill.source, newline=None).readlines()
             linecache.cache[filename] = (len(skill.source), None, lines, filename)
             code = compile(skill.source, filename, "exec", dont_inherit=True)
-            self._code[skill.digest] = code
+            self._code[key] = code
         return code
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -163,8 +167,7 @@ class Skills:
 
     def _function(self, skill: SkillView) -> Callable[..., Any]:
         def function(*args: Any, **kwargs: Any) -> Any:
-            bound = signature.bind(*args, **kwargs)
-            return self._run(skill, bound.arguments if args else kwargs)
+            return self._run(skill, args, kwargs)
 
         signature = signature_of([_with_source_default(param) for param in skill.params], "")
         function.__name__ = skill.name
@@ -189,6 +192,15 @@ def _with_source_default(param: Mapping[str, Any]) -> dict[str, Any]:
     # Defaults of skills travel as source text: they are shown, never evaluated here.
     plain = {name: value for name, value in param.items() if name != "default"}
     return plain if param["required"] else {**plain, "default": SourceText(param["default"])}
+
+
+async def _as_deep(coroutine: Coroutine[Any, Any, Any], depth: int) -> Any:
+    """Await a skill's coroutine at its own depth, so that async recursion is bounded too."""
+    token = _depth.set(depth)
+    try:
+        return await coroutine
+    finally:
+        _depth.reset(token)
 
 
 def _to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:

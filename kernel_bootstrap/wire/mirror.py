@@ -12,10 +12,12 @@ Layout: 8 bytes total (little endian), 128 bytes id of the cell, then a ring of 
 from __future__ import annotations
 
 import mmap
+import os
+import stat
 import threading
 from pathlib import Path
 
-__all__ = ["Mirror", "missing_text"]
+__all__ = ["Mirror", "missing_text", "read_end"]
 
 ID_BYTES = 128
 HEADER = 8 + ID_BYTES
@@ -57,16 +59,29 @@ class Mirror:
             self._memory[:8] = self._total.to_bytes(8, "little")
 
 
+def read_end(path: str | Path, most: int) -> bytes:
+    """Return at most the last ``most`` bytes of a file that a hostile kernel may have replaced.
+
+    Links are not followed, and only a regular file is read; all else counts as empty.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    try:
+        status = os.fstat(fd)
+        regular = stat.S_ISREG(status.st_mode)
+        return os.pread(fd, most, max(0, status.st_size - most)) if regular else b""
+    finally:
+        os.close(fd)
+
+
 def missing_text(path: str | Path, cell: str, received: int) -> str:
     """Return what ``cell`` has written beyond the first ``received`` bytes, as far as kept.
 
     The file is a hostile kernel's: whatever is in it, the answer is at most one ring of text.
     """
-    try:
-        with Path(path).open("rb") as file:
-            memory = file.read(HEADER + RING)
-    except OSError:
-        return ""
+    memory = read_end(path, HEADER + RING)
     if len(memory) < HEADER + RING or memory[8:HEADER].rstrip(b"\0") != cell.encode()[:ID_BYTES]:
         return ""
     total = int.from_bytes(memory[:8], "little")

@@ -10,7 +10,7 @@ import contextlib
 import signal
 from pathlib import Path
 
-from kernel_bootstrap.wire.mirror import missing_text
+from kernel_bootstrap.wire.mirror import missing_text, read_end
 from py_code_mode.kernel.stacks import readable_stack
 
 __all__ = ["LOG_FILE", "Traces"]
@@ -62,9 +62,4 @@ class Traces:
         return f"the kernel {how}\n{self.log_tail()}".strip()
 
     def _tail(self, name: str, most: int) -> str:
-        try:
-            with (self._directory / name).open("rb") as file:
-                file.seek(max(0, file.seek(0, 2) - most))
-                return file.read(most).decode("utf-8", "replace")
-        except OSError:
-            return ""
+        return read_end(self._directory / name, most).decode("utf-8", "replace")
