@@ -8,6 +8,7 @@ the only place where exceptions become failures.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,10 +25,13 @@ from py_code_mode.errors import (
     ToolDeniedError,
 )
 from py_code_mode.policy import ALLOW, Action, Decision, OnToolCall, Policy
-from py_code_mode.replies import describe_tool, encoded, shown, size_of
+from py_code_mode.replies import describe_tool, encoded, shown_arguments, size_of
 from py_code_mode.results import ToolCall
 from py_code_mode.skills.library import SkillLibrary
 from py_code_mode.tools.base import ToolInfo
+
+MAX_FAILURE = 1024 * 1024
+"""Bytes of a failure's message and details."""
 
 __all__ = ["Dispatcher", "Origin", "ToolSource"]
 
@@ -123,8 +127,9 @@ class Dispatcher:
                 raise ProtocolError(f"unknown method {request.method!r:.80}")
             value = await work(origin, _validated(request))
             return encoded(Reply(request.id, value), self._limits)
-        except Exception as error:  # noqa: BLE001 - every failure is the caller's answer
-            return Reply(request.id, failure=Failure.from_exception(error)).to_wire()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - every failure is the caller's answer
+            failed = Reply(request.id, failure=Failure.from_exception(error))
+            return failed.to_wire(max_bytes=min(MAX_FAILURE, self._limits.reply_bytes))
 
     # Tools.
 
@@ -148,18 +153,20 @@ class Dispatcher:
             raise
         finally:
             seconds = time.monotonic() - started
-            kept = {name: shown(value) for name, value in list(arguments.items())[:50]}
-            origin.on_call(ToolCall(params.name, kept, seconds, outcome, size, failure))
+            name, kept = params.name[:200], shown_arguments(arguments)
+            origin.on_call(ToolCall(name, kept, seconds, outcome, size, failure))
         return value
 
     async def _decide(self, action: Action) -> Decision:
         decision = ALLOW if self._policy is None else await self._policy.decide(action)
         if not decision.allowed or self._on_tool_call is None or action.kind != "tool":
             return decision
+        if decision.arguments is not None:
+            action = dataclasses.replace(action, arguments=decision.arguments)
         verdict = await self._on_tool_call(action)
-        if isinstance(verdict, bool):
-            return Decision(verdict)
-        return decision if verdict is None else verdict
+        if verdict is None or verdict is True:
+            return decision
+        return Decision(allowed=False) if verdict is False else verdict
 
     async def _list_tools(self, _: Origin, __: Any) -> list[dict[str, Any]]:
         return [describe_tool(info) for info in self._tools.list_tools()]

@@ -166,10 +166,14 @@ def render_terminal(text: str) -> str:
 
 def _render_line(line: str) -> str:
     if "\b" not in line:
-        shown = ""
-        for segment in line.split("\r"):
-            shown = segment + shown[len(segment) :]
-        return shown
+        # From the last writing back: of an earlier one only what sticks out is seen.
+        parts: list[str] = []
+        width = 0
+        for segment in reversed(line.split("\r")):
+            if len(segment) > width:
+                parts.append(segment[width:])
+                width = len(segment)
+        return "".join(parts)
     cells: list[str] = []
     column = 0
     for char in line:

@@ -5,21 +5,27 @@ Place in the house: below ``dispatch``, above tools; pure functions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sized
 from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Reply
-from kernel_bootstrap.wire.packing import is_json
 from py_code_mode.errors import ToolCallError, ValueNotEncodableError
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import clean_name
 
-__all__ = ["describe_tool", "encoded", "shown", "size_of"]
+__all__ = ["describe_tool", "encoded", "shown_arguments", "size_of"]
 
-SHOWN_ARGUMENT = 200
+SHOWN_CHARS = 200
 """Characters of one argument that are remembered of a call."""
+
+SHOWN_ARGUMENTS = 50
+"""Arguments that are remembered of a call."""
+
+SHOWN_ITEMS = 10
+"""Items of an argument that is a list or dict; larger ones are named, not kept."""
 
 
 def describe_tool(info: ToolInfo) -> dict[str, Any]:
@@ -31,21 +37,16 @@ def encoded(reply: Reply, limits: Limits) -> tuple[dict[str, Any], list[Buffer]]
     """Encode a reply.
 
     Raises:
-        ToolCallError: The value is of a type that cannot cross, or too large.
+        ToolCallError: The value is of a type that cannot cross, or larger than
+            ``Limits.reply_bytes``.
     """
-    size = size_of(reply.value)
-    if size <= limits.reply_bytes:
-        try:
-            data, buffers = reply.to_wire()
-        except ValueNotEncodableError as error:
-            raise ToolCallError(f"the result cannot be sent to the kernel: {error}") from error
-        size = max(size, sum(len(memoryview(buffer).cast("B")) for buffer in buffers))
-    if size > limits.reply_bytes:
+    try:
+        return reply.to_wire(max_bytes=limits.reply_bytes)
+    except ValueNotEncodableError as error:
         raise ToolCallError(
-            f"the result has {size:,} bytes, more than the session's limit of "
-            f"{limits.reply_bytes:,} (Limits.reply_bytes)"
-        )
-    return data, buffers
+            f"the result cannot be sent to the kernel: {error} "
+            f"(at most {limits.reply_bytes:,} bytes, Limits.reply_bytes)"
+        ) from error
 
 
 def size_of(value: Any) -> int:
@@ -60,11 +61,24 @@ def size_of(value: Any) -> int:
     return nbytes if isinstance(nbytes, int) else 0
 
 
-def shown(value: Any) -> Any:
-    """Return an argument as it is remembered: plain, and short."""
-    if value is None or isinstance(value, bool | int | float):
+def shown_arguments(arguments: Any) -> dict[str, Any]:
+    """Return a call's arguments as they are remembered: plain, short, and not too many."""
+    if not isinstance(arguments, Mapping):
+        return {}
+    chosen = itertools.islice(arguments.items(), SHOWN_ARGUMENTS)
+    return {str(name)[:SHOWN_CHARS]: _shown(value) for name, value in chosen}
+
+
+def _shown(value: Any, depth: int = 2) -> Any:
+    if value is None or type(value) in (bool, float):
         return value
-    text = value if isinstance(value, str) else repr(value)
-    if len(text) <= SHOWN_ARGUMENT and is_json(value):
-        return value
-    return text if len(text) <= SHOWN_ARGUMENT else f"{text[:SHOWN_ARGUMENT]}..."
+    if type(value) is int:
+        return value if value.bit_length() < SHOWN_CHARS else f"<int of {value.bit_length()} bits>"
+    if type(value) is str:
+        return value if len(value) <= SHOWN_CHARS else f"{value[:SHOWN_CHARS]}..."
+    if type(value) is list and len(value) <= SHOWN_ITEMS and depth:
+        return [_shown(item, depth - 1) for item in value]
+    if type(value) is dict and len(value) <= SHOWN_ITEMS and depth:
+        return {str(key)[:SHOWN_CHARS]: _shown(item, depth - 1) for key, item in value.items()}
+    size = f" of {len(value)}" if isinstance(value, Sized) else ""
+    return f"<{type(value).__name__}{size}>"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -252,4 +251,7 @@ def _to_html(result: ExecutionResult) -> str:
 
 
 def _short(arguments: Mapping[str, Any]) -> str:
-    return json.dumps(dict(arguments), default=repr)[:200]
+    try:
+        return ", ".join(f"{name}={value!r}" for name, value in arguments.items())[:200]
+    except ValueError:  # an int with more digits than Python prints
+        return "..."

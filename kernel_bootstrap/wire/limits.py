@@ -16,6 +16,9 @@ __all__ = ["Cut", "Limits", "bundle_size", "cut_text", "fit_bundle"]
 
 MIB = 1024 * 1024
 
+UNMEASURABLE = 1 << 60
+"""Size of what cannot be measured: more than any limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -129,10 +132,16 @@ def cut_text(text: str, limit: int) -> str:
 
 def bundle_size(data: Mapping[str, Any]) -> int:
     """Approximate size of a mime bundle in bytes; structured formats count as their repr."""
-    return sum(
-        len(value) if isinstance(value, str | bytes) else len(repr(value))
-        for value in data.values()
-    )
+    return sum(len(key) + _size(value) for key, value in data.items())
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    try:
+        return len(repr(value))
+    except (RecursionError, ValueError):  # nested too deep, or an int too long to print
+        return UNMEASURABLE
 
 
 def fit_bundle(data: Mapping[str, Any], limits: Limits) -> tuple[dict[str, Any], list[Cut]]:

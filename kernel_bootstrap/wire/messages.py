@@ -148,25 +148,29 @@ class Reply:
     value: Any = None
     failure: Failure | None = None
 
-    def to_wire(self) -> tuple[dict[str, Any], list[Buffer]]:
+    def to_wire(self, max_bytes: int | None = None) -> tuple[dict[str, Any], list[Buffer]]:
         """Return the comm ``data`` and its buffers.
 
+        Args:
+            max_bytes: Refuse a value larger than about this; of a failure keep what fits.
+
         Raises:
-            ValueNotEncodableError: The value cannot cross; the message names its type.
+            ValueNotEncodableError: The value cannot cross, or is too large; the message names
+                its type.
         """
         if self.failure is not None:
             try:
-                details, buffers = encode(dict(self.failure.details))
+                details, buffers = encode(dict(self.failure.details), max_bytes=max_bytes)
             except CodeModeError:
                 details, buffers = {}, []
             failure = {
                 "kind": self.failure.kind,
                 # File names and stderr may hold bytes that no JSON packer takes.
-                "message": well_formed(self.failure.message),
+                "message": well_formed(self.failure.message[:max_bytes]),
                 "details": details,
             }
             return {"kind": "reply", "id": self.id, "failure": failure}, buffers
-        tree, buffers = encode(self.value)
+        tree, buffers = encode(self.value, max_bytes=max_bytes)
         return {"kind": "reply", "id": self.id, "value": tree}, buffers
 
     def unwrap(self) -> Any:

@@ -17,6 +17,9 @@ from py_code_mode.outputs import Output, render_terminal
 
 __all__ = ["Outputs"]
 
+MAX_ITEMS = 5_000
+"""Segments and outputs kept in their order; after that text joins its stream's last segment."""
+
 SLACK = 1_024
 """Characters over the kernel's own limit, for the line in which it says that it has cut."""
 
@@ -27,7 +30,7 @@ class _Segment:
 
     name: str
     head: list[str] = field(default_factory=list)
-    tail: deque[str] = field(default_factory=deque)
+    tail: deque[str] | None = None  # an empty deque weighs more than most segments
 
     def text(self, left_out: int) -> str:
         if not self.tail:
@@ -68,12 +71,15 @@ class Outputs:
 
     def print(self, name: str, text: str) -> str:
         """Add text of a stream; return the part that was within the limit."""
+        if not text:
+            return ""
         self._clear_if_due()
         half = self._limits.stream_chars // 2 + SLACK
         stream = self._streams.setdefault(name, _Stream(half, half))
         stream.total += len(text)
         segment = stream.last
-        if segment is None or (stream.room > 0 and self._items[-1] is not segment):
+        parted = stream.room > 0 and len(self._items) < MAX_ITEMS
+        if segment is None or (parted and self._items[-1] is not segment):
             segment = stream.last = _Segment(name)
             self._items.append(segment)
         now = text[: max(0, stream.room)]
@@ -89,6 +95,8 @@ class Outputs:
         if not rest:
             return
         rest = rest[-stream.tail_room :]
+        if segment.tail is None:
+            segment.tail = deque()
         segment.tail.append(rest)
         stream.tail_chars += len(rest)
         stream.kept += len(rest)
@@ -107,10 +115,10 @@ class Outputs:
         """Add a rich output; None if there are too many or they are too large together."""
         self._clear_if_due()
         fitted, cuts = fit_bundle(data, self._limits)
-        size = bundle_size(fitted)
+        size = bundle_size(fitted) + bundle_size(metadata) + len(display_id or "")
         # One more than the displays' limit each, for the result and the error.
         full = self._shown >= self._limits.outputs + 2
-        if full or self._bytes + size > self._limits.outputs_bytes + self._limits.output_bytes:
+        if full or self._too_much(size):
             self._dropped += 1
             return None
         self._shown += 1
@@ -126,12 +134,20 @@ class Outputs:
         """Replace the displays of that id by a newer form."""
         fitted, _ = fit_bundle(data, self._limits)
         newer = Output("display", fitted, metadata, display_id)
-        size = bundle_size(fitted)
+        size = bundle_size(fitted) + bundle_size(metadata)
         for index, item in enumerate(self._items):
             if isinstance(item, Output) and item.display_id == display_id:
-                self._bytes += size - bundle_size(item.data)
+                more = size - bundle_size(item.data) - bundle_size(item.metadata)
+                if more > 0 and self._too_much(more):
+                    self._dropped += 1
+                    continue
+                self._bytes += more
                 self._items[index] = newer
         return newer
+
+    def _too_much(self, more: int) -> bool:
+        """Whether ``more`` bytes would be more than all outputs may have together."""
+        return self._bytes + more > self._limits.outputs_bytes + self._limits.output_bytes
 
     def clear(self, *, wait: bool) -> None:
         """Clear what was shown, at once or when the next output comes."""

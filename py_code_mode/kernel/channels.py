@@ -111,8 +111,14 @@ class Channels:
         except (ValueError, TypeError, KeyError, IndexError, RecursionError, AttributeError):
             log.warning("dropped a malformed message on %s", channel)
             return
-        if message is not None:
+        if message is None:
+            return
+        try:
             self._receive(channel, message)
+        except Exception as error:  # noqa: BLE001 - handed to the loop, as from any callback
+            # Whatever a message does to its receiver, the ones behind it must be read.
+            what = f"a message on {channel} could not be handled"
+            self._loop.call_exception_handler({"message": what, "exception": error})
 
     def _verified(self, frames: list[bytes]) -> dict[str, Any]:
         """Check a message's signature and unpack it.

@@ -79,7 +79,7 @@ async def launch(config: KernelConfig, context: zmq.Context[zmq.Socket[bytes]]) 
     directory = Path(tempfile.mkdtemp(prefix="pcm-", dir=_socket_root()))
     try:
         return await _launch_in(directory, config, context)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ImportError) as error:
         shutil.rmtree(directory, ignore_errors=True)
         raise KernelStartError(f"the kernel could not be started: {error}") from error
     except BaseException:

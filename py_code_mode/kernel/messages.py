@@ -16,7 +16,9 @@ from py_code_mode.results import ErrorInfo
 
 __all__ = ["JupyterMessage", "error_info", "mime_bundle", "read_message", "strip_ansi"]
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
+_MIME = re.compile(r"[^\s/]+/[^\s/]+")
+_JSON_MIME = re.compile(r"application/(?:[^\s/]+\+)?json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def mime_bundle(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     bundle = {
         mime: value
         for mime, value in data.items()
-        if isinstance(value, str) or mime.endswith("json")
+        if (_MIME if isinstance(value, str) else _JSON_MIME).fullmatch(mime)
     }
     return bundle, metadata if isinstance(metadata, dict) else {}
 
@@ -72,9 +74,14 @@ def mime_bundle(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
 def error_info(content: Mapping[str, Any]) -> ErrorInfo:
     """Read ``ename``, ``evalue`` and ``traceback`` of an error or a failed reply."""
     lines = content.get("traceback")
-    traceback = "\n".join(map(str, lines)) if isinstance(lines, list) else ""
+    traceback = "\n".join(map(_text, lines)) if isinstance(lines, list) else ""
     return ErrorInfo(
-        name=str(content.get("ename") or "Error"),
-        message=strip_ansi(str(content.get("evalue") or "")),
+        name=_text(content.get("ename")) or "Error",
+        message=strip_ansi(_text(content.get("evalue"))),
         traceback=strip_ansi(traceback).strip("\n"),
     )
+
+
+def _text(value: Any) -> str:
+    """Return text as it is; a hostile kernel's other values are not even printed."""
+    return value if isinstance(value, str) else ""

@@ -12,7 +12,7 @@ from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer, decode
 from kernel_bootstrap.wire.errors import ProtocolError
-from kernel_bootstrap.wire.limits import Cut, Limits
+from kernel_bootstrap.wire.limits import Cut, Limits, cut_text
 from kernel_bootstrap.wire.messages import METADATA_KEY, VALUE_MIME
 from py_code_mode.events import (
     Cleared,
@@ -31,6 +31,12 @@ from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
 from py_code_mode.values import read_remote
 
 __all__ = ["Transcript"]
+
+MAX_NAMES = 10_000
+"""New variables told of one run."""
+
+MAX_NAME = 1_000
+"""Characters of a variable's or an exception's name."""
 
 MAX_TOOL_CALLS = 10_000
 """Calls remembered of one run; a loop of a million calls must not fill the host."""
@@ -53,6 +59,7 @@ class Transcript:
         self._value: tuple[Any, list[Buffer]] | None = None
         self._calls: list[ToolCall] = []
         self._calls_dropped = 0
+        self._error_cuts: list[Cut] = []
         self._count = 0
         self._reply: JupyterMessage | None = None
         self._idle = False
@@ -133,9 +140,20 @@ class Transcript:
         return Cleared(wait)
 
     def _on_error(self, message: JupyterMessage) -> Event | None:
-        self._error = error_info(message.content)
+        self._error = self._bounded_error(message)
         self._outputs.show("error", {"text/plain": self._error.text}, {})
         return Failed(self._error)
+
+    def _bounded_error(self, message: JupyterMessage) -> ErrorInfo:
+        error, most = error_info(message.content), self._limits.text_chars
+        total = max(len(error.message), len(error.traceback))
+        if total > most:
+            self._error_cuts = [Cut("error", most, total)]
+        return ErrorInfo(
+            cut_text(error.name, MAX_NAME),
+            cut_text(error.message, most),
+            cut_text(error.traceback, most),
+        )
 
     def _on_status(self, message: JupyterMessage) -> Event | None:
         self._idle = self._idle or message.content.get("execution_state") == "idle"
@@ -151,7 +169,7 @@ class Transcript:
         if status == "ok" or self._error is not None:
             return None
         if status == "error":
-            self._error = error_info(message.content)
+            self._error = self._bounded_error(message)
         else:
             self._error = ErrorInfo("CellNotRun", f"the kernel did not run it: {status!s:.80}")
         return Failed(self._error)
@@ -208,7 +226,7 @@ class Transcript:
         return told if isinstance(told, dict) else {}
 
     def _all_cuts(self) -> list[Cut]:
-        cuts = self._outputs.cuts()
+        cuts = [*self._error_cuts, *self._outputs.cuts()]
         if self._calls_dropped:
             kept = len(self._calls)
             cuts.append(Cut("tool_calls", kept, kept + self._calls_dropped, "calls"))
@@ -255,4 +273,5 @@ def _read_cuts(data: Any) -> list[Cut]:
 
 
 def _read_names(data: Any) -> list[str]:
-    return [name for name in data if isinstance(name, str)] if isinstance(data, list) else []
+    names = data[:MAX_NAMES] if isinstance(data, list) else []
+    return [name for name in names if isinstance(name, str) and len(name) <= MAX_NAME]

@@ -160,10 +160,10 @@ def nested(depth: int, kind: str) -> bytes:
 
 DEEP: dict[str, Step] = {
     "stream": ("stream", {"name": "stdout", "text": "DEEP"}),
-    "display": display({"a/b+json": "DEEP"}),
+    "display": display({"application/x+json": "DEEP"}),
     "metadata": ("display_data", {"data": {"text/plain": "x"}, "metadata": "DEEP"}),
-    "update": display({"a/b+json": "DEEP"}, "d", "update_display_data"),
-    "result": ("execute_result", {"data": {"a/b+json": "DEEP"}}),
+    "update": display({"application/x+json": "DEEP"}, "d", "update_display_data"),
+    "result": ("execute_result", {"data": {"application/x+json": "DEEP"}}),
     "value": ("execute_result", {"data": {VALUE_MIME: {"v": 1, "value": "DEEP"}}}),
     "remote": ("execute_result", {"data": {VALUE_MIME: {"remote": {"repr": "DEEP"}}}}),
     "ename": ("error", {"ename": "DEEP"}),
@@ -172,7 +172,7 @@ DEEP: dict[str, Step] = {
     "status": ("execute_reply", {"status": "DEEP"}),
     "page": (
         "execute_reply",
-        {"status": "ok", "payload": [{"source": "page", "data": {"a/b+json": "DEEP"}}]},
+        {"status": "ok", "payload": [{"source": "page", "data": {"application/x+json": "DEEP"}}]},
     ),
 }
 

@@ -41,7 +41,7 @@ words = st.sampled_from(
         "page",
         "text/plain",
         "image/png",
-        "a/b+json",
+        "application/x+json",
         "\r\b",
     ]
 )
@@ -49,7 +49,7 @@ numbers = st.integers() | st.floats() | st.sampled_from([10**4000, -(10**4000), 
 leaves = st.none() | st.booleans() | numbers | any_text | words
 keys = st.sampled_from(
     "data metadata transient display_id name text wait execution_state status payload source "
-    "ename evalue traceback execution_count text/plain text/html image/png a/b+json v value "
+    "ename evalue traceback execution_count text/plain text/html image/png application/x+json v value "
     f"packed remote $ b type repr truncated new_variables what {VALUE_MIME} {METADATA_KEY}".split()
 )
 json_data = st.recursive(
@@ -126,6 +126,9 @@ def test_hostile_content_never_raises(script, ends):
 @patient
 @given(st.lists(messages, max_size=5))
 @example([message(display({"text/plain": "x", "odd json": {"a": 1}}))])
+@example([message(display({"text/plain": "x", "application/\u00fc+json": {"a": 1}}))])
+@example([message(("execute_input", {"execution_count": -1}))])
+@example([message(("execute_input", {"execution_count": 10**4000}))])
 def test_a_notebook_of_hostile_cells_can_be_built(script):
     """The transcript as a notebook is built and written, whatever a kernel has shown."""
     import nbformat

@@ -24,6 +24,7 @@ from py_code_mode import KernelConfig
 from py_code_mode.errors import KernelStartError
 from py_code_mode.kernel.launch import ENVIRONMENT, _command, _environment, _socket_root, launch
 from py_code_mode.kernel.provisioner import LocalKernelProvisioner
+from py_code_mode.kernel.traces import LOG_FILE
 
 PACKAGE = Path(kernel_bootstrap.__file__).parent
 HOST = {
@@ -154,7 +155,7 @@ async def test_a_launched_kernel_has_a_private_directory(root, context):
     try:
         assert launched.directory.parent == root
         assert launched.directory.stat().st_mode & 0o777 == 0o700
-        assert launched.log_file.parent == launched.stack_file.parent == launched.directory
+        assert (launched.directory / LOG_FILE).exists()
         info = json.loads(Path(launched.manager.connection_file).read_text())
         assert info["transport"] == "ipc"
         assert info["ip"].startswith(str(launched.directory))

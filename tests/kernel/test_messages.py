@@ -123,7 +123,10 @@ def test_any_content_gives_a_bundle(content):
     assert all(isinstance(value, str) or mime.endswith("json") for mime, value in data.items())
 
 
-@pytest.mark.parametrize("mime", ["odd json", "json", "/json", "application/", "a b/c+json", ""])
+@pytest.mark.parametrize(
+    "mime",
+    ["odd json", "json", "/json", "application/", "a b/c+json", "", "application/\u00fc+json"],
+)
 def test_json_needs_a_proper_type(mime):
     """Structured data is kept only under a MIME type that says it is JSON, as nbformat wants it."""
     assert mime_bundle({"data": {mime: {"a": 1}}}) == ({}, {})
