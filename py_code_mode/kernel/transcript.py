@@ -32,6 +32,9 @@ from py_code_mode.values import read_remote
 
 __all__ = ["Transcript"]
 
+MAX_COUNT = 1 << 31
+"""No cell's number is higher."""
+
 MAX_NAMES = 10_000
 """New variables told of one run."""
 
@@ -100,8 +103,7 @@ class Transcript:
         return ToolCalled(call)
 
     def _on_input(self, message: JupyterMessage) -> Event | None:
-        count = message.content.get("execution_count")
-        self._count = count if type(count) is int else 0
+        self._count = _read_count(message)
         return Started(self._count)
 
     def _on_stream(self, message: JupyterMessage) -> Event | None:
@@ -161,9 +163,7 @@ class Transcript:
 
     def _on_reply(self, message: JupyterMessage) -> Event | None:
         self._reply = message
-        count = message.content.get("execution_count")
-        if not self._count and type(count) is int:
-            self._count = count
+        self._count = self._count or _read_count(message)
         status = message.content.get("status")
         self._show_pages(message.content.get("payload"))
         if status == "ok" or self._error is not None:
@@ -257,6 +257,11 @@ def _read_value(data: Any, buffers: list[Buffer], shown: Any) -> Any:
     if "remote" in data:
         return read_remote(data["remote"], shown)
     return decode(data.get("value"), buffers)
+
+
+def _read_count(message: JupyterMessage) -> int:
+    count = message.content.get("execution_count")
+    return count if type(count) is int and 0 <= count < MAX_COUNT else 0
 
 
 def _display_id(message: JupyterMessage) -> str | None:
