@@ -166,7 +166,10 @@ class Dispatcher:
         verdict = await self._on_tool_call(action)
         if verdict is None or verdict is True:
             return decision
-        return Decision(allowed=False) if verdict is False else verdict
+        if verdict is False:
+            return Decision(allowed=False)
+        arguments = decision.arguments if verdict.arguments is None else verdict.arguments
+        return dataclasses.replace(verdict, arguments=arguments)
 
     async def _list_tools(self, _: Origin, __: Any) -> list[dict[str, Any]]:
         return [describe_tool(info) for info in self._tools.list_tools()]

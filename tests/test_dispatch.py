@@ -666,7 +666,7 @@ async def test_policy_comes_first():
 
 async def test_changed_arguments_are_kept():
     """Arguments the policy has changed are used, and shown to ``on_tool_call``, also if that allows."""
-    for verdict in (None, True):
+    for verdict in (None, True, Decision(allowed=True)):
         rule = Rule(verdict)
         changed = Decision(allowed=True, arguments={"n": 50})
         host = Host(policy=Rule(changed), on_tool_call=rule)

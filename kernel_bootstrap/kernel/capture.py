@@ -1,8 +1,9 @@
 """Output that reaches descriptors 1 and 2 without Python: C code, child processes.
 
-Place in the house: above ``streams``. Each cell gets pipes of its own. A child process keeps
-the pipe of the cell that started it, so what it prints after that cell ended still belongs to
-it, and at a cell's end everything its pipe holds is read before the reply leaves.
+Place in the house: above ``streams``. A cell that follows one which started processes gets
+fresh pipes. A child process keeps the pipe of the cell that started it, so what it prints after
+that cell ended still belongs to it, and at a cell's end everything its pipe holds is read before
+the reply leaves.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import codecs
 import os
 import selectors
+import sys
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -20,6 +22,14 @@ from kernel_bootstrap.kernel.streams import CellStream
 __all__ = ["DescriptorCapture"]
 
 CHUNK = 65_536
+
+SPAWNING = frozenset(
+    {
+        *("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"),
+        *("pty.spawn", "subprocess.Popen"),
+    }
+)
+"""Audit events of a process that starts another one, which then holds our pipes."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,6 +44,11 @@ class _Pipe:
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
     open: bool = True
+
+    def hand_over(self, cell: Cell) -> None:
+        """Let what is read from now on belong to another cell."""
+        with self.lock:
+            self.cell = cell
 
     def read(self, most: int) -> bool:
         """Forward at most ``most`` chunks; False when all writers are gone."""
@@ -60,6 +75,8 @@ class DescriptorCapture:
     def __init__(self, streams: dict[int, CellStream]) -> None:
         self._streams = streams
         self._current: list[_Pipe] = []
+        self._spawned = True
+        sys.addaudithook(self._on_event)
         self._fresh: deque[_Pipe] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
@@ -69,8 +86,18 @@ class DescriptorCapture:
         self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
         self._thread.start()
 
+    def _on_event(self, event: str, _: tuple[object, ...]) -> None:
+        if event in SPAWNING:
+            self._spawned = True
+
     def begin(self, cell: Cell) -> None:
-        """Point both descriptors at fresh pipes that belong to ``cell``."""
+        """Let what reaches the descriptors belong to ``cell`` from now on."""
+        if not self._spawned:
+            # Nobody else holds the pipes; fresh ones would cost each cell two thread switches.
+            for pipe in self._current:
+                pipe.hand_over(cell)
+            return
+        self._spawned = False
         pipes = []
         for target, stream in self._streams.items():
             read, write = os.pipe()
