@@ -61,9 +61,8 @@ def _ratio(row: Row) -> str:
     """Show the median, and between what the middle half of the rounds was."""
     if row.ratio is None:
         return "-"
-    digits = 2 if row.ratio >= 0.1 else 3
     low, high = quantile(row.ratios, 0.25), quantile(row.ratios, 0.75)
-    return f"{row.ratio:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{row.ratio:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _number(value: float) -> str:

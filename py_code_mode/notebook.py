@@ -10,7 +10,6 @@ import tempfile
 import textwrap
 import uuid
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,12 +127,22 @@ def _outputs(result: ExecutionResult) -> list[NotebookNode]:
     return outputs
 
 
+def _notebook_mime(mime: str, value: Any) -> str:
+    """Return the name under which nbformat takes structured data: it must end in ``+json``.
+
+    Altair 6 says ``application/vnd.vegalite.v6.json``.
+    """
+    if isinstance(value, str) or not mime.endswith(".json"):
+        return mime
+    return mime.removesuffix(".json") + "+json"
+
+
 def _output(output: Output, result: ExecutionResult) -> NotebookNode:
     from nbformat.v4 import new_output
 
     if output.kind == "stream":
         return new_output("stream", name=output.name or "stdout", text=output.text or "")
-    data: Mapping[str, Any] = dict(output.data)
+    data = {_notebook_mime(mime, value): value for mime, value in output.data.items()}
     if output.kind == "result":
         return new_output(
             "execute_result",

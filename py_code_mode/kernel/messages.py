@@ -18,7 +18,7 @@ __all__ = ["JupyterMessage", "error_info", "mime_bundle", "read_message", "strip
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
 _MIME = re.compile(r"[^\s/]+/[^\s/]+")
-_JSON_MIME = re.compile(r"application/(?:[^\s/]+\+)?json")
+_JSON_MIME = re.compile(r"application/(?:[^\s/]+[+.])?json")
 
 
 @dataclass(frozen=True, slots=True)
