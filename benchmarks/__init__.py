@@ -7,5 +7,7 @@ everything, ``docs/benchmarks.md`` says what each row means.
 ``bench``    what every topic is given           ``report``   the table and the JSON
 ``ours``     executors to measure                ``plain``    plain kernels to compare with
 
+``interrupts``  Ctrl-C where it can do no harm
+
 Every other module is one topic with a function ``measure``; ``topics`` lists them.
 """

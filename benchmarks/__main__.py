@@ -44,7 +44,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="measure less, in under a minute")
+    parser.add_argument("--quick", action="store_true", help="measure less, in about a minute")
     parser.add_argument(
         "--only", nargs="+", choices=TOPICS, metavar="NAME", help=f"some of: {', '.join(TOPICS)}"
     )
