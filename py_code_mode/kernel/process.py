@@ -252,10 +252,10 @@ class KernelProcess:
     async def stack(self) -> str:
         """Return the stacks of the kernel's threads, taken without its cooperation.
 
-        Works while it holds the GIL in C code; empty if nothing came within half a second.
+        Works while it holds the GIL in C code; empty if nothing came within a second.
         """
         await self._signal(signal.SIGUSR1)
-        for _ in range(50):
+        for _ in range(100):
             stack = self._traces.stack()
             if stack or self.died.done():
                 return stack
