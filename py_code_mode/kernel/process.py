@@ -250,14 +250,13 @@ class KernelProcess:
         await self._signal(signal.SIGINT)
 
     async def stack(self) -> str:
-        """Return the stacks of the kernel's threads, taken without its cooperation.
-
-        Works while it holds the GIL in C code; empty if nothing came within a second.
-        """
+        """Return the main thread's stack, even from C code; empty if none came in a second."""
+        stack = ""
         await self._signal(signal.SIGUSR1)
         for _ in range(100):
-            stack = self._traces.stack()
-            if stack or self.died.done():
+            # Threads are dumped one by one, the main thread last: wait until it stands still.
+            before, stack = stack, self._traces.stack()
+            if (stack and stack == before) or self.died.done():
                 return stack
             await asyncio.sleep(0.01)
         return ""
