@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from kernel_bootstrap.wire.limits import Cut, Limits, bundle_size
 
-__all__ = ["Cell", "Flood", "OutputMeter", "TextMeter", "current", "enter"]
+__all__ = ["Cell", "Flood", "OutputMeter", "TextMeter", "current", "enter", "latest"]
 
 
 @dataclass(slots=True)
@@ -235,6 +235,11 @@ _latest = Cell({}, Limits())
 def current() -> Cell:
     """Return the caller's cell; a thread with no context of its own belongs to the latest."""
     return _context.get(_latest)
+
+
+def latest() -> Cell:
+    """Return the cell that was entered last."""
+    return _latest
 
 
 def enter(cell: Cell) -> None:

@@ -16,8 +16,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer
-from kernel_bootstrap.wire.errors import CodeModeError, ToolError
-from kernel_bootstrap.wire.messages import Cancel, Failure, Reply, Request
+from kernel_bootstrap.wire.errors import ToolError
+from kernel_bootstrap.wire.messages import Cancel, Reply, Request
 
 __all__ = ["Link", "Send"]
 
@@ -94,9 +94,6 @@ class Link:
     def deliver(self, reply: Reply) -> None:
         """Hand a reply to whoever waits for it; replies to nothing are dropped."""
         self._deliverer = threading.get_ident()
-        self._settle(reply)
-
-    def _settle(self, reply: Reply) -> None:
         future = self._pending.pop(reply.id, None)
         if future is None or not future.set_running_or_notify_cancel():
             return
@@ -104,11 +101,6 @@ class Link:
             future.set_exception(reply.failure.to_exception())
         else:
             future.set_result(reply.value)
-
-    def close(self, reason: str) -> None:
-        """Fail everything that still waits."""
-        for id_ in list(self._pending):
-            self._settle(Reply(id_, failure=Failure(CodeModeError.__name__, reason)))
 
     def _forget(self, id_: int, future: Future[Any]) -> None:
         if future.cancelled() and self._pending.pop(id_, None) is not None:

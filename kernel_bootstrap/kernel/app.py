@@ -21,7 +21,10 @@ from ipykernel.kernelapp import IPKernelApp
 from tornado import ioloop
 from traitlets.config import Config
 
-from kernel_bootstrap.kernel.kernel import SessionKernel, ignore_interrupt
+from kernel_bootstrap.kernel.interrupts import ignore_interrupt
+from kernel_bootstrap.kernel.iopub import DirectIOPub
+from kernel_bootstrap.kernel.kernel import SessionKernel
+from kernel_bootstrap.kernel.session import KernelSession
 from kernel_bootstrap.kernel.streams import MIRROR_DIRECTORY
 from kernel_bootstrap.threads import inherit_context
 
@@ -41,6 +44,7 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
     """``IPKernelApp`` with our kernel, no user configuration and no history database."""
 
     kernel_class = SessionKernel
+    iopub_port: int
     outstream_class = "kernel_bootstrap.kernel.streams.CellStream"
 
     def load_config_file(self, suppress_errors: Any = None) -> None:  # noqa: ARG002 - traitlets' signature
@@ -50,6 +54,9 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         # Completion asks objects for their attributes only if they are known to be harmless.
         known = {"allowed_getattr_external": [["kernel_bootstrap"]]}
         self.update_config(Config({"IPCompleter": {"policy_overrides": known}}))
+
+    def _session_default(self) -> KernelSession:
+        return KernelSession(parent=self)
 
     def init_control(self, context: zmq.Context[Any]) -> None:
         """Open the control channel; shell messages are read by the main thread itself.
@@ -62,10 +69,16 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
 
     def init_iopub(self, context: zmq.Context[Any]) -> None:
         """Open iopub so that it waits for slow readers instead of dropping messages."""
-        super().init_iopub(context)
-        socket = self.iopub_thread.socket
-        # In its own thread: it runs by now, and zmq sockets belong to one thread.
-        self.iopub_thread.schedule(lambda: socket.setsockopt(zmq.XPUB_NODROP, 1))
+        socket = context.socket(zmq.XPUB)
+        socket.linger = 1000
+        socket.setsockopt(zmq.XPUB_NODROP, 1)
+        encrypt = getattr(self, "_apply_curve_server_options", None)  # since ipykernel 7.4
+        if encrypt is not None:
+            encrypt(socket)
+        self.iopub_port = self._bind_socket(socket, self.iopub_port)
+        self.iopub_thread = DirectIOPub(socket, self.session)
+        self.iopub_thread.start()
+        self.iopub_socket = self.iopub_thread.background_socket
 
     def init_signal(self) -> None:
         """Ignore interrupts outside cells; SIGUSR1 writes all stacks without needing the GIL."""
@@ -84,6 +97,8 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
     def start(self) -> None:
         """Run until the kernel is shut down."""
         inherit_context()
+        # traitlets leaves the logger at DEBUG: records nobody reads, made for each message.
+        self.log.setLevel(self.log_level)
         # IPython's advice on SystemExit does not fit: leaving ends only the cell.
         warnings.filterwarnings("ignore", "To exit: use")
         if self.poller is not None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -25,6 +24,7 @@ from traitlets import Type
 from kernel_bootstrap.cells import Cell, current, enter
 from kernel_bootstrap.kernel.capture import DescriptorCapture
 from kernel_bootstrap.kernel.host import HostComm
+from kernel_bootstrap.kernel.interrupts import ignore_interrupt, interrupts, is_waiting
 from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError
@@ -32,13 +32,6 @@ from kernel_bootstrap.wire.limits import Cut
 from kernel_bootstrap.wire.messages import METADATA_KEY
 
 __all__ = ["SessionKernel"]
-
-
-def ignore_interrupt(signum: int, frame: FrameType | None) -> None:
-    """Handle SIGINT while no cell runs.
-
-    A function, not ``SIG_IGN``: that would be inherited by child processes.
-    """
 
 
 class SessionKernel(IPythonKernel):  # type: ignore[misc]
@@ -116,7 +109,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         self._capture.begin(cell)
         try:
             try:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
+                signal.signal(signal.SIGINT, interrupts.handle)
                 reply = await super().do_execute(code, silent, *args, **kwargs)
             finally:
                 signal.signal(signal.SIGINT, ignore_interrupt)
@@ -124,8 +117,9 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             # It came between the user's code and the reply.
             signal.signal(signal.SIGINT, ignore_interrupt)
             reply = self._interrupted(error)
+        interrupts.forget()
         self._finish_cell(cell)
-        self._new_variables = [name for name in self.shell.variables() if name not in before]
+        self._new_variables = self.shell.variables_since(before)
         self.shell.restore_pinned()
         return reply
 
@@ -159,6 +153,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         self._truncated += [self.host.keep(cut, data, cell) for cut, data in cell.cuts]
         for stream, tail in ends:
             stream.write_unmetered(cell, tail)
+            stream.flush()
 
     def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
         """Tell the host beside the reply what was cut and which variables are new."""
@@ -188,28 +183,14 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         """
         loop = asyncio.get_running_loop()
 
-        def handle(_: int, frame: FrameType | None) -> None:
-            if _is_waiting(frame):
+        def handle(signum: int, frame: FrameType | None) -> None:
+            if is_waiting(frame):
                 loop.call_soon_threadsafe(future.cancel)
             else:
-                raise KeyboardInterrupt
+                interrupts.handle(signum, frame)
 
         saved = signal.signal(signal.SIGINT, handle)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, saved)
-
-
-def _is_waiting(frame: FrameType | None) -> bool:
-    """Whether the main thread is inside the event loop's own code, not in a callback."""
-    if threading.current_thread() is not threading.main_thread():
-        return True
-    while frame is not None:
-        code = frame.f_code
-        if code.co_name == "_run" and code.co_filename.endswith("events.py"):
-            return False
-        if code.co_name == "_run_once":
-            return True
-        frame = frame.f_back
-    return False

@@ -7,9 +7,11 @@ three names ``tools``, ``skills`` and ``artifacts`` cannot be lost.
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -102,12 +104,51 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._pinned: dict[str, Any] = {}
+        self._transformed: tuple[str, str] | None = None
+        self._asked: tuple[tuple[Any, ...], bool] | None = None
         cleanup = self.input_transformer_manager.cleanup_transforms
         cleanup[:] = [
             keep_line_numbers,
             *(t for t in cleanup if t not in (leading_empty_lines, leading_indent)),
         ]
         self.pin({"exit": _Exit(), "quit": _Exit()})
+
+    def transform_cell(self, raw_cell: str) -> str:
+        """Translate magics; ipykernel and IPython both ask, the second time is answered at once.
+
+        Once only: a transformer the user registers may count on being called for every cell.
+        """
+        known, self._transformed = self._transformed, None
+        if known is not None and known[0] == raw_cell:
+            return known[1]
+        transformed = super().transform_cell(raw_cell)
+        self._transformed = raw_cell, transformed
+        return str(transformed)
+
+    def should_run_async(
+        self,
+        raw_cell: str,
+        *,
+        transformed_cell: str | None = None,
+        preprocessing_exc_tuple: Any = None,
+    ) -> bool:
+        """Say whether a cell awaits: asked twice as well, each time for a compilation."""
+        question = raw_cell, transformed_cell, preprocessing_exc_tuple is None, self.autoawait
+        if self._asked is None or self._asked[0] != question:
+            runs_async = super().should_run_async(
+                raw_cell,
+                transformed_cell=transformed_cell,
+                preprocessing_exc_tuple=preprocessing_exc_tuple,
+            )
+            self._asked = question, bool(runs_async)
+        return self._asked[1]
+
+    async def run_cell_async(self, raw_cell: str, *args: Any, **kwargs: Any) -> Any:
+        """Run a cell."""
+        return await super().run_cell_async(raw_cell, *args, **kwargs)
+
+    # ipykernel inspects the signature for every cell; given, it need not be built.
+    run_cell_async.__signature__ = inspect.signature(ZMQInteractiveShell.run_cell_async)  # type: ignore[attr-defined]
 
     def pin(self, names: dict[str, Any]) -> None:
         """Put names into the namespace and keep them there."""
@@ -128,6 +169,14 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
             for name, value in list(self.user_ns.items())
             if not name.startswith("_") and hidden.get(name, missing) is not value
         ]
+
+    def variables_since(self, before: AbstractSet[str]) -> list[str]:
+        """Those of ``variables()`` whose names are not in ``before``.
+
+        Costs next to nothing in a namespace that holds thousands of earlier results.
+        """
+        new = {name for name in self.user_ns.keys() - before if not name.startswith("_")}
+        return [name for name in self.variables() if name in new] if new else []
 
     def _get_exc_info(self, exc_tuple: Any = None) -> Any:
         """Leave our own frames out of tracebacks: they tell an agent nothing."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
 from ipykernel.iostream import OutStream
 
-from kernel_bootstrap.cells import Cell, current
+from kernel_bootstrap.cells import Cell, current, latest
+from kernel_bootstrap.kernel.interrupts import interrupts
 from kernel_bootstrap.wire.mirror import Mirror
 
 __all__ = ["MIRROR_DIRECTORY", "CellStream"]
@@ -29,10 +31,21 @@ class CellStream(OutStream):  # type: ignore[misc]
 
     def __init__(self, session: Any, pub_thread: Any, name: str, **options: Any) -> None:
         options["watchfd"] = False
+        self._forget_lock()
+        os.register_at_fork(after_in_child=self._forget_lock)
+        interrupts.wait_while(self._holds_lock)
         super().__init__(session, pub_thread, name, **options)
         self._descriptor = {"stdout": 1, "stderr": 2}[name]
         directory = os.environ.get(MIRROR_DIRECTORY)
         self._mirror = Mirror(Path(directory, f"{name}.mirror")) if directory else None
+
+    def _holds_lock(self) -> bool:
+        """Whether the calling thread holds the lock, of which a forked child has its own."""
+        return bool(self._flush_lock._is_owned())  # type: ignore[attr-defined]
+
+    def _forget_lock(self) -> None:
+        """Start afresh in a forked child, where the lock's holder may not exist."""
+        self._flush_lock = threading.RLock()
 
     @property
     def parent_header(self) -> dict[str, Any]:
@@ -54,19 +67,55 @@ class CellStream(OutStream):  # type: ignore[misc]
         cell = current()
         now = cell.streams[self.name].take(string)
         if now:
-            if self._mirror is not None:
-                self._mirror.record(cell.header.get("msg_id", ""), now)
+            self._record(cell, now)
             super().write(now)
         return len(string)
 
-    def flush(self) -> None:
-        """Hand what is buffered to the io thread; with nothing buffered there is no wait.
+    def _flush(self) -> None:
+        """Send what is buffered when the io thread's timer has run out."""
+        self._flush_pending = False
+        self.flush()
 
-        All iopub messages pass through that thread in order, so an empty buffer means that
-        whatever was printed is already ahead of the caller's next message.
+    def _record(self, cell: Cell, text: str) -> None:
+        # Of an earlier cell nobody asks any more; its late text must not push out the latest's.
+        if self._mirror is not None and cell is latest():
+            self._mirror.record(cell.header.get("msg_id", ""), text)
+
+    def flush(self) -> None:
+        """Send what is buffered, before anything the caller sends next.
+
+        The timer runs on: waking the io thread for each cell that prints would cost the cell
+        more than the printing.
         """
-        if self._buffers:
-            super().flush()
+        self._subprocess_flush_pending = False
+        with self._flush_lock:  # or what was taken first might be sent second
+            texts = self._rotate_buffers()
+            try:
+                while texts:
+                    header = next(iter(texts))
+                    self._send(dict(header), texts[header].getvalue())
+                    del texts[header]
+            except BaseException:
+                self._put_back(texts)
+                raise
+        interrupts.raise_pending()
+
+    def _send(self, header: dict[str, Any], text: str) -> None:
+        # In a forked child too: the socket passes it on to the parent.
+        self.session.pid = os.getpid()
+        msg = self.session.msg("stream", {"name": self.name, "text": text}, parent=header)
+        for hook in self._hooks:
+            msg = hook(msg)
+            if msg is None:
+                return
+        self.session.send(self.pub_thread, msg, ident=self.topic)
+
+    def _put_back(self, texts: dict[Any, Any]) -> None:
+        """Keep what could not be sent: a signal handler of the user's has raised."""
+        with self._buffer_lock:
+            for header, text in texts.items():
+                later = self._buffers.pop(header, None)
+                self._buffers[header].write(text.getvalue() + (later.getvalue() if later else ""))
 
     def write_for(self, cell: Cell, string: str) -> None:
         """Write what a descriptor delivered on behalf of ``cell``."""
@@ -80,8 +129,7 @@ class CellStream(OutStream):  # type: ignore[misc]
             self._buffer_for(cell, string)
 
     def _buffer_for(self, cell: Cell, string: str) -> None:
-        if self._mirror is not None:
-            self._mirror.record(cell.header.get("msg_id", ""), string)
+        self._record(cell, string)
         with self._buffer_lock:
             self._buffers[frozenset(cell.header.items())].write(string)
         with contextlib.suppress(RuntimeError):  # the io thread is gone: the kernel is ending

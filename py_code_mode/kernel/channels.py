@@ -17,9 +17,10 @@ from typing import Any
 
 import zmq
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.session import DELIM, Session
+from jupyter_client.session import Session
 
 from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.jupyter import DELIMITER, MessageWriter
 from py_code_mode.kernel.messages import JupyterMessage, read_message
 
 __all__ = ["Channels", "Receive"]
@@ -29,6 +30,9 @@ Receive = Callable[[str, JupyterMessage], None]
 
 SLICE_SECONDS = 0.02
 """How long one burst may keep the loop before others get their turn."""
+
+NO_COPY_BYTES = 65_536
+"""From this size on zmq reads a buffer where it lies."""
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +56,7 @@ class Channels:
         max_bytes: int,
     ) -> None:
         self._session: Session = manager.session
+        self._writer = MessageWriter(self._session.auth)
         self._receive = receive
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[str, zmq.Socket[bytes]] = {
@@ -75,16 +80,13 @@ class Channels:
         socket = self._sockets.get(channel)
         if socket is None:
             return ""
-        message = self._session.send(
-            socket,
-            msg_type,
-            dict(content),
-            metadata=dict(metadata or {}),
-            buffers=list(buffers),  # type: ignore[arg-type]
-        )
+        header = self._session.msg_header(msg_type)
+        frames = [*self._writer.frames(header, {}, metadata or {}, content), *buffers]
+        large = any(memoryview(frame).nbytes >= NO_COPY_BYTES for frame in frames)
+        socket.send_multipart(frames, copy=not large)
         # Sending may swallow the edge that announces incoming messages.
         self._loop.call_soon(self._drain, channel)
-        return "" if message is None else str(message["header"]["msg_id"])
+        return str(header["msg_id"])
 
     def drain(self) -> None:
         """Read what has arrived, without waiting for the loop's turn."""
@@ -126,9 +128,9 @@ class Channels:
         ``Session.deserialize`` does the same and parses each date of the headers as well,
         which nobody here reads and costs more than all the rest.
         """
-        start = frames.index(DELIM) + 1
+        start = frames.index(DELIMITER) + 1
         signature, parts = frames[start], frames[start + 1 : start + 5]
-        if not hmac.compare_digest(signature, self._session.sign(parts)):
+        if not hmac.compare_digest(signature, self._writer.sign(parts)):
             raise ValueError("the signature does not match")
         header, parent_header, metadata, content = map(json.loads, parts)
         return {

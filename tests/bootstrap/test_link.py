@@ -215,24 +215,6 @@ def test_a_forked_child_is_refused():
     assert "forked child" in done.stdout
 
 
-def test_closing_fails_everything_that_waits(make_host):
-    """Closing the link fails what waits, with the reason."""
-    host = make_host(hold)
-    futures = [host.link.request("ask") for _ in range(3)]
-    host.link.close("the session is over")
-    for future in futures:
-        with pytest.raises(CodeModeError, match="the session is over"):
-            future.result(5)
-
-
-def test_whoever_closes_is_not_taken_for_the_deliverer(make_host):
-    """The thread that closed a link hears what is wrong with its calls, if anything is."""
-    host = make_host(lambda request: HOLD if request.method == "hold" else 1)
-    host.link.request("hold")
-    host.link.close("over")
-    assert host.link.call("ask") == 1
-
-
 async def test_awaited_calls_overlap(make_host):
     """Under ``asyncio.gather`` a hundred calls are out before the first answer comes."""
     host = make_host(hold)

@@ -258,3 +258,27 @@ async def test_a_kernel_that_cannot_start_says_why(make_executor, tmp_path):
     executor = await make_executor(kernel=KernelConfig(python=tmp_path / "nopython"))
     with pytest.raises(KernelStartError, match="nopython"):
         await executor.run("1")
+
+
+async def test_an_interrupt_loses_nothing_that_was_printed(executor):
+    """Whatever instant of a flushed print an interrupt hits, no line before it is missing or double."""
+    for _ in range(5):
+        result = await executor.run(
+            "import itertools\nfor i in itertools.count(): print(i, flush=True)", timeout=0.2
+        )
+        assert not result.state_lost
+        *lines, _last = result.stdout.split("\n")
+        assert [int(line) for line in lines] == list(range(len(lines)))
+        assert len(lines) > 10
+
+
+async def test_late_output_of_another_cell_does_not_hide_the_last_words(executor):
+    """A thread of an earlier cell prints on while a later cell is killed: its text is kept."""
+    await executor.run(
+        "import threading, time\n"
+        "def talk():\n    while True:\n        print('late'); time.sleep(0.005)\n"
+        "threading.Thread(target=talk, daemon=True).start()"
+    )
+    result = await executor.run("print('mine'); time.sleep(0.05); sum(range(10**11))", timeout=0.5)
+    assert result.state_lost
+    assert result.stdout == "mine\n"

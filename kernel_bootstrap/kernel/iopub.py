@@ -1,0 +1,113 @@
+"""Iopub without a detour: whoever publishes sends, under one lock.
+
+Place in the house: bottom of ``kernel``; ``app`` makes it. ipykernel hands each message to a
+thread of its own. That thread gets the interpreter only when the cell lets go of it, so a host
+heard of a cell, and of its tool calls, half a millisecond to five late. zmq allows a socket to
+be used from several threads if a lock keeps them apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import zmq
+from ipykernel.iostream import IOPubThread
+
+from kernel_bootstrap.kernel.interrupts import interrupts
+from kernel_bootstrap.wire.codec import Buffer
+
+__all__ = ["DirectIOPub"]
+
+SNDMORE = int(zmq.SNDMORE)
+EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
+
+
+class DirectIOPub(IOPubThread):  # type: ignore[misc]
+    """ipykernel's ``IOPubThread``, of which only the timed flushes still run in the thread.
+
+    Args:
+        socket: An XPUB socket, bound.
+        session: Signs the welcome of a new subscriber.
+    """
+
+    def __init__(self, socket: zmq.Socket[bytes], session: Any) -> None:
+        # A handler of a signal may publish in the midst of a message: same thread, same lock.
+        self._lock = threading.RLock()
+        self._waiting: deque[tuple[Sequence[Buffer], bool]] = deque()
+        self._sending = self._unfinished = False
+        interrupts.wait_while(self._holds_lock)
+        super().__init__(socket, pipe=True)
+        self.session = session
+        # Not with tornado's loop: at its end it closes descriptors, and this one is zmq's own.
+        self.io_loop.asyncio_loop.add_reader(socket.fileno(), self._welcome_subscribers)
+        os.register_at_fork(after_in_child=self._forget_lock)
+
+    def _setup_xpub_listener(self) -> None:
+        """Do without ipykernel's listener, which would use the socket without the lock."""
+
+    def _holds_lock(self) -> bool:
+        """Whether the calling thread holds the lock, of which a forked child has its own."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
+
+    def _forget_lock(self) -> None:
+        """Start afresh in a forked child, which sends through the parent."""
+        self._lock = threading.RLock()
+
+    def send_multipart(
+        self,
+        msg_parts: Sequence[Buffer],
+        flags: int = 0,
+        copy: bool = True,  # noqa: FBT001, FBT002 - zmq's signature
+        track: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Send a message now; waits while a subscriber's queue is full."""
+        if not self._is_master_process():
+            super().send_multipart(msg_parts, flags, copy=copy, track=track)
+            return
+        self._waiting.append((msg_parts, copy))
+        with self._lock:
+            if not self._sending:  # else the message this thread is in the midst of goes first
+                self._send_waiting()
+        interrupts.raise_pending()
+
+    def _send_waiting(self) -> None:
+        self._sending = True
+        try:
+            while self._waiting and not self.closed:
+                parts, copy = self._waiting.popleft()
+                if self._unfinished:
+                    # A signal handler of the user's raised in its midst: end it, readers drop it.
+                    self.socket.send(b"")
+                self._unfinished = True
+                self._send_parts(parts, copy=copy)
+                self._unfinished = False
+                if self.socket.getsockopt(EVENTS) & POLLIN:
+                    # Sending may swallow the edge that announces a subscriber.
+                    self.schedule(self._welcome_subscribers)
+        finally:
+            self._sending = False
+
+    def _send_parts(self, parts: Sequence[Buffer], *, copy: bool) -> None:
+        # `send_multipart` of zmq checks each part first, which takes longer than sending it.
+        send = self.socket.send
+        for part in parts[:-1]:
+            send(part, SNDMORE, copy=copy)
+        send(parts[-1], copy=copy)
+
+    def _welcome_subscribers(self) -> None:
+        """Tell each new subscriber that it is heard from now on (JEP 65)."""
+        with self._lock:
+            if self.closed:
+                return
+            with contextlib.suppress(zmq.Again):
+                while True:
+                    event = self.socket.recv(zmq.NOBLOCK)
+                    if event[:1] == b"\x01":
+                        topic = event[1:].decode("utf-8", "replace")
+                        welcome = self.session.msg("iopub_welcome", {"subscription": topic})
+                        self.session.send(self, welcome, ident=event[1:] or None)
