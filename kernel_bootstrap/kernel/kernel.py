@@ -28,7 +28,7 @@ from kernel_bootstrap.kernel.interrupts import ignore_interrupt, interrupts, is_
 from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError
-from kernel_bootstrap.wire.limits import Cut
+from kernel_bootstrap.wire.limits import Cut, cut_text
 from kernel_bootstrap.wire.messages import METADATA_KEY
 
 __all__ = ["SessionKernel"]
@@ -118,6 +118,8 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             signal.signal(signal.SIGINT, ignore_interrupt)
             reply = self._interrupted(error)
         interrupts.forget()
+        if "evalue" in reply:
+            reply["evalue"] = cut_text(reply["evalue"], cell.limits.text_chars)
         self._finish_cell(cell)
         self._new_variables = self.shell.variables_since(before)
         self.shell.restore_pinned()

@@ -21,7 +21,9 @@ from IPython.core.inputtransformer2 import leading_empty_lines, leading_indent
 from IPython.utils.text import LSString, SList
 from traitlets import Type
 
+from kernel_bootstrap.cells import current
 from kernel_bootstrap.kernel.display import CellDisplayHook, CellDisplayPublisher
+from kernel_bootstrap.wire.limits import Cut, cut_text, strip_ansi
 
 __all__ = ["SHELL_MAGICS", "SessionShell"]
 
@@ -183,6 +185,16 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
         etype, value, tb = super()._get_exc_info(exc_tuple)
         forget_our_causes(value)
         return etype, value, without_our_frames(tb)
+
+    def _showtraceback(self, etype: type[BaseException], evalue: object, stb: list[str]) -> None:
+        """Publish an exception, within the limit of one output's text."""
+        cell, text = current(), "\n".join(stb)
+        limit = cell.limits.text_chars
+        if len(text) > limit:
+            whole = strip_ansi(text).encode("utf-8", "backslashreplace")[: cell.limits.spill_bytes]
+            cell.cuts.append((Cut("error", limit, len(text)), whole))
+            stb, evalue = cut_text(text, limit).split("\n"), cut_text(str(evalue), limit)
+        super()._showtraceback(etype, evalue, stb)
 
     def ask_exit(self) -> None:
         """End the cell only."""

@@ -6,15 +6,18 @@ keeps a flood off the wire; the host applies them again, because it trusts no ke
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from kernel_bootstrap.wire.errors import ProtocolError
 
-__all__ = ["Cut", "Limits", "bundle_size", "cut_text", "fit_bundle"]
+__all__ = ["Cut", "Limits", "bundle_size", "cut_text", "fit_bundle", "strip_ansi"]
 
 MIB = 1024 * 1024
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
 
 UNMEASURABLE = 1 << 60
 """Size of what cannot be measured: more than any limit."""
@@ -128,6 +131,11 @@ def cut_text(text: str, limit: int) -> str:
     tail = limit - head
     marker = f"\n... {len(text) - limit:,} characters cut ...\n"
     return text[:head] + marker + (text[-tail:] if tail else "")
+
+
+def strip_ansi(text: str) -> str:
+    """Remove terminal colours and other escape sequences."""
+    return _ANSI.sub("", text) if "\x1b" in text else text
 
 
 def bundle_size(data: Mapping[str, Any]) -> int:

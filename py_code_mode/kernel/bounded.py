@@ -15,7 +15,7 @@ from typing import Any
 from kernel_bootstrap.wire.limits import Cut, Limits, bundle_size, fit_bundle
 from py_code_mode.outputs import Output, render_terminal
 
-__all__ = ["Outputs"]
+__all__ = ["SLACK", "Outputs"]
 
 MAX_ITEMS = 5_000
 """Segments and outputs kept in their order; after that text joins its stream's last segment."""

@@ -59,6 +59,7 @@ class Channels:
         self._writer = MessageWriter(self._session.auth)
         self._receive = receive
         self._loop = asyncio.get_running_loop()
+        self._due: set[str] = set()
         self._sockets: dict[str, zmq.Socket[bytes]] = {
             name: _connect(context, name, manager.get_connection_info())
             for name in ("iopub", "shell", "control")
@@ -85,7 +86,7 @@ class Channels:
         large = any(memoryview(frame).nbytes >= NO_COPY_BYTES for frame in frames)
         socket.send_multipart(frames, copy=not large)
         # Sending may swallow the edge that announces incoming messages.
-        self._loop.call_soon(self._drain, channel)
+        self._drain_soon(channel)
         return str(header["msg_id"])
 
     def drain(self) -> None:
@@ -93,7 +94,14 @@ class Channels:
         for channel in list(self._sockets):
             self._drain(channel)
 
+    def _drain_soon(self, channel: str) -> None:
+        # Once a turn of the loop, however many ask: each may take a slice of it.
+        if channel not in self._due:
+            self._due.add(channel)
+            self._loop.call_soon(self._drain, channel)
+
     def _drain(self, channel: str) -> None:
+        self._due.discard(channel)
         socket = self._sockets.get(channel)
         until = time.monotonic() + SLICE_SECONDS
         while socket is not None and not socket.closed:
@@ -103,7 +111,7 @@ class Channels:
                 return
             self._take(channel, frames)
             if time.monotonic() > until:
-                self._loop.call_soon(self._drain, channel)
+                self._drain_soon(channel)
                 return
             socket = self._sockets.get(channel)
 

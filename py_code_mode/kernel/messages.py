@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.limits import strip_ansi
 from py_code_mode.results import ErrorInfo
 
-__all__ = ["JupyterMessage", "error_info", "mime_bundle", "read_message", "strip_ansi"]
+__all__ = ["JupyterMessage", "error_info", "mime_bundle", "read_message"]
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
 _MIME = re.compile(r"[^\s/]+/[^\s/]+")
 _JSON_MIME = re.compile(r"application/(?:[^\s/]+[+.])?json")
 
@@ -52,11 +52,6 @@ def read_message(raw: Mapping[str, Any]) -> JupyterMessage | None:
     if not isinstance(msg_type, str) or not isinstance(parent_id, str):
         return None
     return JupyterMessage(msg_type, parent_id, content or {}, metadata or {}, raw["buffers"])
-
-
-def strip_ansi(text: str) -> str:
-    """Remove terminal colours and other escape sequences."""
-    return _ANSI.sub("", text) if "\x1b" in text else text
 
 
 def mime_bundle(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer, decode
 from kernel_bootstrap.wire.errors import ProtocolError
-from kernel_bootstrap.wire.limits import Cut, Limits, cut_text
+from kernel_bootstrap.wire.limits import Cut, Limits, cut_text, strip_ansi
 from kernel_bootstrap.wire.messages import METADATA_KEY, VALUE_MIME
 from py_code_mode.events import (
     Cleared,
@@ -24,8 +24,8 @@ from py_code_mode.events import (
     ToolCalled,
     Updated,
 )
-from py_code_mode.kernel.bounded import Outputs
-from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle, strip_ansi
+from py_code_mode.kernel.bounded import SLACK, Outputs
+from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle
 from py_code_mode.outputs import RemoteValue
 from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
 from py_code_mode.values import read_remote
@@ -147,7 +147,7 @@ class Transcript:
         return Failed(self._error)
 
     def _bounded_error(self, message: JupyterMessage) -> ErrorInfo:
-        error, most = error_info(message.content), self._limits.text_chars
+        error, most = error_info(message.content), self._limits.text_chars + SLACK
         total = max(len(error.message), len(error.traceback))
         if total > most:
             self._error_cuts = [Cut("error", most, total)]

@@ -117,6 +117,24 @@ async def test_clearing_output_resets_the_meters(make_executor):
     assert [output.text for output in result.outputs] == ["49"]
 
 
+async def test_a_huge_exception_is_cut_and_kept_whole(make_executor):
+    """Head and tail of its text stay in the result, all of it is an artifact, in both replies."""
+    executor = await make_executor(limits=Limits(text_chars=10_000))
+    result = await executor.run("raise ValueError('head' + 'x' * 3_000_000 + 'tail')")
+    assert result.error is not None
+    assert result.error.name == "ValueError"
+    assert len(result.error.message) < 11_500
+    assert result.error.message.startswith("head")
+    assert result.error.message.endswith("tail")
+    assert len(result.error.traceback) < 11_500
+    (cut,) = result.truncated
+    assert (cut.what, cut.kept) == ("error", 10_000)
+    kept = executor.artifact_store.load(cut.artifact)
+    assert kept.endswith("x" * 3_000 + "tail")
+    assert len(kept) > 3_000_000
+    assert "\x1b" not in kept
+
+
 async def test_a_request_over_the_limit_is_refused_in_the_kernel(make_executor):
     """An artifact larger than a request may be is one clear error, not a call that hangs."""
     executor = await make_executor(limits=Limits(request_bytes=100_000))

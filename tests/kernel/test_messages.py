@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kernel_bootstrap.wire.limits import strip_ansi
 from py_code_mode.kernel.messages import (
     JupyterMessage,
     error_info,
     mime_bundle,
     read_message,
-    strip_ansi,
 )
 
 patient = settings(deadline=None)
