@@ -1,7 +1,9 @@
 """``python -m kernel_bootstrap -f {connection_file}``: start a session's kernel.
 
 Place in the house: the top of ``kernel_bootstrap``. The package also runs as a zip of itself
-in an interpreter that has only ipykernel.
+in an interpreter that has only ipykernel. Before ``-f`` there may be ``--preload NAME``, any
+number of times: a module to import, or a script (``.py``) to run in the session's namespace.
+With ``--template FD`` instead of ``-f`` it becomes a template (``kernel.template``).
 """
 
 from __future__ import annotations
@@ -11,9 +13,18 @@ import sys
 
 def main() -> None:
     """Run the kernel until it is shut down."""
-    from kernel_bootstrap.kernel.app import SessionKernelApp
+    arguments, preload = sys.argv[1:], []
+    while arguments[:1] == ["--preload"]:
+        preload.append(arguments[1])
+        del arguments[:2]
+    if arguments[:1] == ["--template"]:
+        from kernel_bootstrap.kernel.template import run_template
 
-    SessionKernelApp.launch_instance()
+        run_template(int(arguments[1]), preload)
+        return
+    from kernel_bootstrap.kernel.branch import run_kernel
+
+    run_kernel(arguments, preload)
 
 
 if __name__ == "__main__":

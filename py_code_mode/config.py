@@ -5,7 +5,7 @@ Place in the house: values layer; small frozen objects, so that constructors sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,11 @@ class KernelConfig:
         env: Environment variables added to the small allow-list a kernel gets.
         pass_env: Names of further variables to copy from this process's environment.
         provisioner: Name of the jupyter_client provisioner (an entry point) that launches it.
+            None: ``py-code-mode-template`` on Linux, where kernels are forked from a process
+            that has imported everything, else ``py-code-mode-local``.
+        preload: Modules to import, and scripts (paths that end in ``.py``) to run in the
+            session's namespace, before the code; a template does so once for all sessions.
+        warm: Kernels kept ready ahead of the sessions that will need them, for each executor.
         start_timeout: Seconds a kernel may take to come up.
         grace: Seconds an interrupted cell has to end before its kernel is killed.
     """
@@ -31,7 +36,16 @@ class KernelConfig:
     python: str | Path | None = None
     cwd: str | Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)
-    pass_env: tuple[str, ...] = ()
-    provisioner: str = "py-code-mode-local"
+    pass_env: Sequence[str] = ()
+    provisioner: str | None = None
+    preload: Sequence[str] = ()
+    warm: int = 0
     start_timeout: float = 60.0
     grace: float = 2.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.preload, str):
+            raise TypeError(f"KernelConfig.preload must be a sequence of names: [{self.preload!r}]")
+        # Lists are what people write; a frozen object holds tuples.
+        object.__setattr__(self, "preload", tuple(self.preload))
+        object.__setattr__(self, "pass_env", tuple(self.pass_env))

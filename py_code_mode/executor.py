@@ -6,10 +6,9 @@ Place in the house: top of the executor layer; what a program constructs.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import warnings
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +16,7 @@ from py_code_mode import reaper
 from py_code_mode.artifacts.base import ArtifactStore
 from py_code_mode.artifacts.file import FileArtifactStore
 from py_code_mode.artifacts.memory import MemoryArtifactStore
+from py_code_mode.branches import Checkpoint, Trials
 from py_code_mode.config import KernelConfig, Limits
 from py_code_mode.dispatch import Dispatcher
 from py_code_mode.errors import ConfigError, SessionClosed
@@ -87,8 +87,6 @@ class CodeExecutor:
         self._settings = SessionSettings(
             dispatcher, self.registry, kernel or KernelConfig(), limits, default_timeout
         )
-        self._sessions: dict[str, Session] = {}
-        self._numbers = itertools.count(1)
         # Held for life, so that its helper process does not start and end with each call.
         reaper.acquire()
         self._closed = False
@@ -137,9 +135,11 @@ class CodeExecutor:
         """The default session."""
         if self._closed:
             raise SessionClosed("the executor is closed")
-        session = self._sessions.get(DEFAULT_SESSION)
+        session = self._settings.sessions.get(DEFAULT_SESSION)
         if session is None:
-            session = self._sessions[DEFAULT_SESSION] = Session(DEFAULT_SESSION, self._settings)
+            session = self._settings.sessions[DEFAULT_SESSION] = Session(
+                DEFAULT_SESSION, self._settings
+            )
         return session
 
     async def session(self, name: str | None = None) -> Session:
@@ -150,16 +150,15 @@ class CodeExecutor:
         if self._closed:
             raise SessionClosed("the executor is closed")
         if name is None:
-            names = map("session-{}".format, self._numbers)
-            name = next(name for name in names if name not in self._sessions)
-        known = self._sessions.get(name)
+            name = self._settings.new_name()
+        known = self._settings.sessions.get(name)
         if known is None or known.closed:
-            known = self._sessions[name] = Session(name, self._settings)
+            known = self._settings.sessions[name] = Session(name, self._settings)
         return known
 
     async def sessions(self) -> list[Session]:
         """List the open sessions."""
-        return [session for session in self._sessions.values() if not session.closed]
+        return [session for session in self._settings.sessions.values() if not session.closed]
 
     async def start(self) -> None:
         """Start the default session's kernel now; see ``Session.start``."""
@@ -193,6 +192,22 @@ class CodeExecutor:
         """Give a variable of the default session a value; see ``Session.set_variable``."""
         await self.default.set_variable(name, value)
 
+    async def fork(self, name: str | None = None) -> Session:
+        """Branch the default session; see ``Session.fork``."""
+        return await self.default.fork(name)
+
+    async def checkpoint(self) -> Checkpoint:
+        """Remember the default session as it is; see ``Session.checkpoint``."""
+        return await self.default.checkpoint()
+
+    async def rollback(self, checkpoint: Checkpoint) -> None:
+        """Return the default session to a checkpoint; see ``Session.rollback``."""
+        await self.default.rollback(checkpoint)
+
+    async def try_each(self, codes: Sequence[str], *, timeout: float | None = None) -> Trials:
+        """Run each code in a branch of the default session; see ``Session.try_each``."""
+        return await self.default.try_each(codes, timeout=timeout)
+
     @property
     def transcript(self) -> NotebookNode:
         """The default session's cells as a notebook; see ``Session.transcript``."""
@@ -207,10 +222,10 @@ class CodeExecutor:
         if self._closed:
             return
         self._closed = True
-        sessions = list(self._sessions.values())
+        sessions = list(self._settings.sessions.values())
         await asyncio.gather(*(session.aclose() for session in sessions))
         await self.registry.release()
-        self._settings.close()
+        await self._settings.close()
         reaper.release()
 
     close = aclose

@@ -51,6 +51,13 @@ class Notebook:
         while len(self._cells) > MAX_CELLS or (self._bytes > MAX_BYTES and len(self._cells) > 1):
             self._bytes -= self._cells.popleft().size
 
+    def copy(self) -> Notebook:
+        """Return one that begins with the same cells."""
+        copy = Notebook()
+        copy._cells.extend(self._cells)
+        copy._bytes = self._bytes
+        return copy
+
     def build(self, session: str) -> NotebookNode:
         """Make the notebook, valid nbformat 4.5."""
         from nbformat.v4 import new_notebook

@@ -1,29 +1,27 @@
 """A session: an isolated namespace in which one cell runs after another.
 
-Place in the house: executor layer, above ``cellrun``, ``slot`` and ``calls``.
+Place in the house: executor layer, above ``cellqueue`` and ``branches``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.messages import Query
-from py_code_mode.calls import SessionCalls, ancestry
-from py_code_mode.cellrun import CellRun, Emit, not_run
-from py_code_mode.errors import CodeModeError, KernelError, SessionClosed
+from py_code_mode.branches import Checkpoint, Trials
+from py_code_mode.cellqueue import CellQueue
+from py_code_mode.errors import KernelError
 from py_code_mode.events import Event, Finished
-from py_code_mode.notebook import Notebook
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.settings import SessionSettings
-from py_code_mode.slot import KernelSlot
 from py_code_mode.values import read_variable
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
 
 __all__ = ["Session"]
 
@@ -39,22 +37,22 @@ class Session:
     Args:
         name: Its name, unique in its executor.
         settings: What it shares with its executor's other sessions.
+
+    Attributes:
+        warnings: What a branch lacks of the session it was forked from.
     """
 
     def __init__(self, name: str, settings: SessionSettings) -> None:
         self.name = name
         self._settings = settings
-        self._lock = asyncio.Lock()
-        self._running: CellRun | None = None
-        self._closed = False
-        self._calls = SessionCalls(name, settings.dispatcher, settings.limits)
-        self._slot = KernelSlot(name, settings, self._calls)
-        self._notebook = Notebook()
+        self._cells = CellQueue(name, settings, self)
+        self._checkpoints: list[Checkpoint] = []
+        self.warnings: tuple[str, ...] = ()
 
     @property
     def closed(self) -> bool:
         """Whether the session was closed."""
-        return self._closed
+        return self._cells.closed
 
     async def start(self) -> None:
         """Start the kernel now instead of with the first run.
@@ -63,8 +61,8 @@ class Session:
             KernelStartError: It did not come up.
             SessionClosed: The session was closed.
         """
-        async with self._held():
-            await self._slot.ready()
+        async with self._cells.held():
+            await self._cells.slot.ready()
 
     async def run(self, code: str, *, timeout: float | None = None) -> ExecutionResult:
         """Run code and return all it returned and showed.
@@ -80,7 +78,7 @@ class Session:
             SessionClosed: The session was closed.
             KernelError: A tool called ``run`` on the session that waits for it.
         """
-        return await self._submit(code, timeout, None)
+        return await self._cells.run(code, timeout, None)
 
     async def stream(self, code: str, *, timeout: float | None = None) -> AsyncIterator[Event]:
         """Run code and yield what it tells as it comes; the last event is ``Finished``.
@@ -95,7 +93,7 @@ class Session:
             if events.qsize() < MAX_WAITING_EVENTS:
                 events.put_nowait(event)
 
-        task = asyncio.create_task(self._submit(code, timeout, offer))
+        task = asyncio.create_task(self._cells.run(code, timeout, offer))
         task.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while (event := await events.get()) is not None:
@@ -104,54 +102,16 @@ class Session:
         finally:
             task.cancel()
 
-    async def _submit(self, code: str, timeout: float | None, emit: Emit | None) -> ExecutionResult:
-        self._check_usable()
-        if len(code) > self._settings.limits.code_chars:
-            raise KernelError(
-                f"the code has {len(code):,} characters, more than the limit of "
-                f"{self._settings.limits.code_chars:,} (Limits.code_chars)"
-            )
-        limit = self._settings.default_timeout if timeout is None else timeout
-        run = CellRun(code, limit, self._settings.kernel.grace, emit)
-        inner = asyncio.create_task(self._run_cell(run), name=f"run {self.name}")
-        try:
-            return await asyncio.shield(inner)
-        except asyncio.CancelledError:
-            # The caller is gone: stop the code as a time limit would, and keep the order of runs.
-            if run.abandon():
-                self._slot.keep(inner)
-            else:
-                inner.cancel()
-            raise
-
-    async def _run_cell(self, run: CellRun) -> ExecutionResult:
-        async with self._held():
-            dead = self._slot.take_dead()
-            if dead is not None:
-                result = not_run(dead)
-            else:
-                kernel = await self._slot.ready()
-                self._running = run
-                self._calls.begin(ancestry() | {self})
-                try:
-                    result = await run.on(kernel, self._slot)
-                finally:
-                    self._running = None
-            self._notebook.add(run.code, result)
-            return result
-
     async def interrupt(self) -> None:
         """Break the running cell; nothing happens if none runs."""
-        if self._running is not None and self._slot.current is not None:
-            await self._running.interrupt(self._slot.current)
+        await self._cells.interrupt()
 
     async def reset(self) -> None:
         """Replace the kernel: all variables are gone, a running cell ends with an error."""
-        self._check_usable()
-        if self._running is not None and self._slot.current is not None:
-            await self._slot.current.kill()
-        async with self._held():
-            await self._slot.reset()
+        self._cells.check_usable()
+        await self._cells.end_cell()
+        async with self._cells.held():
+            await self._cells.slot.reset()
 
     async def variables(self) -> list[Variable]:
         """List the variables the code has made.
@@ -159,7 +119,7 @@ class Session:
         Raises:
             KernelDied: The kernel ended meanwhile.
         """
-        rows = await self._query(Query.VARIABLES)
+        rows = await self._cells.query(Query.VARIABLES)
         return [
             Variable(**{**row, "shape": None if row["shape"] is None else tuple(row["shape"])})
             for row in rows
@@ -171,7 +131,7 @@ class Session:
         Raises:
             KernelError: There is no variable of that name.
         """
-        return read_variable(await self._query(Query.GET_VARIABLE, name=name))
+        return read_variable(await self._cells.query(Query.GET_VARIABLE, name=name))
 
     async def set_variable(self, name: str, value: Any) -> None:
         """Give a variable a value.
@@ -182,60 +142,114 @@ class Session:
         """
         if not name.isidentifier():
             raise KernelError(f"{name!r} cannot be a variable: it is no Python identifier")
-        await self._query(Query.SET_VARIABLE, name=name, value=value)
+        await self._cells.query(Query.SET_VARIABLE, name=name, value=value)
 
-    async def _query(self, method: str, **params: Any) -> Any:
-        self._check_usable()
-        async with self._held():
-            kernel = await self._slot.ready()
-            try:
-                return await kernel.query(method, **params)
-            except CodeModeError as error:
-                if type(error) is CodeModeError:
-                    raise KernelError(error.message) from error
-                raise
+    async def fork(self, name: str | None = None) -> Session:
+        """Branch the session: a further one, with a copy of all this one's variables.
+
+        Memory is shared until either side writes to it. Threads, asyncio tasks, sockets and GPU
+        contexts do not come along; files that are open share their position with this session.
+
+        Args:
+            name: The branch's name; None makes one.
+
+        Returns:
+            The branch; what is known not to have come along stands in its ``warnings``.
+
+        Raises:
+            KernelError: A cell is running, the name is taken, or kernels cannot be forked here.
+            KernelDied: The kernel ended meanwhile.
+            KernelStartError: The branch did not come up.
+        """
+        name = self._settings.new_name() if name is None else name
+        if name in self._settings.sessions:
+            raise KernelError(f"there is a session named {name!r} already")
+        kernel, lost = await self._cells.branch()
+        branch = Session(name, self._settings)
+        await branch._cells.slot.adopt(kernel)
+        branch._cells.notebook, branch.warnings = self._cells.notebook.copy(), tuple(lost)
+        self._settings.sessions[name] = branch
+        return branch
+
+    async def checkpoint(self) -> Checkpoint:
+        """Remember the session as it is; raises as ``fork`` does."""
+        kernel, lost = await self._cells.branch()
+        checkpoint = Checkpoint(self, kernel, self._cells.notebook.copy(), lost)
+        self._checkpoints.append(checkpoint)
+        return checkpoint
+
+    async def rollback(self, checkpoint: Checkpoint) -> None:
+        """Make the session what it was at a checkpoint: variables and transcript.
+
+        Raises:
+            KernelError: A cell is running, or the checkpoint is closed or another session's.
+        """
+        if checkpoint.session is not self or checkpoint.kernel is None:
+            raise KernelError("this checkpoint is closed, or it is another session's")
+        async with self._cells.idle():
+            kernel, _ = await checkpoint.kernel.fork(
+                self._settings.kernel, self._settings.catalogue()
+            )
+            await self._cells.slot.adopt(kernel)
+            self._cells.notebook = checkpoint.notebook.copy()
+
+    async def try_each(self, codes: Sequence[str], *, timeout: float | None = None) -> Trials:
+        """Run each code in a branch of its own, all at once; one of them can then be kept.
+
+        Args:
+            codes: What to try.
+            timeout: Seconds each may take; None takes the executor's default.
+
+        Raises:
+            KernelError: As ``fork``.
+        """
+        branches: list[Session] = []
+        try:
+            while len(branches) < len(codes):
+                branches.append(await self.fork())
+            runs = (
+                branch.run(code, timeout=timeout)
+                for branch, code in zip(branches, codes, strict=True)
+            )
+            return Trials(self, branches, await asyncio.gather(*runs))
+        except BaseException:
+            await asyncio.gather(*(branch.aclose() for branch in branches))
+            raise
+
+    async def become(self, branch: Session) -> None:
+        """Take a branch's place: its variables and cells; the branch is closed.
+
+        Raises:
+            KernelError: A cell is running in either, or the branch has no kernel.
+        """
+        async with self._cells.idle(), branch._cells.idle():
+            kernel = branch._cells.slot.give_up()
+            if kernel is None:
+                raise KernelError(f"session {branch.name!r} has no kernel to take over")
+            await self._cells.slot.adopt(kernel)
+            self._cells.notebook, self.warnings = branch._cells.notebook, branch.warnings
+        await branch.aclose()
 
     @property
     def transcript(self) -> NotebookNode:
         """The cells run so far with their outputs, as an nbformat notebook (4.5)."""
-        return self._notebook.build(self.name)
+        return self._cells.notebook.build(self.name)
 
     def export_notebook(self, path: str | Path) -> Path:
         """Write the transcript to a file; return its path."""
-        return self._notebook.write(self.name, Path(path))
+        return self._cells.notebook.write(self.name, Path(path))
 
     async def aclose(self) -> None:
         """End the session and its kernel; closing twice is fine."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = self._slot.closed = True
-        if self._running is not None and self._slot.current is not None:
-            await self._slot.current.kill()
-        async with self._lock:
-            await self._slot.close()
-        await self._calls.drain()
+        await self._cells.close()
+        await asyncio.gather(*(checkpoint.aclose() for checkpoint in self._checkpoints))
+        if self._settings.sessions.get(self.name) is self:
+            del self._settings.sessions[self.name]
 
     close = aclose
 
-    @contextlib.asynccontextmanager
-    async def _held(self) -> AsyncIterator[None]:
-        self._check_open()
-        async with self._lock:
-            self._check_open()
-            yield
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise SessionClosed(f"session {self.name!r} is closed")
-
-    def _check_usable(self) -> None:
-        self._check_open()
-        if self in ancestry():
-            raise KernelError(
-                f"session {self.name!r} waits for this tool call, so it cannot run code now: "
-                "use another session (await executor.session())"
-            )
-
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "running" if self._running else "idle"
+        state = "closed" if self.closed else "running" if self._cells.running else "idle"
         return f"<Session {self.name!r} {state}>"

@@ -5,15 +5,22 @@ Place in the house: executor layer, below ``session``.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from py_code_mode.config import KernelConfig, Limits
 from py_code_mode.dispatch import Dispatcher, ToolSource
+from py_code_mode.kernel.template import Holds
 from py_code_mode.replies import describe_tool
 
 if TYPE_CHECKING:
     import zmq
+
+    from py_code_mode.kernel.process import KernelProcess
+    from py_code_mode.pool import KernelPool
+    from py_code_mode.session import Session
 
 __all__ = ["SessionSettings"]
 
@@ -31,6 +38,7 @@ class SessionSettings:
         kernel: How kernels are started.
         limits: Bounds of runs.
         default_timeout: Seconds a run may take if it does not say; None: no limit.
+        sessions: The executor's sessions by name.
     """
 
     dispatcher: Dispatcher
@@ -38,6 +46,10 @@ class SessionSettings:
     kernel: KernelConfig
     limits: Limits
     default_timeout: float | None
+    sessions: dict[str, Session] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+    _pool: KernelPool | None = field(default=None, repr=False)
+    _templates: Holds = field(default_factory=Holds, repr=False)
     _context: zmq.Context[zmq.Socket[bytes]] | None = field(default=None, repr=False)
 
     def context(self) -> zmq.Context[zmq.Socket[bytes]]:
@@ -53,8 +65,47 @@ class SessionSettings:
         """Describe the tools in scope for a kernel."""
         return [describe_tool(info) for info in self.tools.list_tools()]
 
-    def close(self) -> None:
-        """Give up the context; all sockets must be closed."""
+    def new_name(self) -> str:
+        """Return a name no session has."""
+        names = map("session-{}".format, self._numbers)
+        return next(name for name in names if name not in self.sessions)
+
+    def pool(self) -> KernelPool:
+        """Return the executor's kernels that are up before they are needed."""
+        if self._pool is None:
+            from py_code_mode.pool import KernelPool
+
+            self._pool = KernelPool(self.kernel.warm, self.start_kernel)
+        return self._pool
+
+    async def new_kernel(self) -> KernelProcess:
+        """Return a kernel that nobody has used.
+
+        Raises:
+            KernelStartError: It did not come up.
+        """
+        return await self.pool().take() or await self.start_kernel()
+
+    async def start_kernel(self) -> KernelProcess:
+        """Start a kernel.
+
+        Raises:
+            KernelStartError: It did not come up.
+        """
+        from py_code_mode.kernel.process import KernelProcess
+
+        kernel = await KernelProcess.start(
+            self.kernel, self.context(), self.limits, self.catalogue()
+        )
+        # Else it would end with the last session, and the next one would wait for another.
+        self._templates.hold(kernel.template)
+        return kernel
+
+    async def close(self) -> None:
+        """Close the pool and the context; all sessions must be closed."""
+        if self._pool is not None:
+            await self._pool.close()
+        self._templates.close()
         if self._context is not None:
             self._context.destroy(linger=0)
             self._context = None

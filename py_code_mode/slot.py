@@ -59,24 +59,42 @@ class KernelSlot:
 
     def start(self) -> asyncio.Task[KernelProcess]:
         """Begin to start a kernel in the background."""
-        from py_code_mode.kernel.process import KernelProcess
-
-        settings = self._settings
-        self._catalogue = settings.tools.version
-        self._starting = asyncio.create_task(
-            KernelProcess.start(
-                settings.kernel,
-                settings.context(),
-                settings.limits,
-                settings.catalogue(),
-                self._calls.on_request,
-                self._calls.on_cancel,
-            ),
-            name=f"start {self._name}",
-        )
+        self._catalogue = self._settings.tools.version
+        self._starting = asyncio.create_task(self._start(), name=f"start {self._name}")
         # A failure is raised to whoever needs the kernel; nobody may ever ask.
         self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
         return self._starting
+
+    async def _start(self) -> KernelProcess:
+        kernel = await self._settings.new_kernel()
+        kernel.serve(self._calls.on_request, self._calls.on_cancel)
+        return kernel
+
+    async def branch(self) -> tuple[KernelProcess, list[str]]:
+        """Fork the current kernel.
+
+        Returns:
+            The branch, and sentences on what did not come along.
+
+        Raises:
+            CodeModeError: It cannot be forked now, or at all.
+        """
+        kernel = await self.ready()
+        return await kernel.fork(self._settings.kernel, self._settings.catalogue())
+
+    async def adopt(self, kernel: KernelProcess) -> None:
+        """Take a kernel that is up in place of the current one, which is closed."""
+        former, self.current = self.current, kernel
+        self._catalogue = None
+        kernel.serve(self._calls.on_request, self._calls.on_cancel)
+        if former is not None:
+            self._calls.cancel_all()
+            await former.close(now=True)
+
+    def give_up(self) -> KernelProcess | None:
+        """Let somebody else have the current kernel."""
+        kernel, self.current = self.current, None
+        return kernel
 
     def take_dead(self) -> KernelProcess | None:
         """If the kernel died between cells, put it away, start another, and return the dead."""

@@ -1,6 +1,6 @@
-"""Start a session's kernel.
+"""Start a session's kernel, in a process of its own or in a forked one.
 
-Place in the house: top of ``kernel``; called by ``__main__`` alone.
+Place in the house: above ``kernel``, below ``template`` and ``branch``; ``__main__`` calls it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import faulthandler
 import os
 import signal
 import socket
+import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,18 @@ from kernel_bootstrap.kernel.interrupts import ignore_interrupt
 from kernel_bootstrap.kernel.iopub import DirectIOPub
 from kernel_bootstrap.kernel.kernel import SessionKernel
 from kernel_bootstrap.kernel.session import KernelSession
-from kernel_bootstrap.kernel.streams import MIRROR_DIRECTORY
+from kernel_bootstrap.kernel.streams import MIRROR_DIRECTORY, CellStream
 from kernel_bootstrap.threads import inherit_context
 
-__all__ = ["SessionKernelApp"]
+__all__ = ["CONFIG", "SessionKernelApp"]
+
+CONFIG = {
+    # History writes to SQLite cost 2-8 ms a cell and share a file between sessions.
+    "HistoryManager": {"enabled": False},
+    # Completion asks objects for their attributes only if they are known to be harmless.
+    "IPCompleter": {"policy_overrides": {"allowed_getattr_external": [["kernel_bootstrap"]]}},
+}
+"""IPython's settings in a session."""
 
 
 class NoShellThread:
@@ -45,18 +55,44 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
 
     kernel_class = SessionKernel
     iopub_port: int
-    outstream_class = "kernel_bootstrap.kernel.streams.CellStream"
+    parent_handle: int
+
+    main_loop: asyncio.AbstractEventLoop
+    """The loop of the main thread, while ``start`` runs."""
+
+    forked = False
+    """Whether the process was forked for this kernel, so that its parent is not its host."""
+
+    streams: dict[str, CellStream] | None = None
+    """stdout and stderr; in a branch those of the kernel it was forked from."""
+
+    on_stop: Callable[[], bool] | None = None
+    """Called in the main thread when the loop has stopped; true lets it run on."""
+
+    _stack_file: Any = None
+
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """Read the arguments; those our host gives need no parser, which takes 10 ms to build."""
+        known = {"-f": "connection_file", "--ipython-dir": "ipython_dir"}
+        pairs = dict(zip(argv[::2], argv[1::2], strict=False)) if argv else {}
+        if pairs.keys() == known.keys() and len(argv or ()) == 2 * len(known):
+            self.update_config(
+                Config({type(self).__name__: {known[key]: value for key, value in pairs.items()}})
+            )
+            return
+        super().parse_command_line(argv)
 
     def load_config_file(self, suppress_errors: Any = None) -> None:  # noqa: ARG002 - traitlets' signature
         """Read none: a person's IPython profile must not change what agents get."""
-        # History writes to SQLite cost 2-8 ms a cell and share a file between sessions.
-        self.update_config(Config({"HistoryManager": {"enabled": False}}))
-        # Completion asks objects for their attributes only if they are known to be harmless.
-        known = {"allowed_getattr_external": [["kernel_bootstrap"]]}
-        self.update_config(Config({"IPCompleter": {"policy_overrides": known}}))
+        self.update_config(Config(CONFIG))
 
     def _session_default(self) -> KernelSession:
         return KernelSession(parent=self)
+
+    def init_poller(self) -> None:
+        """Watch the parent, if that is the host."""
+        if not self.forked:
+            super().init_poller()
 
     def init_control(self, context: zmq.Context[Any]) -> None:
         """Open the control channel; shell messages are read by the main thread itself.
@@ -72,13 +108,31 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         socket = context.socket(zmq.XPUB)
         socket.linger = 1000
         socket.setsockopt(zmq.XPUB_NODROP, 1)
-        encrypt = getattr(self, "_apply_curve_server_options", None)  # since ipykernel 7.4
+        encrypt = getattr(self, "_apply_curve_server_options", None)  # since ipykernel 7.3
         if encrypt is not None:
             encrypt(socket)
         self.iopub_port = self._bind_socket(socket, self.iopub_port)
         self.iopub_thread = DirectIOPub(socket, self.session)
         self.iopub_thread.start()
         self.iopub_socket = self.iopub_thread.background_socket
+
+    def log_connection_info(self) -> None:
+        """Tell how to connect, if a person has started this kernel in a terminal."""
+        self.parent_handle = self.parent_handle or int(self.forked)
+        super().log_connection_info()
+
+    def init_io(self) -> None:
+        """Capture what Python prints; streams in use stay the objects they are."""
+        if self.streams is None:
+            options = {"session": self.session, "pub_thread": self.iopub_thread}
+            self.streams = {name: CellStream(name=name, **options) for name in ("stdout", "stderr")}
+            sys.stdout, sys.stderr = self.streams["stdout"], self.streams["stderr"]
+        else:
+            for stream in self.streams.values():
+                stream.attach(self.session, self.iopub_thread)
+        # The displays of the base class, without its streams.
+        self.outstream_class = None
+        super().init_io()
 
     def init_signal(self) -> None:
         """Ignore interrupts outside cells; SIGUSR1 writes all stacks without needing the GIL."""
@@ -105,14 +159,16 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
             self.poller.start()
         self.kernel.start()
         self.io_loop = ioloop.IOLoop.current()
-        self._wakeup = _wake_on_signals(self.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+        self.main_loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        self._wakeup = _wake_on_signals(self.main_loop)
         while True:
             try:
                 self.io_loop.start()
             except KeyboardInterrupt:
                 # Raised in a task of the user: asyncio lets it out of the loop as well.
                 continue
-            break
+            if self.on_stop is None or not self.on_stop():
+                break
 
 
 def _wake_on_signals(loop: asyncio.AbstractEventLoop) -> tuple[socket.socket, socket.socket]:

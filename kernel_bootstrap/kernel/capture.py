@@ -9,6 +9,7 @@ the reply leaves.
 from __future__ import annotations
 
 import codecs
+import functools
 import os
 import selectors
 import sys
@@ -30,6 +31,25 @@ SPAWNING = frozenset(
     }
 )
 """Audit events of a process that starts another one, which then holds our pipes."""
+
+
+class _Spawns:
+    """Whether this process has started another one since somebody last looked."""
+
+    seen = True
+
+    def note(self, event: str, _: tuple[object, ...]) -> None:
+        """Take an audit event."""
+        if event in SPAWNING:
+            self.seen = True
+
+
+@functools.cache
+def _spawns() -> _Spawns:
+    # Audit hooks cannot be taken away: one for the process, and those forked from it.
+    spawns = _Spawns()
+    sys.addaudithook(spawns.note)
+    return spawns
 
 
 @dataclass(eq=False, slots=True)
@@ -75,8 +95,8 @@ class DescriptorCapture:
     def __init__(self, streams: dict[int, CellStream]) -> None:
         self._streams = streams
         self._current: list[_Pipe] = []
-        self._spawned = True
-        sys.addaudithook(self._on_event)
+        self._spawns = _spawns()
+        self._spawns.seen = True
         self._fresh: deque[_Pipe] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
@@ -86,18 +106,23 @@ class DescriptorCapture:
         self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
         self._thread.start()
 
-    def _on_event(self, event: str, _: tuple[object, ...]) -> None:
-        if event in SPAWNING:
-            self._spawned = True
+    def abandon(self) -> None:
+        """Close the pipes in a forked process: their reader is a thread of its parent."""
+        pipes = {key.data for key in self._selector.get_map().values() if key.data is not None}
+        for pipe in pipes | {*self._fresh, *self._current}:
+            if pipe.open:
+                os.close(pipe.fd)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
     def begin(self, cell: Cell) -> None:
         """Let what reaches the descriptors belong to ``cell`` from now on."""
-        if not self._spawned:
+        if not self._spawns.seen:
             # Nobody else holds the pipes; fresh ones would cost each cell two thread switches.
             for pipe in self._current:
                 pipe.hand_over(cell)
             return
-        self._spawned = False
+        self._spawns.seen = False
         pipes = []
         for target, stream in self._streams.items():
             read, write = os.pipe()

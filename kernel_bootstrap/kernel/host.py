@@ -41,13 +41,16 @@ class HostComm:
 
     Args:
         shell: The session's shell.
-        publish: Puts a message on iopub.
+
+    Attributes:
+        on_fork: Forks the process for a branch; set where that can be done.
     """
 
-    def __init__(self, shell: SessionShell, publish: Publish) -> None:
+    def __init__(self, shell: SessionShell) -> None:
         self._shell = shell
-        self._publish = publish
+        self._publish: Publish | None = None
         self._comm_id: str | None = None
+        self.on_fork: Callable[[str], dict[str, Any]] | None = None
         self.limits = Limits()
         self.link = Link(self.send)
         self._catalogue = Catalogue()
@@ -57,8 +60,17 @@ class HostComm:
             Query.VARIABLES: self._variables,
             Query.GET_VARIABLE: self._get_variable,
             Query.SET_VARIABLE: self._set_variable,
+            Query.FORK: self._fork,
         }
         self.pin()
+
+    def attach(self, publish: Publish) -> None:
+        """Use a kernel's iopub from now on; no host has said hello to that kernel yet.
+
+        Args:
+            publish: Puts a message on iopub.
+        """
+        self._publish, self._comm_id = publish, None
 
     @property
     def connected(self) -> bool:
@@ -78,7 +90,7 @@ class HostComm:
         Raises:
             CodeModeError: No host is connected to this kernel, or the message is too large.
         """
-        if self._comm_id is None:
+        if self._comm_id is None or self._publish is None:
             raise CodeModeError("no host is connected to this kernel")
         size = sum(memoryview(buffer).nbytes for buffer in buffers)
         if size > self.limits.request_bytes:
@@ -159,6 +171,11 @@ class HostComm:
 
     def _set_variable(self, name: str, value: Any) -> None:
         self._shell.user_ns[name] = value
+
+    def _fork(self, path: str) -> dict[str, Any]:
+        if self.on_fork is None:
+            raise CodeModeError("this kernel cannot be forked: its system has no fork")
+        return self.on_fork(path)
 
     def _check_command(self, command: str) -> None:
         if self.connected:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -46,9 +45,17 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         super().__init__(**kwargs)
         # The host's hello may arrive before ipykernel 7.3 has made its lock.
         self._control_lock = asyncio.Lock()
-        self.host = HostComm(self.shell, self._publish)
-        self._streams: dict[int, Any] = {1: sys.stdout, 2: sys.stderr}
-        self._capture = DescriptorCapture(self._streams)
+        self.executing = False
+        # In a forked process shell and comm exist: the user's code holds `tools` and the like.
+        self.shell.kernel = self.shell.parent = self
+        self.shell.move_profile(self.profile_dir)
+        if self.shell.host is None:
+            self.shell.host = HostComm(self.shell)
+        self.host: HostComm = self.shell.host
+        self.host.attach(self._publish)
+        streams = self.parent.streams
+        self._streams: dict[int, Any] = {1: streams["stdout"], 2: streams["stderr"]}
+        self.capture = DescriptorCapture(self._streams)
         self._truncated: list[Cut] = []
         self._new_variables: list[str] = []
 
@@ -106,13 +113,15 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         cell = current()
         before = set(self.shell.user_ns)
         self._truncated = []
-        self._capture.begin(cell)
+        self.capture.begin(cell)
+        self.executing = True
         try:
             try:
                 signal.signal(signal.SIGINT, interrupts.handle)
                 reply = await super().do_execute(code, silent, *args, **kwargs)
             finally:
                 signal.signal(signal.SIGINT, ignore_interrupt)
+                self.executing = False
         except KeyboardInterrupt as error:
             # It came between the user's code and the reply.
             signal.signal(signal.SIGINT, ignore_interrupt)
@@ -138,7 +147,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
 
     def _finish_cell(self, cell: Cell) -> None:
         """Publish the ends of floods and say what was cut."""
-        self._capture.drain()
+        self.capture.drain()
         displays, flood = cell.outputs.finish()
         floods = [flood] if flood else []
         for content in displays:

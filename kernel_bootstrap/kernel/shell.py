@@ -18,6 +18,7 @@ from typing import Any
 
 from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.inputtransformer2 import leading_empty_lines, leading_indent
+from IPython.core.profiledir import ProfileDir
 from IPython.utils.text import LSString, SList
 from traitlets import Type
 
@@ -103,6 +104,12 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
     check_command: Callable[[str], None] | None = None
     """Asks the host whether a shell command may run; raises if not."""
 
+    profile_dir: ProfileDir | None
+    db: Any
+
+    host: Any = None
+    """The comm to the host (``HostComm``), once there is one."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._pinned: dict[str, Any] = {}
@@ -151,6 +158,14 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
 
     # ipykernel inspects the signature for every cell; given, it need not be built.
     run_cell_async.__signature__ = inspect.signature(ZMQInteractiveShell.run_cell_async)  # type: ignore[attr-defined]
+
+    def move_profile(self, profile: ProfileDir) -> None:
+        """Keep what IPython stores (``%store``) in that directory from now on."""
+        if profile is not self.profile_dir:
+            self.profile_dir = profile
+            self.ipython_dir = str(Path(profile.location).parent)
+            # Made on first use; IPython 8 makes it at once.
+            self.db = None if hasattr(self, "_db") else type(self.db)(f"{profile.location}/db")
 
     def pin(self, names: dict[str, Any]) -> None:
         """Put names into the namespace and keep them there."""

@@ -30,14 +30,22 @@ class CellStream(OutStream):  # type: ignore[misc]
     """
 
     def __init__(self, session: Any, pub_thread: Any, name: str, **options: Any) -> None:
-        options["watchfd"] = False
         self._forget_lock()
         os.register_at_fork(after_in_child=self._forget_lock)
         interrupts.wait_while(self._holds_lock)
-        super().__init__(session, pub_thread, name, **options)
         self._descriptor = {"stdout": 1, "stderr": 2}[name]
+        self.name = name
+        self.attach(session, pub_thread, **options)
+
+    def attach(self, session: Any, pub_thread: Any, **options: Any) -> None:
+        """Begin to publish there, with nothing buffered: anew, in a forked process.
+
+        It stays the object it was, because the user's code may hold it (``logging`` does).
+        """
+        options["watchfd"] = False
+        super().__init__(session, pub_thread, self.name, **options)
         directory = os.environ.get(MIRROR_DIRECTORY)
-        self._mirror = Mirror(Path(directory, f"{name}.mirror")) if directory else None
+        self._mirror = Mirror(Path(directory, f"{self.name}.mirror")) if directory else None
 
     def _holds_lock(self) -> bool:
         """Whether the calling thread holds the lock, of which a forked child has its own."""

@@ -86,6 +86,7 @@ class Query:
     VARIABLES = "variables"
     GET_VARIABLE = "get_variable"
     SET_VARIABLE = "set_variable"
+    FORK = "fork"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from kernel_bootstrap.wire.limits import Limits
 from py_code_mode.events import Event
 from py_code_mode.kernel.messages import JupyterMessage
 from py_code_mode.kernel.transcript import Transcript
 
-__all__ = ["Execution"]
+__all__ = ["Execution", "execute_content"]
+
+
+def execute_content(code: str, *, silent: bool) -> dict[str, Any]:
+    """Return the content of the request that runs a cell."""
+    return {
+        "code": code,
+        "silent": silent,
+        "store_history": not silent,
+        "user_expressions": {},
+        "allow_stdin": False,
+        # Cells are serialised by the session; aborting queued ones is for notebooks.
+        "stop_on_error": False,
+    }
 
 
 class Execution:

@@ -6,12 +6,11 @@ the private directory; the provisioner decides how the process comes to be.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
-import sys
 import tempfile
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +19,18 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
-import kernel_bootstrap.wire
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import KernelStartError
+from py_code_mode.kernel.bootstrap import (
+    absolute_scripts,
+    bootstrap_command,
+    preload_arguments,
+)
+from py_code_mode.kernel.forked import ForkedProcess
+from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
 from py_code_mode.kernel.traces import LOG_FILE
 
-__all__ = ["ENVIRONMENT", "Launched", "launch"]
+__all__ = ["ENVIRONMENT", "Branch", "Launched", "launch"]
 
 ENVIRONMENT = frozenset(
     {
@@ -40,8 +45,18 @@ ENVIRONMENT = frozenset(
 LONGEST_ROOT = 60
 """Characters of a temporary directory below which socket paths still fit."""
 
-_BOOTSTRAP = Path(kernel_bootstrap.wire.__file__).parent.parent
-_MAIN = "from kernel_bootstrap.__main__ import main\nmain()\n"
+LOCAL, TEMPLATE = "py-code-mode-local", "py-code-mode-template"
+"""Entry points of our provisioners."""
+
+
+Branch = Callable[[Path], Awaitable[ForkedProcess]]
+"""Forks a live kernel, given the private directory of the branch."""
+
+
+class _Manager(AsyncKernelManager):
+    """A kernel manager; for a branch, it also knows how that is made."""
+
+    branch: Callable[[], Awaitable[ForkedProcess]] | None = None
 
 
 class _OneSpec(KernelSpecManager):
@@ -70,15 +85,24 @@ class Launched:
     directory: Path
 
 
-async def launch(config: KernelConfig, context: zmq.Context[zmq.Socket[bytes]]) -> Launched:
+async def launch(
+    config: KernelConfig,
+    context: zmq.Context[zmq.Socket[bytes]],
+    branch: Branch | None = None,
+) -> Launched:
     """Start a kernel process; it is not yet ready.
+
+    Args:
+        config: How.
+        context: Its manager's.
+        branch: Forks it from a live kernel, given its private directory; None: a new one.
 
     Raises:
         KernelStartError: The interpreter or working directory is missing, or cannot be run.
     """
     directory = Path(tempfile.mkdtemp(prefix="pcm-", dir=_socket_root()))
     try:
-        return await _launch_in(directory, config, context)
+        return await _launch_in(directory, config, context, branch)
     except (OSError, RuntimeError, ImportError) as error:
         shutil.rmtree(directory, ignore_errors=True)
         raise KernelStartError(f"the kernel could not be started: {error}") from error
@@ -88,33 +112,17 @@ async def launch(config: KernelConfig, context: zmq.Context[zmq.Socket[bytes]]) 
 
 
 async def _launch_in(
-    directory: Path, config: KernelConfig, context: zmq.Context[zmq.Socket[bytes]]
+    directory: Path,
+    config: KernelConfig,
+    context: zmq.Context[zmq.Socket[bytes]],
+    branch: Branch | None,
 ) -> Launched:
-    profiles = directory / "ipython"
-    profiles.mkdir()
-    spec = KernelSpec(
-        argv=[
-            *_command(config, directory),
-            *("-f", "{connection_file}"),
-            f"--BaseIPythonApplication.ipython_dir={profiles}",
-        ],
-        display_name="py-code-mode",
-        language="python",
-        interrupt_mode="signal",
-        metadata={"kernel_provisioner": {"provisioner_name": config.provisioner}},
-    )
-    manager = AsyncKernelManager(
-        kernel_name="py-code-mode",
-        kernel_spec_manager=_OneSpec(spec),
-        context=zmq.asyncio.Context.shadow(context.underlying),
-        connection_file=str(directory / "kernel.json"),
-        # Each open socket is a path: the directory's mode is the access control.
-        transport="ipc",
-        ip=str(directory / "s"),
-        autorestart=False,
-    )
-    # Replays are no threat from a kernel that holds the key, and the history costs memory.
-    manager.session.digest_history_size = 0
+    manager = _manager(directory, _spec(directory, config), context)
+    if branch is not None:
+        manager.branch = functools.partial(branch, directory)
+        manager.provisioner = BranchKernelProvisioner(
+            kernel_id=directory.name, kernel_spec=manager.kernel_spec, parent=manager
+        )
     with (directory / LOG_FILE).open("wb") as log:
         try:
             await manager.start_kernel(
@@ -129,6 +137,43 @@ async def _launch_in(
     return Launched(manager, directory)
 
 
+def _spec(directory: Path, config: KernelConfig) -> KernelSpec:
+    profiles = directory / "ipython"
+    profiles.mkdir()
+    name = config.provisioner or (TEMPLATE if can_fork() else LOCAL)
+    forks, preload = name == TEMPLATE, absolute_scripts(config.preload)
+    settings = {"preload": preload} if forks else {}
+    return KernelSpec(
+        argv=[
+            *bootstrap_command(config.python),
+            *([] if forks else preload_arguments(preload)),
+            *("-f", "{connection_file}", "--ipython-dir", str(profiles)),
+        ],
+        display_name="py-code-mode",
+        language="python",
+        interrupt_mode="signal",
+        metadata={"kernel_provisioner": {"provisioner_name": name, "config": settings}},
+    )
+
+
+def _manager(
+    directory: Path, spec: KernelSpec, context: zmq.Context[zmq.Socket[bytes]]
+) -> _Manager:
+    manager = _Manager(
+        kernel_name="py-code-mode",
+        kernel_spec_manager=_OneSpec(spec),
+        context=zmq.asyncio.Context.shadow(context.underlying),
+        connection_file=str(directory / "kernel.json"),
+        # Each open socket is a path: the directory's mode is the access control.
+        transport="ipc",
+        ip=str(directory / "s"),
+        autorestart=False,
+    )
+    # Replays are no threat from a kernel that holds the key, and the history costs memory.
+    manager.session.digest_history_size = 0
+    return manager
+
+
 async def _give_up(manager: AsyncKernelManager) -> None:
     """End a kernel whose start failed or was cancelled half-way."""
     provisioner = manager.provisioner
@@ -136,23 +181,6 @@ async def _give_up(manager: AsyncKernelManager) -> None:
         await provisioner.kill()
         await provisioner.wait()
     await manager.cleanup_resources()
-
-
-def _command(config: KernelConfig, directory: Path) -> list[str]:
-    """Return how to run the bootstrap: as a module here, as a zip in another interpreter."""
-    if config.python is None:
-        return [sys.executable, "-m", "kernel_bootstrap"]
-    python = shutil.which(os.fspath(config.python))
-    if python is None:
-        raise FileNotFoundError(
-            f"KernelConfig(python={os.fspath(config.python)!r}) is no interpreter that can be run"
-        )
-    archive = directory / "kernel_bootstrap.zip"
-    with zipfile.ZipFile(archive, "w") as bundle:
-        bundle.writestr("__main__.py", _MAIN)
-        for source in sorted(_BOOTSTRAP.rglob("*.py")):
-            bundle.write(source, f"kernel_bootstrap/{source.relative_to(_BOOTSTRAP).as_posix()}")
-    return [python, str(archive)]
 
 
 def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path) -> dict[str, str]:

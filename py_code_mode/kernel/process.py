@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
-import itertools
 import logging
 import shutil
 import signal
@@ -21,7 +20,6 @@ from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import (
-    COMM_TARGET,
     METADATA_KEY,
     PROTOCOL_VERSION,
     Cancel,
@@ -32,17 +30,19 @@ from kernel_bootstrap.wire.messages import (
 )
 from py_code_mode import reaper
 from py_code_mode.config import KernelConfig
-from py_code_mode.errors import CodeModeError, KernelDied, KernelError, KernelStartError
+from py_code_mode.errors import CodeModeError, KernelError, KernelStartError
 from py_code_mode.events import Event
+from py_code_mode.kernel.branching import Branching
 from py_code_mode.kernel.channels import Channels
-from py_code_mode.kernel.execution import Execution
-from py_code_mode.kernel.launch import Launched, launch
+from py_code_mode.kernel.execution import Execution, execute_content
+from py_code_mode.kernel.launch import Branch, Launched, launch
 from py_code_mode.kernel.messages import JupyterMessage
+from py_code_mode.kernel.queries import COMM_ID, Queries
+from py_code_mode.kernel.template import Template
 from py_code_mode.kernel.traces import Traces
 
 __all__ = ["KernelProcess", "OnCancel", "OnRequest"]
 
-COMM_ID = "py-code-mode-host"
 LIBRARIES = ("numpy", "pandas", "polars")
 SLACK_BYTES = 16 * 1024 * 1024
 """What a message may have beside its bulk before zmq refuses it."""
@@ -63,26 +63,18 @@ class KernelProcess:
         launched: Its process.
         context: Makes its sockets.
         limits: Bounds of its messages and results.
-        on_request: Called with each request of the kernel.
-        on_cancel: Called when a request's answer is no longer wanted.
     """
 
     def __init__(
-        self,
-        launched: Launched,
-        context: zmq.Context[zmq.Socket[bytes]],
-        limits: Limits,
-        on_request: OnRequest,
-        on_cancel: OnCancel,
+        self, launched: Launched, context: zmq.Context[zmq.Socket[bytes]], limits: Limits
     ) -> None:
         self._launched = launched
         self._traces = Traces(launched.directory)
+        self._context = context
         self._limits = limits
-        self._on_request = on_request
-        self._on_cancel = on_cancel
+        self._on_request: OnRequest | None = None
+        self._on_cancel: OnCancel | None = None
         self._executions: dict[str, Execution] = {}
-        self._queries: dict[int, asyncio.Future[Reply]] = {}
-        self._ids = itertools.count(1)
         self._heard_iopub = asyncio.Event()
         self._closed = False
         self._reaper = reaper.acquire()
@@ -93,6 +85,7 @@ class KernelProcess:
         )
         self.exit_code: int | None = None
         self.died: asyncio.Task[None] = asyncio.create_task(self._watch(), name="kernel exit")
+        self._queries = Queries(self._send_comm, self.died, self.how_it_ended)
 
     @classmethod
     async def start(
@@ -101,15 +94,21 @@ class KernelProcess:
         context: zmq.Context[zmq.Socket[bytes]],
         limits: Limits,
         tools: Sequence[Mapping[str, Any]],
-        on_request: OnRequest,
-        on_cancel: OnCancel,
+        branch: Branch | None = None,
     ) -> KernelProcess:
         """Start a kernel and wait until it is ready.
+
+        Args:
+            config: How.
+            context: Makes its sockets.
+            limits: Bounds of its messages and results.
+            tools: Descriptions of the tools its code may call.
+            branch: Forks it from a live kernel; None: a new one.
 
         Raises:
             KernelStartError: It did not come up; the message has what it printed.
         """
-        kernel = cls(await launch(config, context), context, limits, on_request, on_cancel)
+        kernel = cls(await launch(config, context, branch), context, limits)
         try:
             async with asyncio.timeout(config.start_timeout):
                 await kernel._hello(tools)
@@ -122,6 +121,30 @@ class KernelProcess:
             await kernel.close(now=True)
             raise
         return kernel
+
+    def serve(self, on_request: OnRequest, on_cancel: OnCancel) -> None:
+        """Say who answers the kernel's requests; until then they are dropped.
+
+        Args:
+            on_request: Called with each request.
+            on_cancel: Called when a request's answer is no longer wanted.
+        """
+        self._on_request, self._on_cancel = on_request, on_cancel
+
+    async def fork(
+        self, config: KernelConfig, tools: Sequence[Mapping[str, Any]]
+    ) -> tuple[KernelProcess, list[str]]:
+        """Branch this kernel between cells, with all its variables.
+
+        Returns:
+            The branch, and sentences on what did not come along.
+
+        Raises:
+            CodeModeError: The kernel refuses, or the branch did not come up.
+        """
+        branching = Branching(self.query)
+        kernel = await self.start(config, self._context, self._limits, tools, branching.branch)
+        return kernel, branching.lost
 
     async def _hello(self, tools: Sequence[Mapping[str, Any]]) -> None:
         libraries = [name for name in LIBRARIES if importlib.util.find_spec(name)]
@@ -138,21 +161,19 @@ class KernelProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._heard_iopub.wait(), 0.02)
 
-    def execute(self, code: str, emit: Callable[[Event], None] | None = None) -> Execution:
+    async def warm_up(self) -> None:
+        """Run a first cell, which is slower than the others; it leaves no trace."""
+        execution = self.execute("1 + 1", silent=True)
+        await execution.ended
+        self.forget(execution)
+
+    def execute(
+        self, code: str, emit: Callable[[Event], None] | None = None, *, silent: bool = False
+    ) -> Execution:
         """Send one cell. The caller sees to it that cells are sent one at a time."""
         execution = Execution(self._limits, emit)
-        content = {
-            "code": code,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": False,
-            # Cells are serialised here; aborting queued ones is for notebooks.
-            "stop_on_error": False,
-        }
-        msg_id = self._channels.send(
-            "shell", "execute_request", content, metadata={METADATA_KEY: {"value": True}}
-        )
+        content, metadata = execute_content(code, silent=silent), {METADATA_KEY: {"value": True}}
+        msg_id = self._channels.send("shell", "execute_request", content, metadata=metadata)
         self._executions[msg_id] = execution
         if self.died.done():
             execution.end("died")
@@ -160,9 +181,8 @@ class KernelProcess:
 
     def forget(self, execution: Execution) -> None:
         """Drop a cell: what still arrives for it is ignored."""
-        self._executions = {
-            i: known for i, known in self._executions.items() if known is not execution
-        }
+        known = self._executions
+        self._executions = {id_: cell for id_, cell in known.items() if cell is not execution}
 
     def recover(self, execution: Execution) -> None:
         """Give a cell what it had printed but a dead kernel could not send any more."""
@@ -182,7 +202,7 @@ class KernelProcess:
 
     def reply(self, data: dict[str, Any], buffers: list[Buffer]) -> None:
         """Answer a request of the kernel, on the control channel."""
-        self._send_comm("comm_msg", data, buffers)
+        self._send_comm("comm_msg", {"comm_id": COMM_ID, "data": data}, buffers)
 
     async def query(self, method: str, **params: Any) -> Any:
         """Ask the kernel something between cells.
@@ -191,24 +211,9 @@ class KernelProcess:
             CodeModeError: What the kernel answered with.
             KernelDied: It ended before it answered.
         """
-        id_ = next(self._ids)
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._queries[id_] = answer
-        try:
-            data, buffers = Request(id_, method, params).to_wire()
-            self._send_comm("comm_open" if method == Query.HELLO else "comm_msg", data, buffers)
-            either: set[asyncio.Future[Any]] = {answer, self.died}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise KernelDied(self.how_it_ended())
-            return answer.result().unwrap()
-        finally:
-            del self._queries[id_]
+        return await self._queries.ask(method, params)
 
-    def _send_comm(self, msg_type: str, data: dict[str, Any], buffers: list[Buffer]) -> None:
-        content = {"comm_id": COMM_ID, "data": data}
-        if msg_type == "comm_open":
-            content["target_name"] = COMM_TARGET
+    def _send_comm(self, msg_type: str, content: dict[str, Any], buffers: list[Buffer]) -> None:
         self._channels.send("control", msg_type, content, buffers=buffers)
 
     def _receive(self, channel: str, message: JupyterMessage) -> None:
@@ -228,14 +233,12 @@ class KernelProcess:
         except ProtocolError as error:
             log.warning("dropped a malformed message of the kernel: %s", error)
             return
-        if isinstance(parsed, Request) and channel == "iopub":
+        if isinstance(parsed, Request) and channel == "iopub" and self._on_request:
             self._on_request(self, parsed, message.parent_id)
-        elif isinstance(parsed, Cancel) and channel == "iopub":
+        elif isinstance(parsed, Cancel) and channel == "iopub" and self._on_cancel:
             self._on_cancel(self, parsed.id)
         elif isinstance(parsed, Reply) and channel == "control":
-            answer = self._queries.get(parsed.id)
-            if answer is not None and not answer.done():
-                answer.set_result(parsed)
+            self._queries.settle(parsed)
 
     async def _watch(self) -> None:
         provisioner = self._launched.manager.provisioner
@@ -245,21 +248,19 @@ class KernelProcess:
         for execution in self._executions.values():
             execution.end("died")
 
+    @property
+    def template(self) -> Template | None:
+        """The template it was forked from, while it runs."""
+        return getattr(self._launched.manager.provisioner, "template", None)
+
     async def interrupt(self) -> None:
         """Break the running cell (SIGINT)."""
         await self._signal(signal.SIGINT)
 
     async def stack(self) -> str:
         """Return the main thread's stack, even from C code; empty if none came in a second."""
-        stack = ""
         await self._signal(signal.SIGUSR1)
-        for _ in range(100):
-            # Threads are dumped one by one, the main thread last: wait until it stands still.
-            before, stack = stack, self._traces.stack()
-            if (stack and stack == before) or self.died.done():
-                return stack
-            await asyncio.sleep(0.01)
-        return ""
+        return await self._traces.new_stack(self.died)
 
     async def _signal(self, number: int) -> None:
         provisioner = self._launched.manager.provisioner

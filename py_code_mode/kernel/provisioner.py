@@ -1,8 +1,8 @@
-"""Launch kernels as local processes.
+"""Launch kernels on this machine: as child processes, or forked from a template.
 
-Place in the house: inside ``kernel``; registered as the jupyter_client entry point
-``py-code-mode-local``, so any jupyter_client program can use it through a kernelspec. Other
-ways to launch (sandbox, fork, cluster) are further provisioners beside this one.
+Place in the house: inside ``kernel``; registered as the jupyter_client entry points
+``py-code-mode-local`` and ``py-code-mode-template``, so any jupyter_client program can use them
+through a kernelspec. Other ways to launch (sandbox, cluster) are further provisioners.
 """
 
 from __future__ import annotations
@@ -10,14 +10,32 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets import List, Unicode
 
+from kernel_bootstrap.wire.birth import Birth
 from py_code_mode import reaper
+from py_code_mode.kernel import template
+from py_code_mode.kernel.forked import UNKNOWN, ForkedProcess
 
-__all__ = ["LocalKernelProvisioner"]
+__all__ = [
+    "BranchKernelProvisioner",
+    "LocalKernelProvisioner",
+    "TemplateKernelProvisioner",
+    "can_fork",
+]
+
+
+def can_fork() -> bool:
+    """Whether kernels can be forked here: Linux, because forks need pidfds to be held safely."""
+    return sys.platform == "linux" and hasattr(os, "fork") and hasattr(os, "pidfd_open")
 
 
 class LocalKernelProvisioner(LocalProvisioner):
@@ -33,13 +51,20 @@ class LocalKernelProvisioner(LocalProvisioner):
         """Start the process and put its group under the reaper's watch."""
         self._reaper = reaper.acquire()
         try:
-            info = await super().launch_kernel(cmd, **kwargs)
+            info = await self._launch(cmd, **kwargs)
         except BaseException:
             self._release()
             raise
-        if self.pgid:
-            self._reaper.watch_group(self.pgid)
         return info
+
+    async def _launch(self, cmd: list[str], **kwargs: Any) -> Any:
+        info = await super().launch_kernel(cmd, **kwargs)
+        self._watch()
+        return info
+
+    def _watch(self) -> None:
+        if self.pgid and self._reaper is not None:
+            self._reaper.watch_group(self.pgid)
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end; kill what it leaves in its group."""
@@ -64,6 +89,108 @@ class LocalKernelProvisioner(LocalProvisioner):
             if self.pgid:
                 held.forget_group(self.pgid)
             reaper.release()
+
+
+class _ForkingProvisioner(LocalKernelProvisioner):
+    """A provisioner whose process is forked by another one."""
+
+    process: ForkedProcess | None  # type: ignore[assignment]
+
+    async def _fork(self, cmd: list[str], kwargs: dict[str, Any]) -> tuple[ForkedProcess, Birth]:
+        raise NotImplementedError
+
+    async def _launch(self, cmd: list[str], **kwargs: Any) -> Any:
+        process, birth = await self._fork(cmd, kwargs)
+        self.process, self.pid, self.pgid = process, process.pid, process.pid
+        # Only when it is on the list may it begin: it ends by itself if this program ends first.
+        self._watch()
+        try:
+            process.begin(birth.to_bytes())
+        except OSError:
+            await self.wait()
+            raise
+        return self.connection_info
+
+    async def wait(self) -> int | None:
+        """Wait for the kernel's end; its parent kills what it leaves in its group."""
+        process = self.process
+        if process is None:
+            return 0
+        code = await process.ended()
+        if code == UNKNOWN and self.pgid:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pgid, signal.SIGKILL)
+        self.process = None
+        process.close()
+        self._release()
+        return code
+
+
+class TemplateKernelProvisioner(_ForkingProvisioner):
+    """Forks kernels from a template that has imported everything."""
+
+    preload = List(
+        Unicode(), help="Modules to import, and scripts (.py) to run, once in the template."
+    ).tag(config=True)
+
+    template: template.Template | None = None
+
+    async def _fork(self, cmd: list[str], kwargs: dict[str, Any]) -> tuple[ForkedProcess, Birth]:
+        command, argv = _split(cmd)
+        env, cwd = dict(kwargs.get("env") or os.environ), str(kwargs.get("cwd") or Path.cwd())
+        _check_directory(cwd)
+        key = template.TemplateKey.make(command, list(self.preload), env)
+        held, self.template = self.template, template.acquire(key)
+        if held is not None:
+            template.release(held)
+        with _output(kwargs.get("stdout"), 1) as out, _output(kwargs.get("stderr"), 2) as err:
+            process = await self.template.fork(out.fileno(), err.fileno())
+        directory = env.get("PY_CODE_MODE_DIRECTORY")
+        return process, Birth(argv, env, cwd, directory)
+
+    def _release(self) -> None:
+        held, self.template = self.template, None
+        if held is not None:
+            template.release(held)
+        super()._release()
+
+
+class BranchKernelProvisioner(_ForkingProvisioner):
+    """Takes the branch of a live kernel; its manager's ``branch`` makes it."""
+
+    async def _fork(self, cmd: list[str], kwargs: dict[str, Any]) -> tuple[ForkedProcess, Birth]:
+        branch: Callable[[], Awaitable[ForkedProcess]] = self.parent.branch  # type: ignore[union-attr]
+        _, argv = _split(cmd)
+        process = await branch()
+        return process, Birth(argv, directory=kwargs["env"]["PY_CODE_MODE_DIRECTORY"])
+
+
+def _split(cmd: list[str]) -> tuple[list[str], list[str]]:
+    """Part a kernel's command into what a template shares, and the rest."""
+    if "-f" not in cmd:
+        raise RuntimeError(
+            f"a kernel cannot be forked from {cmd!r}: its command must be that of "
+            "`python -m kernel_bootstrap -f {connection_file}`"
+        )
+    at = cmd.index("-f")
+    return cmd[:at], cmd[at:]
+
+
+def _check_directory(cwd: str) -> None:
+    if not Path(cwd).is_dir():
+        raise NotADirectoryError(f"{cwd!r} is no directory the kernel could work in")
+
+
+def _output(wanted: Any, descriptor: int) -> Any:
+    """Open what ``Popen`` would have made of an argument for a standard stream."""
+    if wanted == subprocess.DEVNULL:
+        return open(os.devnull, "wb")  # noqa: PTH123 - the caller closes it
+    if wanted is None:
+        wanted = descriptor
+    fd = wanted if isinstance(wanted, int) else wanted.fileno()
+    if fd < 0:
+        raise RuntimeError("a forked kernel's output cannot be a new pipe: give a file")
+    return os.fdopen(os.dup(fd), "wb")
 
 
 async def _process_exit(pid: int) -> None:

@@ -6,11 +6,13 @@ are read bounded and believed in nothing.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 from pathlib import Path
 
 from kernel_bootstrap.wire.mirror import missing_text, read_end
+from py_code_mode.kernel.forked import UNKNOWN
 from py_code_mode.kernel.stacks import readable_stack
 
 __all__ = ["LOG_FILE", "Traces"]
@@ -41,6 +43,21 @@ class Traces:
         complete = "(most recent call first)" in dump and dump.endswith("\n")
         return readable_stack(dump) if complete else ""
 
+    async def new_stack(self, ended: asyncio.Future[None]) -> str:
+        """Wait a second for a stack dump that has been asked for; empty if there is none.
+
+        Args:
+            ended: Done when nothing more can come.
+        """
+        stack = ""
+        for _ in range(100):
+            # Threads are dumped one by one, the main thread last: wait until it stands still.
+            before, stack = stack, self.stack()
+            if (stack and stack == before) or ended.done():
+                return stack
+            await asyncio.sleep(0.01)
+        return ""
+
     def log_tail(self) -> str:
         """Return the end of the log."""
         return self._tail(LOG_FILE, LOG_BYTES).strip()
@@ -55,7 +72,7 @@ class Traces:
         Args:
             code: Its exit code; negative: the signal that killed it.
         """
-        how = f"exited with code {code}"
+        how = "ended" if code in (None, UNKNOWN) else f"exited with code {code}"
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
                 how = f"was killed by {signal.Signals(-code).name}"

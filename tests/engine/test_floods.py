@@ -154,7 +154,7 @@ async def test_a_listener_that_does_not_listen_is_bounded(executor):
     )
     first = await anext(stream)
     assert type(first).__name__ == "Started"
-    while executor.default._running is not None:
+    while executor.default._cells.running:
         await asyncio.sleep(0.05)
     events = [event async for event in stream]
     assert len(events) <= 10_001

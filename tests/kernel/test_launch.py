@@ -22,7 +22,8 @@ from jupyter_client.provisioning import KernelProvisionerFactory
 import kernel_bootstrap
 from py_code_mode import KernelConfig
 from py_code_mode.errors import KernelStartError
-from py_code_mode.kernel.launch import ENVIRONMENT, _command, _environment, _socket_root, launch
+from py_code_mode.kernel.bootstrap import bootstrap_command
+from py_code_mode.kernel.launch import ENVIRONMENT, _environment, _socket_root, launch
 from py_code_mode.kernel.provisioner import LocalKernelProvisioner
 from py_code_mode.kernel.traces import LOG_FILE
 
@@ -106,13 +107,13 @@ def test_another_interpreter_gets_none_of_our_paths(tmp_path):
 
 def test_our_own_interpreter_runs_the_module(tmp_path):
     """Without ``python`` the kernel is a module of this interpreter, and nothing is written."""
-    assert _command(KernelConfig(), tmp_path) == [sys.executable, "-m", "kernel_bootstrap"]
+    assert bootstrap_command(None) == [sys.executable, "-m", "kernel_bootstrap"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_interpreter_gets_all_of_the_bootstrap_as_a_zip(tmp_path):
     """The zip has every source file of ``kernel_bootstrap``, as it is, and nothing else."""
-    python, archive = _command(KernelConfig(python=sys.executable), tmp_path)
+    python, archive = bootstrap_command(sys.executable)
     assert python == sys.executable
     with zipfile.ZipFile(archive) as bundle:
         names = set(bundle.namelist())
@@ -129,7 +130,7 @@ def test_another_interpreter_gets_all_of_the_bootstrap_as_a_zip(tmp_path):
 def test_an_interpreter_may_be_found_on_the_path(tmp_path, monkeypatch):
     """``python`` may be the name of a program on the PATH."""
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-    python, _ = _command(KernelConfig(python=Path(sys.executable).name), tmp_path)
+    python, _ = bootstrap_command(Path(sys.executable).name)
     assert Path(python).samefile(sys.executable)
 
 

@@ -26,7 +26,7 @@ def test_nothing_is_there(traces):
         "",
     )
     assert traces.how_it_ended(3) == "the kernel exited with code 3"
-    assert traces.how_it_ended(None) == "the kernel exited with code None"
+    assert traces.how_it_ended(None) == "the kernel ended"
     assert traces.how_it_ended(-9) == "the kernel was killed by SIGKILL"
     assert traces.how_it_ended(-12345) == "the kernel exited with code -12345"
 

@@ -1,0 +1,194 @@
+"""The template: a process that has imported everything and forks into kernels on demand.
+
+Place in the house: top of ``kernel``; called by ``__main__`` alone. It runs no
+agent's code and holds no connection of any session. Its host owns the other end of the control
+socket and gives, for each kernel, three descriptors: a connection, and the kernel's stdout and
+stderr. Over the connection the template tells the new process's number, with a descriptor of
+the process (pidfd); the process itself hears there what to become (``wire.birth``); in the end
+the template tells how it ended, ``{"exit": code}``. When the control socket closes, it ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ipykernel.compiler import XCachingCompiler
+from IPython.core.profiledir import ProfileDir
+from traitlets.config import Config
+
+from kernel_bootstrap.kernel.app import CONFIG
+from kernel_bootstrap.kernel.branch import become_kernel
+from kernel_bootstrap.kernel.forks import be_independent, redirect_output
+from kernel_bootstrap.kernel.preload import run_preload
+from kernel_bootstrap.kernel.shell import SessionShell
+
+__all__ = ["run_template"]
+
+USED_LATER = (
+    *("IPython.core.debugger", "IPython.core.logger", "IPython.core.magics.namespace"),
+    *("IPython.extensions.storemagic", "debugpy.server.api", "ipykernel.debugger"),
+    *("pygments.formatters.html", "pygments.formatters.terminal256", "pygments.lexers.python"),
+    *("pygments.styles.default", "stack_data", "email.feedparser", "encodings.idna", "gzip"),
+    *("tornado.platform.asyncio", "matplotlib_inline.config", "uuid", "timeit", "pdb"),
+)
+"""What a kernel imports while it starts, and in its first cells."""
+
+IDLE_SECONDS = 0.2
+"""Without a request for so long, a new template imports what kernels would import by themselves."""
+
+PR_SET_CHILD_SUBREAPER = 36
+"""``prctl(2)``: orphans below this process become its children."""
+
+
+@dataclass(slots=True)
+class _Kernel:
+    pid: int
+    pidfd: int
+    connection: socket.socket
+
+
+class _Template:
+    """The loop of the template process.
+
+    Args:
+        control: This end of the control socket.
+        become_kernel: What a forked process does; it does not return.
+    """
+
+    def __init__(
+        self, control: socket.socket, become_kernel: Callable[[socket.socket], None]
+    ) -> None:
+        self._control = control
+        self._become_kernel = become_kernel
+        self._kernels: dict[int, _Kernel] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ, None)
+        _adopt_orphans()
+
+    def run(self) -> None:
+        """Fork when asked to, report ends, until the host goes away."""
+        idle: float | None = IDLE_SECONDS
+        while True:
+            events = self._selector.select(idle)
+            if not events:
+                # Whoever has started the template waits for a first kernel; now is time.
+                _import_what_is_used_later()
+                idle = None
+            for key, _ in events:
+                if key.data is not None:
+                    self._has_ended(key.data)
+                elif not self._serve():
+                    return
+
+    def _serve(self) -> bool:
+        message, fds, _, _ = socket.recv_fds(self._control, 16, 3)
+        if not message:
+            return False
+        if len(fds) == 3:  # noqa: PLR2004 - connection, stdout, stderr
+            self._fork(*fds)
+        return True
+
+    def _fork(self, connection_fd: int, out: int, err: int) -> None:
+        connection = socket.socket(fileno=connection_fd)
+        pid = os.fork()
+        if pid == 0:
+            self._selector.close()
+            redirect_output(out, err)
+            be_independent({connection_fd})
+            os.close(out)
+            os.close(err)
+            self._become_kernel(connection)
+        os.close(out)
+        os.close(err)
+        kernel = _Kernel(pid, os.pidfd_open(pid), connection)
+        self._kernels[pid] = kernel
+        self._selector.register(kernel.pidfd, selectors.EVENT_READ, kernel)
+        with suppress(OSError):
+            words = json.dumps({"pid": pid}).encode() + b"\n"
+            socket.send_fds(connection, [words], [kernel.pidfd])
+
+    def _has_ended(self, kernel: _Kernel) -> None:
+        self._selector.unregister(kernel.pidfd)
+        # Not yet reaped, so the group's number cannot be another's: end what is left of it.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(kernel.pid, signal.SIGKILL)
+        _, status = os.waitpid(kernel.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        del self._kernels[kernel.pid]
+        with suppress(OSError):
+            kernel.connection.sendall(json.dumps({"exit": code}).encode() + b"\n")
+        kernel.connection.close()
+        os.close(kernel.pidfd)
+        self._reap_orphans()
+
+    def _reap_orphans(self) -> None:
+        """Let branches of kernels go whose own parent has ended before them."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None or ended.si_pid in self._kernels:
+                return
+            os.waitpid(ended.si_pid, 0)
+
+
+def _adopt_orphans() -> None:
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _prepare(preload: Sequence[str]) -> SessionShell:
+    """Import everything, make the shell, and let all of it be shared with the forks."""
+    with tempfile.TemporaryDirectory() as directory:
+        # Only a place to point at: each kernel gets a profile of its own.
+        profile = ProfileDir.create_profile_dir(directory)
+        shell = SessionShell.instance(
+            config=Config(CONFIG), profile_dir=profile, compiler_class=XCachingCompiler
+        )
+    run_preload(shell.user_ns, preload)
+    _freeze()
+    return shell  # type: ignore[no-any-return]
+
+
+def _import_what_is_used_later() -> None:
+    for name in USED_LATER:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    _freeze()
+
+
+def _freeze() -> None:
+    # Else the first collection in a kernel would touch, and so copy, every object there is.
+    gc.collect()
+    gc.freeze()
+
+
+def run_template(control_fd: int, preload: Sequence[str]) -> None:
+    """Get ready, say so, and fork until the host goes away.
+
+    Args:
+        control_fd: Inherited end of the control socket (SOCK_SEQPACKET).
+        preload: Modules to import, and scripts (``.py``) to run in the session's namespace.
+    """
+    control = socket.socket(fileno=control_fd)
+    ready: dict[str, Any] = {"ready": True}
+    try:
+        shell = _prepare(preload)
+    except BaseException as error:  # noqa: BLE001 - whatever a preload raises is the answer
+        ready = {"ready": False, "error": f"{type(error).__name__}: {error}"}
+    control.send(json.dumps(ready)[:60_000].encode())
+    if ready["ready"]:
+        _Template(control, lambda connection: become_kernel(connection, shell)).run()

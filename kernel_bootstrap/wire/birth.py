@@ -1,0 +1,75 @@
+"""What a forked kernel is told before it starts, over a socket that it shares with its host.
+
+Place in the house: part of THE contract, standard library only. A forked process belongs to
+nobody until its host has taken note of it; so it waits for these words, and ends if the socket
+does. They are one JSON object on a line.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel_bootstrap.wire.errors import ProtocolError
+
+__all__ = ["Birth", "read_line"]
+
+MOST_BYTES = 16 * 1024 * 1024
+"""No environment is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What a forked kernel is to become.
+
+    Attributes:
+        argv: Arguments of the kernel application: connection file and directories.
+        env: Its whole environment; None keeps the one it was forked with.
+        cwd: Its working directory; None keeps it.
+        directory: The session's private directory.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str] | None = None
+    cwd: str | None = None
+    directory: str | None = field(default=None)
+
+    def to_bytes(self) -> bytes:
+        """One line of JSON."""
+        words = {
+            "argv": list(self.argv),
+            "env": None if self.env is None else dict(self.env),
+            "cwd": self.cwd,
+            "directory": self.directory,
+        }
+        return json.dumps(words).encode() + b"\n"
+
+    @classmethod
+    def receive(cls, connection: socket.socket) -> Birth | None:
+        """Wait for the words; None if the host has gone away.
+
+        Raises:
+            ProtocolError: They are not of this form.
+        """
+        line = read_line(connection)
+        if not line:
+            return None
+        try:
+            words: dict[str, Any] = json.loads(line)
+            return cls(words["argv"], words["env"], words["cwd"], words["directory"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ProtocolError(f"malformed words of birth: {error!r}") from error
+
+
+def read_line(connection: socket.socket) -> bytes:
+    """Read up to a line's end; empty if the other side has closed or says too much."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = connection.recv(65_536)
+        if not part or len(line) > MOST_BYTES:
+            return b""
+        line += part
+    return bytes(line)

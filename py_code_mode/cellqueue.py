@@ -1,0 +1,184 @@
+"""What a session does, one thing after another: cells, queries, forks.
+
+Place in the house: executor layer, below ``session``, above ``cellrun`` and ``slot``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from py_code_mode.calls import SessionCalls, ancestry
+from py_code_mode.cellrun import CellRun, Emit, not_run
+from py_code_mode.errors import CodeModeError, KernelDied, KernelError, SessionClosed
+from py_code_mode.notebook import Notebook
+from py_code_mode.results import ExecutionResult
+from py_code_mode.settings import SessionSettings
+from py_code_mode.slot import KernelSlot
+
+if TYPE_CHECKING:
+    from py_code_mode.kernel.process import KernelProcess
+
+__all__ = ["CellQueue", "as_kernel_error"]
+
+
+class CellQueue:
+    """Runs one session's cells, in the order they came.
+
+    Args:
+        name: Name of the session.
+        settings: What it shares with its executor's other sessions.
+        owner: The session; cells that wait for it cannot use it.
+
+    Attributes:
+        slot: Where the session's kernel sits.
+        notebook: The cells run so far.
+        closed: Whether the session was closed.
+    """
+
+    def __init__(self, name: str, settings: SessionSettings, owner: object) -> None:
+        self._name = name
+        self._settings = settings
+        self._owner = owner
+        self._lock = asyncio.Lock()
+        self._submitted = 0
+        self._running: CellRun | None = None
+        self._calls = SessionCalls(name, settings.dispatcher, settings.limits)
+        self.slot = KernelSlot(name, settings, self._calls)
+        self.notebook = Notebook()
+        self.closed = False
+
+    @property
+    def running(self) -> bool:
+        """Whether a cell runs now."""
+        return self._running is not None
+
+    async def run(self, code: str, timeout: float | None, emit: Emit | None) -> ExecutionResult:
+        """Run a cell when those before it have ended; see ``Session.run``."""
+        self.check_usable()
+        if len(code) > self._settings.limits.code_chars:
+            raise KernelError(
+                f"the code has {len(code):,} characters, more than the limit of "
+                f"{self._settings.limits.code_chars:,} (Limits.code_chars)"
+            )
+        limit = self._settings.default_timeout if timeout is None else timeout
+        run = CellRun(code, limit, self._settings.kernel.grace, emit)
+        inner = asyncio.create_task(self._run_cell(run), name=f"run {self._name}")
+        self._submitted += 1
+        inner.add_done_callback(self._count_down)
+        try:
+            return await asyncio.shield(inner)
+        except asyncio.CancelledError:
+            # The caller is gone: stop the code as a time limit would, and keep the order of runs.
+            if run.abandon():
+                self.slot.keep(inner)
+            else:
+                inner.cancel()
+            raise
+
+    def _count_down(self, _: asyncio.Task[ExecutionResult]) -> None:
+        self._submitted -= 1
+
+    async def _run_cell(self, run: CellRun) -> ExecutionResult:
+        async with self.held():
+            dead = self.slot.take_dead()
+            if dead is not None:
+                result = not_run(dead)
+            else:
+                kernel = await self.slot.ready()
+                self._running = run
+                self._calls.begin(ancestry() | {self._owner})
+                try:
+                    result = await run.on(kernel, self.slot)
+                finally:
+                    self._running = None
+            self.notebook.add(run.code, result)
+            return result
+
+    async def interrupt(self) -> None:
+        """Break the running cell; nothing happens if none runs."""
+        if self._running is not None and self.slot.current is not None:
+            await self._running.interrupt(self.slot.current)
+
+    async def end_cell(self) -> None:
+        """End the running cell with its kernel."""
+        if self._running is not None and self.slot.current is not None:
+            await self.slot.current.kill()
+
+    async def query(self, method: str, **params: Any) -> Any:
+        """Ask the kernel something between cells.
+
+        Raises:
+            KernelError: What the kernel answered with.
+            KernelDied: It ended meanwhile.
+        """
+        self.check_usable()
+        async with self.held():
+            kernel = await self.slot.ready()
+            try:
+                return await kernel.query(method, **params)
+            except CodeModeError as error:
+                raise as_kernel_error(error) from error
+
+    async def branch(self) -> tuple[KernelProcess, list[str]]:
+        """Fork the kernel; see ``Session.fork``."""
+        async with self.idle():
+            dead = self.slot.take_dead()
+            if dead is not None:
+                raise KernelDied(dead.how_it_ended())
+            try:
+                return await self.slot.branch()
+            except CodeModeError as error:
+                raise as_kernel_error(error) from error
+
+    async def close(self) -> None:
+        """End the kernel and whatever it has asked for."""
+        self.closed = self.slot.closed = True
+        await self.end_cell()
+        async with self._lock:
+            await self.slot.close()
+        await self._calls.drain()
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Hold the session when what came before has ended."""
+        self.check_open()
+        async with self._lock:
+            self.check_open()
+            yield
+
+    @contextlib.asynccontextmanager
+    async def idle(self) -> AsyncIterator[None]:
+        """Hold the session if no cell runs or waits to run.
+
+        Raises:
+            KernelError: One does.
+        """
+        self.check_usable()
+        if self._submitted:
+            raise KernelError(
+                f"a cell is running in session {self._name!r}: wait for it, or interrupt it"
+            )
+        async with self.held():
+            yield
+
+    def check_open(self) -> None:
+        """Refuse work when the session is closed."""
+        if self.closed:
+            raise SessionClosed(f"session {self._name!r} is closed")
+
+    def check_usable(self) -> None:
+        """Refuse work when the session is closed, or waits for whoever asks."""
+        self.check_open()
+        if self._owner in ancestry():
+            raise KernelError(
+                f"session {self._name!r} waits for this tool call, so it cannot run code now: "
+                "use another session (await executor.session())"
+            )
+
+
+def as_kernel_error(error: CodeModeError) -> CodeModeError:
+    """Give what a kernel refused without saying more a name in our tree."""
+    return KernelError(error.message) if type(error) is CodeModeError else error

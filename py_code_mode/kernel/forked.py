@@ -1,0 +1,141 @@
+"""A kernel process that another process forked, held by its pidfd.
+
+Place in the house: bottom of ``kernel``, below the provisioners. It has what they use of
+``subprocess.Popen``. It is not this process's child: its end is seen through the pidfd, and how
+it ended is what its parent tells, if that still lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from kernel_bootstrap.wire.mirror import read_end
+
+__all__ = ["UNKNOWN", "ForkedProcess"]
+
+UNKNOWN = 255
+"""``returncode`` of a process of which nobody can tell how it ended."""
+
+PATIENCE = 0.2
+"""Seconds its parent may take to tell how it ended."""
+
+
+class ForkedProcess:
+    """A process that was forked for us.
+
+    Args:
+        pid: Its number.
+        pidfd: Descriptor of the process; closed with this object.
+        connection: To its parent, or to itself; it ends if this closes before it has begun.
+        told: File in which its parent tells how it ended; None: over the connection.
+    """
+
+    stdin = stdout = stderr = None
+
+    def __init__(
+        self, pid: int, pidfd: int, connection: socket.socket, told: str | None = None
+    ) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._pidfd = pidfd
+        self._connection = connection
+        self._told = told
+
+    def begin(self, words: bytes) -> None:
+        """Tell it what to become.
+
+        Raises:
+            OSError: It is gone.
+        """
+        self._connection.settimeout(10)
+        self._connection.sendall(words)
+
+    def poll(self) -> int | None:
+        """Return how it ended, None while it runs."""
+        if self.returncode is None and self._has_ended():
+            self.returncode = self._wait_for_word()
+        return self.returncode
+
+    def wait(self) -> int:
+        """Block until it has ended."""
+        while self.returncode is None:
+            select.select([self._pidfd], [], [])
+            self.poll()
+        return self.returncode
+
+    async def ended(self) -> int:
+        """Wait until it has ended."""
+        if self.returncode is None:
+            await _readable(self._pidfd)
+            if self._told is None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(_readable(self._connection.fileno()), PATIENCE)
+            else:
+                # Its parent writes a file: that cannot be waited for.
+                for _ in range(int(PATIENCE / 0.01)):
+                    if self._read_file() is not None:
+                        break
+                    await asyncio.sleep(0.01)
+        return self.poll() if self.returncode is None else self.returncode  # type: ignore[return-value]
+
+    def send_signal(self, signum: int) -> None:
+        """Send a signal to the process alone; one that has ended is fine."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signum)
+
+    def kill(self) -> None:
+        """End it now."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+            self._connection.close()
+
+    def _has_ended(self) -> bool:
+        return bool(select.select([self._pidfd], [], [], 0)[0])
+
+    def _wait_for_word(self) -> int:
+        read: Callable[[], int | None] = self._read_file if self._told else self._read_word
+        code = read()
+        return UNKNOWN if code is None else code
+
+    def _read_file(self) -> int | None:
+        # The branch's parent is a kernel: what it writes is believed in nothing but this.
+        assert self._told is not None
+        text = read_end(self._told, 16).decode("ascii", "replace")
+        return int(text) if text.lstrip("-").isdigit() else None
+
+    def _read_word(self) -> int | None:
+        self._connection.settimeout(PATIENCE)
+        try:
+            word = json.loads(self._connection.recv(4_096))
+            return int(word["exit"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+async def _readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    # Another waiter may watch the same descriptor: each watches its own copy.
+    fd = os.dup(fd)
+    try:
+        loop.add_reader(fd, ready.set)
+        await ready.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)

@@ -1,0 +1,281 @@
+"""Template processes of this program: one for each configuration, shared, gone when unused.
+
+Place in the house: inside ``kernel``, below the provisioners. What a template is stands in
+``kernel_bootstrap.kernel.template``. Here its process is started, asked for kernels, and
+started again when it has died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel_bootstrap.wire.mirror import read_end
+from py_code_mode import reaper
+from py_code_mode.kernel.forked import ForkedProcess
+
+__all__ = ["Holds", "Template", "TemplateKey", "acquire", "release"]
+
+START_SECONDS = 120
+"""For a template's imports and preloads."""
+
+FORK_SECONDS = 30
+"""For one fork on a loaded machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateKey:
+    """What two kernels must have in common to come from one template.
+
+    Attributes:
+        command: Interpreter and bootstrap.
+        preload: Modules and scripts.
+        env: The environment, sorted.
+    """
+
+    command: tuple[str, ...]
+    preload: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def make(cls, command: list[str], preload: list[str], env: Mapping[str, str]) -> TemplateKey:
+        """Make a key; variables that differ from session to session are left out."""
+        own = {name: value for name, value in env.items() if not name.startswith(PER_SESSION)}
+        return cls(tuple(command), tuple(preload), tuple(sorted(own.items())))
+
+
+PER_SESSION = ("PY_CODE_MODE_DIRECTORY", "JPY_")
+"""Beginnings of the names of variables that each kernel gets for itself."""
+
+
+class Template:
+    """One template process, and its successors.
+
+    All methods may be called from any thread; none is bound to an event loop.
+
+    Args:
+        key: How it is started.
+    """
+
+    def __init__(self, key: TemplateKey) -> None:
+        self.key = key
+        self.users = 0
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._directory: Path | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    async def fork(self, out: int, err: int) -> ForkedProcess:
+        """Fork a process; it waits to be told what to become.
+
+        Args:
+            out: Descriptor for its stdout.
+            err: Descriptor for its stderr.
+
+        Raises:
+            RuntimeError: The template cannot be started: what it preloads fails, say.
+        """
+        for attempt in range(2):
+            if not self._is_running():
+                await _in_thread(self._ensure_running)
+            try:
+                return await self._ask(out, err)
+            except (OSError, TimeoutError, ValueError):
+                # It died meanwhile: once more, with another.
+                await _in_thread(self._stop)
+                if attempt:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _ask(self, out: int, err: int) -> ForkedProcess:
+        control = self._control
+        if control is None:
+            raise BrokenPipeError("the template is not running")
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(control, [b"fork"], [theirs.fileno(), out, err])
+            await _wait_readable(ours)
+            words, fds, _, _ = socket.recv_fds(ours, 4_096, 1)
+            if not fds:
+                raise BrokenPipeError("the template has died")
+            return ForkedProcess(int(json.loads(words)["pid"]), fds[0], ours)
+        except BaseException:
+            ours.close()
+            raise
+
+    def _is_running(self) -> bool:
+        process = self._process
+        return process is not None and process.poll() is None and self._control is not None
+
+    def _ensure_running(self) -> None:
+        with self._lock:
+            if self._is_running():
+                return
+            self._discard()
+            self._start()
+
+    def _start(self) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="pcm-template-"))
+        holder = reaper.acquire()
+        holder.watch_directory(self._directory)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        preload = [word for item in self.key.preload for word in ("--preload", item)]
+        with theirs, (self._directory / "log.txt").open("wb") as log:
+            self._control = ours
+            self._process = subprocess.Popen(  # noqa: S603 - the interpreter of the configuration
+                [*self.key.command, *preload, "--template", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=dict(self.key.env),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        holder.watch_group(self._process.pid)
+        try:
+            self._await_ready(ours)
+        except BaseException:
+            self._discard()
+            raise
+
+    def _await_ready(self, control: socket.socket) -> None:
+        control.settimeout(START_SECONDS)
+        try:
+            words = control.recv(65_536)
+        except TimeoutError:
+            raise RuntimeError(f"the template was not ready after {START_SECONDS} s") from None
+        if not words:
+            log = read_end(self._directory / "log.txt", 4_000) if self._directory else b""
+            raise RuntimeError(f"the template has died: {log.decode('utf-8', 'replace').strip()}")
+        answer = json.loads(words)
+        if not answer["ready"]:
+            raise RuntimeError(f"a preload failed: {answer['error']}")
+        control.settimeout(FORK_SECONDS)
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._discard()
+
+    def _discard(self) -> None:
+        control, self._control = self._control, None
+        if control is not None:
+            control.close()
+        process, self._process = self._process, None
+        directory, self._directory = self._directory, None
+        if process is not None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            process.wait()
+            reaper.acquire().forget_group(process.pid)
+            reaper.release()
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+            reaper.acquire().forget_directory(directory)
+            reaper.release()
+            reaper.release()  # that of `_start`
+
+    def close(self) -> None:
+        """End the process; kernels that came from it live on."""
+        self._stop()
+
+
+_templates: dict[TemplateKey, Template] = {}
+_lock = threading.Lock()
+
+
+def acquire(key: TemplateKey) -> Template:
+    """Return this program's template of that configuration, for one more user."""
+    with _lock:
+        template = _templates.setdefault(key, Template(key))
+        template.users += 1
+        return template
+
+
+def release(template: Template) -> None:
+    """Count one user less; the last one ends the template."""
+    with _lock:
+        template.users -= 1
+        unused = template.users <= 0
+        if unused:
+            _templates.pop(template.key, None)
+    if unused:
+        template.close()
+
+
+class Holds:
+    """Templates that somebody wants to keep, whether or not kernels come from them now."""
+
+    def __init__(self) -> None:
+        self._held: list[Template] = []
+
+    def hold(self, template: Template | None) -> None:
+        """Keep a template; None, and one that is kept already, is fine."""
+        if template is not None and template not in self._held:
+            self._held.append(acquire(template.key))
+
+    def close(self) -> None:
+        """Let go of all."""
+        while self._held:
+            release(self._held.pop())
+
+
+def _forget_in_child() -> None:
+    """A forked host has templates of its own; the parent's are the parent's."""
+    global _lock  # noqa: PLW0603 - its holder may not exist in the child
+    _lock = threading.Lock()
+    _templates.clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """Do blocking work in a thread that ends with it: a loop's own pool would keep its threads."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001 - raised where it is awaited
+            error = raised
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=run, name="template", daemon=True).start()
+    await done
+
+
+async def _wait_readable(connection: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(connection.fileno(), ready.set)
+    try:
+        await asyncio.wait_for(ready.wait(), FORK_SECONDS)
+    finally:
+        loop.remove_reader(connection.fileno())
