@@ -91,6 +91,11 @@ class Link:
         """Send one request and await its value; cancelling the await cancels it on the host."""
         return await asyncio.wrap_future(self.request(method, **params))
 
+    def restart(self) -> None:
+        """Begin anew in a forked process that is a session of its own: nobody waits here."""
+        self._pid = os.getpid()
+        self._pending.clear()
+
     def deliver(self, reply: Reply) -> None:
         """Hand a reply to whoever waits for it; replies to nothing are dropped."""
         self._deliverer = threading.get_ident()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from py_code_mode.artifacts.base import ArtifactInfo, ArtifactStore
     from py_code_mode.artifacts.file import FileArtifactStore
     from py_code_mode.artifacts.memory import MemoryArtifactStore
+    from py_code_mode.branches import Checkpoint, Trials
     from py_code_mode.config import KernelConfig, Limits
     from py_code_mode.errors import (
         ArtifactError,
@@ -70,6 +71,7 @@ _WHERE = {
     "artifacts.base": ("ArtifactInfo", "ArtifactStore"),
     "artifacts.file": ("FileArtifactStore",),
     "artifacts.memory": ("MemoryArtifactStore",),
+    "branches": ("Checkpoint", "Trials"),
     "config": ("KernelConfig", "Limits"),
     "errors": (
         "ArtifactError",
@@ -132,6 +134,7 @@ __all__ = [
     "ArtifactStore",
     "ArtifactWriteError",
     "CLIAdapter",
+    "Checkpoint",
     "Cleared",
     "CodeExecutor",
     "CodeModeError",
@@ -183,6 +186,7 @@ __all__ = [
     "ToolParam",
     "ToolRegistry",
     "ToolTimeoutError",
+    "Trials",
     "Updated",
     "ValueNotEncodableError",
     "Variable",

@@ -94,9 +94,11 @@ class SessionSettings:
         """
         from py_code_mode.kernel.process import KernelProcess
 
+        version = self.tools.version
         kernel = await KernelProcess.start(
             self.kernel, self.context(), self.limits, self.catalogue()
         )
+        kernel.knows_tools = version
         # Else it would end with the last session, and the next one would wait for another.
         self._templates.hold(kernel.template)
         return kernel

@@ -33,7 +33,6 @@ class KernelSlot:
         self._settings = settings
         self._calls = calls
         self._starting: asyncio.Task[KernelProcess] | None = None
-        self._catalogue: object = None
         self._cleanups: set[asyncio.Task[Any]] = set()
         self.closed = False
         self.current: KernelProcess | None = None
@@ -52,14 +51,13 @@ class KernelSlot:
                 if starting.done():
                     self._starting = None
         version = self._settings.tools.version
-        if version != self._catalogue:
-            self._catalogue = version
+        if version != self.current.knows_tools:
+            self.current.knows_tools = version
             await self.current.query(Query.CATALOGUE, tools=self._settings.catalogue())
         return self.current
 
     def start(self) -> asyncio.Task[KernelProcess]:
         """Begin to start a kernel in the background."""
-        self._catalogue = self._settings.tools.version
         self._starting = asyncio.create_task(self._start(), name=f"start {self._name}")
         # A failure is raised to whoever needs the kernel; nobody may ever ask.
         self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -85,7 +83,6 @@ class KernelSlot:
     async def adopt(self, kernel: KernelProcess) -> None:
         """Take a kernel that is up in place of the current one, which is closed."""
         former, self.current = self.current, kernel
-        self._catalogue = None
         kernel.serve(self._calls.on_request, self._calls.on_cancel)
         if former is not None:
             self._calls.cancel_all()

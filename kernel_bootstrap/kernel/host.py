@@ -71,6 +71,7 @@ class HostComm:
             publish: Puts a message on iopub.
         """
         self._publish, self._comm_id = publish, None
+        self.link.restart()
 
     @property
     def connected(self) -> bool:

@@ -11,6 +11,7 @@ the template tells how it ended, ``{"exit": code}``. When the control socket clo
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import importlib
 import json
@@ -45,8 +46,8 @@ USED_LATER = (
 )
 """What a kernel imports while it starts, and in its first cells."""
 
-IDLE_SECONDS = 0.2
-"""Without a request for so long, a new template imports what kernels would import by themselves."""
+IDLE_SECONDS = 0.1
+"""Without a request for so long, a new template imports one more of ``USED_LATER``."""
 
 PR_SET_CHILD_SUBREAPER = 36
 """``prctl(2)``: orphans below this process become its children."""
@@ -74,37 +75,40 @@ class _Template:
         self._become_kernel = become_kernel
         self._kernels: dict[int, _Kernel] = {}
         self._selector = selectors.DefaultSelector()
-        self._selector.register(control, selectors.EVENT_READ, None)
-        _adopt_orphans()
+        self._selector.register(control, selectors.EVENT_READ, self._serve)
+        self._wake, self._wakeup = socket.socketpair()
+        for end in (self._wake, self._wakeup):
+            end.setblocking(False)  # noqa: FBT003 - its only argument
+        self._selector.register(self._wake, selectors.EVENT_READ, self._reap_orphans)
+        _adopt_orphans(self._wakeup)
 
     def run(self) -> None:
-        """Fork when asked to, report ends, until the host goes away."""
-        idle: float | None = IDLE_SECONDS
+        """Fork when asked to, and report ends; SystemExit when the host goes away."""
+        later = list(USED_LATER)
         while True:
-            events = self._selector.select(idle)
+            # Whoever has started the template waits for a first kernel; after that is time.
+            events = self._selector.select(IDLE_SECONDS if later else None)
             if not events:
-                # Whoever has started the template waits for a first kernel; now is time.
-                _import_what_is_used_later()
-                idle = None
+                _import_if_there(later.pop())
+                if not later:
+                    _freeze()
             for key, _ in events:
-                if key.data is not None:
-                    self._has_ended(key.data)
-                elif not self._serve():
-                    return
+                key.data()
 
-    def _serve(self) -> bool:
+    def _serve(self) -> None:
         message, fds, _, _ = socket.recv_fds(self._control, 16, 3)
         if not message:
-            return False
+            raise SystemExit  # the host has gone away
         if len(fds) == 3:  # noqa: PLR2004 - connection, stdout, stderr
             self._fork(*fds)
-        return True
 
     def _fork(self, connection_fd: int, out: int, err: int) -> None:
         connection = socket.socket(fileno=connection_fd)
         pid = os.fork()
         if pid == 0:
             self._selector.close()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             redirect_output(out, err)
             be_independent({connection_fd})
             os.close(out)
@@ -114,7 +118,8 @@ class _Template:
         os.close(err)
         kernel = _Kernel(pid, os.pidfd_open(pid), connection)
         self._kernels[pid] = kernel
-        self._selector.register(kernel.pidfd, selectors.EVENT_READ, kernel)
+        ended = functools.partial(self._has_ended, kernel)
+        self._selector.register(kernel.pidfd, selectors.EVENT_READ, ended)
         with suppress(OSError):
             words = json.dumps({"pid": pid}).encode() + b"\n"
             socket.send_fds(connection, [words], [kernel.pidfd])
@@ -135,6 +140,8 @@ class _Template:
 
     def _reap_orphans(self) -> None:
         """Let branches of kernels go whose own parent has ended before them."""
+        with suppress(BlockingIOError):
+            self._wake.recv(4_096)
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -145,7 +152,9 @@ class _Template:
             os.waitpid(ended.si_pid, 0)
 
 
-def _adopt_orphans() -> None:
+def _adopt_orphans(wakeup: socket.socket) -> None:
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -163,11 +172,9 @@ def _prepare(preload: Sequence[str]) -> SessionShell:
     return shell  # type: ignore[no-any-return]
 
 
-def _import_what_is_used_later() -> None:
-    for name in USED_LATER:
-        with suppress(ImportError):
-            importlib.import_module(name)
-    _freeze()
+def _import_if_there(name: str) -> None:
+    with suppress(ImportError):
+        importlib.import_module(name)
 
 
 def _freeze() -> None:

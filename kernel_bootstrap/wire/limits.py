@@ -60,6 +60,11 @@ class Limits:
             if type(value) is not int or value < 0:
                 raise ValueError(f"Limits.{item.name} must be a non-negative int, not {value!r}")
 
+    @property
+    def message_bytes(self) -> int:
+        """The largest message an honest kernel sends: its bulk, and 16 MiB beside it."""
+        return max(self.request_bytes, self.value_bytes, self.output_bytes) + 16 * MIB
+
     def to_dict(self) -> dict[str, int]:
         """Plain data for the hello message."""
         return asdict(self)

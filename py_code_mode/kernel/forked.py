@@ -23,8 +23,11 @@ __all__ = ["UNKNOWN", "ForkedProcess"]
 UNKNOWN = 255
 """``returncode`` of a process of which nobody can tell how it ended."""
 
-PATIENCE = 0.2
-"""Seconds its parent may take to tell how it ended."""
+PATIENCE = 1.0
+"""Seconds a template may take to tell how it ended; one that is dead is noticed at once."""
+
+FILE_PATIENCE = 0.2
+"""Seconds a kernel may take to write down how its branch ended; it may be dead or busy."""
 
 
 class ForkedProcess:
@@ -79,7 +82,7 @@ class ForkedProcess:
                     await asyncio.wait_for(_readable(self._connection.fileno()), PATIENCE)
             else:
                 # Its parent writes a file: that cannot be waited for.
-                for _ in range(int(PATIENCE / 0.01)):
+                for _ in range(int(FILE_PATIENCE / 0.01)):
                     if self._read_file() is not None:
                         break
                     await asyncio.sleep(0.01)

@@ -44,8 +44,6 @@ from py_code_mode.kernel.traces import Traces
 __all__ = ["KernelProcess", "OnCancel", "OnRequest"]
 
 LIBRARIES = ("numpy", "pandas", "polars")
-SLACK_BYTES = 16 * 1024 * 1024
-"""What a message may have beside its bulk before zmq refuses it."""
 
 OnRequest = Callable[["KernelProcess", Request, str], None]
 """Takes a request of a kernel and the id of the cell it belongs to; must not wait."""
@@ -63,6 +61,9 @@ class KernelProcess:
         launched: Its process.
         context: Makes its sockets.
         limits: Bounds of its messages and results.
+
+    Attributes:
+        knows_tools: Version of the tools it was last told of; None: not known.
     """
 
     def __init__(
@@ -79,11 +80,11 @@ class KernelProcess:
         self._closed = False
         self._reaper = reaper.acquire()
         self._reaper.watch_directory(launched.directory)
-        largest = max(limits.request_bytes, limits.value_bytes, limits.output_bytes)
         self._channels = Channels(
-            launched.manager, context, self._receive, max_bytes=largest + SLACK_BYTES
+            launched.manager, context, self._receive, max_bytes=limits.message_bytes
         )
         self.exit_code: int | None = None
+        self.knows_tools: object = None
         self.died: asyncio.Task[None] = asyncio.create_task(self._watch(), name="kernel exit")
         self._queries = Queries(self._send_comm, self.died, self.how_it_ended)
 
@@ -173,8 +174,8 @@ class KernelProcess:
         """Send one cell. The caller sees to it that cells are sent one at a time."""
         execution = Execution(self._limits, emit)
         content, metadata = execute_content(code, silent=silent), {METADATA_KEY: {"value": True}}
-        msg_id = self._channels.send("shell", "execute_request", content, metadata=metadata)
-        self._executions[msg_id] = execution
+        id_ = self._channels.send("shell", "execute_request", content, metadata=metadata)
+        self._executions[id_] = execution
         if self.died.done():
             execution.end("died")
         return execution
@@ -274,7 +275,7 @@ class KernelProcess:
         await asyncio.wait({self.died}, timeout=5)
 
     def how_it_ended(self) -> str:
-        """Say how the process ended, with the end of its log."""
+        """Say how it ended, with the end of its log."""
         return self._traces.how_it_ended(self.exit_code)
 
     async def close(self, *, now: bool = False) -> None:

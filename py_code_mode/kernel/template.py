@@ -29,6 +29,9 @@ __all__ = ["Holds", "Template", "TemplateKey", "acquire", "release"]
 START_SECONDS = 120
 """For a template's imports and preloads."""
 
+ATTEMPTS = 8
+"""Templates tried for one kernel, should somebody kill them."""
+
 FORK_SECONDS = 30
 """For one fork on a loaded machine."""
 
@@ -90,17 +93,16 @@ class Template:
         Raises:
             RuntimeError: The template cannot be started: what it preloads fails, say.
         """
-        for attempt in range(2):
-            if not self._is_running():
-                await _in_thread(self._ensure_running)
+        for _ in range(ATTEMPTS):
             try:
+                if not self._is_running():
+                    await _in_thread(self._ensure_running)
                 return await self._ask(out, err)
-            except (OSError, TimeoutError, ValueError):
-                # It died meanwhile: once more, with another.
+            except (OSError, TimeoutError, ValueError) as error:
+                # It was killed meanwhile: once more, with another.
+                last = error
                 await _in_thread(self._stop)
-                if attempt:
-                    raise
-        raise AssertionError("unreachable")
+        raise RuntimeError(f"the template was killed {ATTEMPTS} times; at last: {last!r}")
 
     async def _ask(self, out: int, err: int) -> ForkedProcess:
         control = self._control
@@ -158,8 +160,12 @@ class Template:
         control.settimeout(START_SECONDS)
         try:
             words = control.recv(65_536)
+        except ConnectionResetError:
+            words = b""
         except TimeoutError:
             raise RuntimeError(f"the template was not ready after {START_SECONDS} s") from None
+        if not words and self._process is not None and self._process.wait() < 0:
+            raise BrokenPipeError("the template was killed")
         if not words:
             log = read_end(self._directory / "log.txt", 4_000) if self._directory else b""
             raise RuntimeError(f"the template has died: {log.decode('utf-8', 'replace').strip()}")
