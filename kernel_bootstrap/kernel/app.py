@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 
 import zmq
 from ipykernel.kernelapp import IPKernelApp
+from IPython.core.profiledir import ProfileDir
 from tornado import ioloop
 from traitlets.config import Config
 
@@ -41,6 +43,9 @@ CONFIG = {
 """IPython's settings in a session."""
 
 
+_former_lives: list[object] = []
+
+
 class NoShellThread:
     """Stands where ipykernel keeps its shell thread: false, and the main thread is its parent."""
 
@@ -56,6 +61,7 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
     kernel_class = SessionKernel
     iopub_port: int
     parent_handle: int
+    poller: Any
 
     main_loop: asyncio.AbstractEventLoop
     """The loop of the main thread, while ``start`` runs."""
@@ -70,6 +76,51 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
     """Called in the main thread when the loop has stopped; true lets it run on."""
 
     _stack_file: Any = None
+
+    def prepare(self, profile: ProfileDir) -> None:
+        """Make kernel and shell before there is anything to talk to, for ``reopen`` in forks.
+
+        Args:
+            profile: Stands in until each fork gets its own.
+        """
+        self.load_config_file()
+        self.profile_dir = profile
+        self.init_pdb()
+        self.kernel = SessionKernel.instance(
+            parent=self, session=self.session, log=self.log, profile_dir=profile
+        )
+        self.init_path()
+        self.init_shell()
+        self.init_gui_pylab()
+        self.init_extensions()
+
+    def reopen(self, argv: list[str]) -> None:
+        """Begin to talk to a host, in a process forked from one where kernel and shell were made.
+
+        What is left of the former life is kept aside: taking sockets, loops and threads of
+        another process apart would disturb that process.
+
+        Args:
+            argv: Arguments, as for ``initialize``.
+        """
+        _former_lives.append((dict(self._trait_values), dict(vars(self))))
+        if self.kernel.capture is not None:
+            self.kernel.capture.abandon()
+        self.forked = True
+        self.poller = self.context = self.profile_dir = None
+        for name in ("shell", "iopub", "stdin", "hb", "control"):
+            setattr(self, f"{name}_port", 0)
+        self.session.session, self.session.pid = uuid.uuid4().hex, os.getpid()
+        self.parse_command_line(argv)
+        self.init_profile_dir()
+        self.init_connection_file()
+        self.init_sockets()
+        self.init_heartbeat()
+        self.write_connection_file()
+        self.log_connection_info()
+        self.init_io()
+        self.init_signal()
+        self.init_kernel()
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """Read the arguments; those our host gives need no parser, which takes 10 ms to build."""

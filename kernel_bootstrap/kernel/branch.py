@@ -22,10 +22,8 @@ from typing import Any, NoReturn
 from kernel_bootstrap.cells import Cell, enter
 from kernel_bootstrap.kernel.app import SessionKernelApp
 from kernel_bootstrap.kernel.forks import be_independent, end_process, redirect_output
-from kernel_bootstrap.kernel.kernel import SessionKernel
 from kernel_bootstrap.kernel.preload import run_preload
-from kernel_bootstrap.kernel.shell import SessionShell
-from kernel_bootstrap.kernel.streams import MIRROR_DIRECTORY, CellStream
+from kernel_bootstrap.kernel.streams import MIRROR_DIRECTORY
 from kernel_bootstrap.wire.birth import Birth
 from kernel_bootstrap.wire.errors import CodeModeError
 from kernel_bootstrap.wire.limits import Limits
@@ -34,9 +32,6 @@ LOG_FILE = "log.txt"
 """In the private directory: what the process prints outside of cells."""
 
 __all__ = ["become_kernel", "run_kernel"]
-
-_ancestors: list[SessionKernelApp] = []
-"""Applications of former lives: taking them apart would touch what their processes still use."""
 
 
 def run_kernel(argv: list[str], preload: Sequence[str] = ()) -> None:
@@ -52,25 +47,21 @@ def run_kernel(argv: list[str], preload: Sequence[str] = ()) -> None:
     _serve(app)
 
 
-def become_kernel(
-    connection: socket.socket,
-    shell: SessionShell,
-    streams: dict[str, CellStream] | None = None,
-) -> NoReturn:
+def become_kernel(connection: socket.socket, app: SessionKernelApp) -> NoReturn:
     """Be a kernel until it is shut down, in a process that was just forked for it.
 
     Args:
         connection: Where the host says what to become.
-        shell: The shell, with its namespace.
-        streams: stdout and stderr, if they are in use already.
+        app: The application, with kernel, shell and namespace.
     """
     code = 1
     try:
         birth = Birth.receive(connection)
         if birth is not None:
             _settle(birth)
-            app = _new_app(shell, streams)
-            app.initialize(list(birth.argv))
+            asyncio.set_event_loop(asyncio.new_event_loop())
+            enter(Cell({}, Limits()))
+            app.reopen(list(birth.argv))
             _serve(app)
         code = 0
     except SystemExit as end:
@@ -93,16 +84,6 @@ def _settle(birth: Birth) -> None:
         log = os.open(Path(birth.directory, LOG_FILE), flags, 0o600)
         redirect_output(log, log)
         os.close(log)
-
-
-def _new_app(shell: SessionShell, streams: dict[str, CellStream] | None) -> SessionKernelApp:
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    SessionKernelApp.clear_instance()
-    SessionKernel.clear_instance()
-    enter(Cell({}, Limits()))
-    app: SessionKernelApp = SessionKernelApp.instance()
-    app.forked, app.streams, app.user_ns = True, streams, shell.user_ns
-    return app
 
 
 def _serve(app: SessionKernelApp) -> None:
@@ -166,12 +147,10 @@ class _Branching:
         try:
             connection = socket.socket(socket.AF_UNIX)
             be_independent({connection.fileno()})
-            self._app.kernel.capture.abandon()
             connection.connect(path)
         except BaseException:  # noqa: BLE001 - the host waits in vain, and says so
             end_process(1)
-        _ancestors.append(self._app)
-        become_kernel(connection, self._app.shell, self._app.streams)
+        become_kernel(connection, self._app)
 
 
 def _is_ours(task: asyncio.Task[Any]) -> bool:

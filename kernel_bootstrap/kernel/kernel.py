@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
@@ -46,18 +48,48 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         # The host's hello may arrive before ipykernel 7.3 has made its lock.
         self._control_lock = asyncio.Lock()
         self.executing = False
-        # In a forked process shell and comm exist: the user's code holds `tools` and the like.
-        self.shell.kernel = self.shell.parent = self
-        self.shell.move_profile(self.profile_dir)
-        if self.shell.host is None:
-            self.shell.host = HostComm(self.shell)
-        self.host: HostComm = self.shell.host
-        self.host.attach(self._publish)
-        streams = self.parent.streams
-        self._streams: dict[int, Any] = {1: streams["stdout"], 2: streams["stderr"]}
-        self.capture = DescriptorCapture(self._streams)
+        self.host = HostComm(self.shell)
         self._truncated: list[Cut] = []
         self._new_variables: list[str] = []
+        self._streams: dict[int, Any] = {}
+        self.capture: DescriptorCapture | None = None
+        if self.parent.streams is not None:
+            self._open()
+
+    @classmethod
+    def instance(cls, *args: Any, **kwargs: Any) -> SessionKernel:
+        """Return the process's kernel; one from before a fork takes the new sockets."""
+        known = cls._instance
+        if known is None:
+            return super().instance(*args, **kwargs)  # type: ignore[no-any-return]
+        known._move(kwargs)
+        return known  # type: ignore[no-any-return]
+
+    def _open(self) -> None:
+        """Use the sockets and streams that are there now."""
+        self.host.attach(self._publish)
+        streams = self.parent.streams
+        self._streams = {1: streams["stdout"], 2: streams["stderr"]}
+        self.capture = DescriptorCapture(self._streams)
+
+    def _move(self, found: dict[str, Any]) -> None:
+        """Take what was made anew in a forked process: sockets, streams, threads."""
+        former = {name: getattr(self, name) for name in found}
+        for name, value in found.items():
+            if name not in ("parent", "user_ns"):
+                setattr(self, name, value)
+        self._stdout, self._stderr = sys.stdout, sys.stderr
+        self._main_asyncio_lock, self._control_lock = asyncio.Lock(), asyncio.Lock()
+        self._shell_context = copy_context()
+        self.shell.displayhook.pub_socket = self.shell.display_pub.pub_socket = self.iopub_socket
+        self.shell.move_profile(self.profile_dir)
+        debugger = getattr(self, "debugger", None)
+        for held in (debugger, getattr(debugger, "debugpy_client", None)):
+            for attribute, value in list(getattr(held, "__dict__", {}).items()):
+                for name, old in former.items():
+                    if old is value and old is not None:
+                        setattr(held, attribute, found[name])
+        self._open()
 
     # The comm on the control channel.
 
@@ -113,6 +145,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         cell = current()
         before = set(self.shell.user_ns)
         self._truncated = []
+        assert self.capture is not None
         self.capture.begin(cell)
         self.executing = True
         try:
@@ -147,6 +180,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
 
     def _finish_cell(self, cell: Cell) -> None:
         """Publish the ends of floods and say what was cut."""
+        assert self.capture is not None
         self.capture.drain()
         displays, flood = cell.outputs.finish()
         floods = [flood] if flood else []

@@ -107,9 +107,6 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
     profile_dir: ProfileDir | None
     db: Any
 
-    host: Any = None
-    """The comm to the host (``HostComm``), once there is one."""
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._pinned: dict[str, Any] = {}

@@ -25,15 +25,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ipykernel.compiler import XCachingCompiler
 from IPython.core.profiledir import ProfileDir
-from traitlets.config import Config
 
-from kernel_bootstrap.kernel.app import CONFIG
+from kernel_bootstrap.kernel.app import SessionKernelApp
 from kernel_bootstrap.kernel.branch import become_kernel
 from kernel_bootstrap.kernel.forks import be_independent, redirect_output
 from kernel_bootstrap.kernel.preload import run_preload
-from kernel_bootstrap.kernel.shell import SessionShell
 
 __all__ = ["run_template"]
 
@@ -159,17 +156,16 @@ def _adopt_orphans(wakeup: socket.socket) -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _prepare(preload: Sequence[str]) -> SessionShell:
-    """Import everything, make the shell, and let all of it be shared with the forks."""
+def _prepare(preload: Sequence[str]) -> SessionKernelApp:
+    """Import everything, make kernel and shell, and let all of it be shared with the forks."""
     with tempfile.TemporaryDirectory() as directory:
         # Only a place to point at: each kernel gets a profile of its own.
         profile = ProfileDir.create_profile_dir(directory)
-        shell = SessionShell.instance(
-            config=Config(CONFIG), profile_dir=profile, compiler_class=XCachingCompiler
-        )
-    run_preload(shell.user_ns, preload)
+        app: SessionKernelApp = SessionKernelApp.instance()
+        app.prepare(profile)
+    run_preload(app.shell.user_ns, preload)
     _freeze()
-    return shell  # type: ignore[no-any-return]
+    return app
 
 
 def _import_if_there(name: str) -> None:
@@ -193,9 +189,9 @@ def run_template(control_fd: int, preload: Sequence[str]) -> None:
     control = socket.socket(fileno=control_fd)
     ready: dict[str, Any] = {"ready": True}
     try:
-        shell = _prepare(preload)
+        app = _prepare(preload)
     except BaseException as error:  # noqa: BLE001 - whatever a preload raises is the answer
         ready = {"ready": False, "error": f"{type(error).__name__}: {error}"}
     control.send(json.dumps(ready)[:60_000].encode())
     if ready["ready"]:
-        _Template(control, lambda connection: become_kernel(connection, shell)).run()
+        _Template(control, lambda connection: become_kernel(connection, app)).run()
