@@ -31,7 +31,7 @@ def measure(bench: Bench) -> list[Row]:
                 "host": lambda: times(_true, count // 5),
             },
         )
-    stdin, once = "input() in a plain kernel", ratio_at_most(1.5)
+    stdin, once = "input() in a plain kernel", ratio_at_most(1)
     return [
         Row("function tool, def", MS, found["sync"], found["stdin"], stdin, once),
         Row("function tool, async def", MS, found["async"], found["stdin"], stdin, once),

@@ -25,7 +25,7 @@ def measure(bench: Bench) -> list[Row]:
                 "peer": lambda: times(lambda: kernel.run("1 + 1"), PER_ROUND),
             },
         )
-    target = ratio_at_most(0.5)
+    target = ratio_at_most(1 / 3)
     return [Row("1 + 1", MS, found["ours"], found["peer"], "execute_interactive", target)]
 
 

@@ -6,7 +6,7 @@ from benchmarks.bench import Bench, Side
 from benchmarks.calls import stdin_times
 from benchmarks.ours import our_executor, value_of
 from benchmarks.plain import PlainKernel, plain_kernel
-from benchmarks.rows import PER_S, Row
+from benchmarks.rows import PER_S, Row, at_least
 from benchmarks.samples import TIMES
 from py_code_mode import CodeExecutor
 
@@ -49,10 +49,11 @@ def measure(bench: Bench) -> list[Row]:
                 "stdin": lambda: [_stdin_rate(kernel, 2 * count)],
             },
         )
+    enough = at_least(3_000, PER_S)
     beside = "input() one after another"
     return [
-        Row(f"{THREADS} threads, def", PER_S, found["sync"], found["stdin"], beside),
-        Row(f"{THREADS} threads, async def", PER_S, found["async"], found["stdin"], beside),
+        Row(f"{THREADS} threads, def", PER_S, found["sync"], found["stdin"], beside, enough),
+        Row(f"{THREADS} threads, async def", PER_S, found["async"], found["stdin"], beside, enough),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import artifacts, calls, cell, imports, memory, start, threads, values
+from benchmarks import artifacts, calls, cell, density, imports, memory, start, threads, values
 from benchmarks.bench import Bench
 from benchmarks.rows import Row
 
@@ -18,5 +18,6 @@ TOPICS: dict[str, Callable[[Bench], list[Row]]] = {
     "values": values.measure,
     "artifacts": artifacts.measure,
     "memory": memory.measure,
+    "density": density.measure,
     "import": imports.measure,
 }

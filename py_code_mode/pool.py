@@ -49,6 +49,12 @@ class KernelPool:
             self._filling.add(task)
             task.add_done_callback(self._filling.discard)
 
+    async def filled(self) -> None:
+        """Wait until nothing is missing, or what is missing could not be started."""
+        self.fill()
+        while self._filling:
+            await asyncio.wait(set(self._filling))
+
     async def take(self) -> KernelProcess | None:
         """Hand out a kernel that is up, or None if there is none yet."""
         kernel = None
@@ -76,7 +82,6 @@ class KernelPool:
     async def close(self) -> None:
         """End all kernels that were not handed out."""
         self._closed = True
-        while self._filling:
-            await asyncio.wait(set(self._filling))
+        await self.filled()
         while self._ready:
             await self._ready.popleft().close(now=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from py_code_mode import CodeExecutor
+from py_code_mode.kernel.template import Holds
 
 ROOT = Path(__file__).resolve().parent.parent
 CI = os.environ.get("CI") == "true"
@@ -26,8 +27,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.skip(f"{program} is not installed")
 
 
+@pytest.fixture(scope="session")
+def kept_templates() -> Iterator[Holds]:
+    """Templates that stay from test to test, as they do between the sessions of one program."""
+    holds = Holds()
+    yield holds
+    holds.close()
+
+
 @pytest.fixture
-async def make_executor() -> AsyncIterator[Callable[..., Awaitable[CodeExecutor]]]:
+async def make_executor(
+    kept_templates: Holds,
+) -> AsyncIterator[Callable[..., Awaitable[CodeExecutor]]]:
     """Make executors that are closed when the test ends."""
     made: list[CodeExecutor] = []
 
@@ -37,6 +48,9 @@ async def make_executor() -> AsyncIterator[Callable[..., Awaitable[CodeExecutor]
         return executor
 
     yield make
+    for session in [session for each in made for session in each._settings.sessions.values()]:
+        if session._cells.slot.current is not None:
+            kept_templates.hold(session._cells.slot.current.template)
     for executor in made:
         await executor.aclose()
 

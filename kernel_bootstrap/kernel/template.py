@@ -43,7 +43,7 @@ USED_LATER = (
 )
 """What a kernel imports while it starts, and in its first cells."""
 
-IDLE_SECONDS = 0.1
+IDLE_SECONDS = 0.05
 """Without a request for so long, a new template imports one more of ``USED_LATER``."""
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -87,8 +87,7 @@ class _Template:
             events = self._selector.select(IDLE_SECONDS if later else None)
             if not events:
                 _import_if_there(later.pop())
-                if not later:
-                    _freeze()
+                _freeze()
             for key, _ in events:
                 key.data()
 
