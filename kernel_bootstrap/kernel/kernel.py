@@ -10,6 +10,8 @@ code runs and cancel where it awaits; outside a cell they do nothing.
 from __future__ import annotations
 
 import asyncio
+import hmac
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
+import zmq
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.session import extract_header
 from traitlets import Type
@@ -26,6 +29,7 @@ from kernel_bootstrap.cells import Cell, current, enter
 from kernel_bootstrap.kernel.capture import DescriptorCapture
 from kernel_bootstrap.kernel.host import HostComm
 from kernel_bootstrap.kernel.interrupts import ignore_interrupt, interrupts, is_waiting
+from kernel_bootstrap.kernel.session import split
 from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError
@@ -33,6 +37,8 @@ from kernel_bootstrap.wire.limits import Cut, cut_text
 from kernel_bootstrap.wire.messages import METADATA_KEY
 
 __all__ = ["SessionKernel"]
+
+NOBLOCK = int(zmq.NOBLOCK)
 
 
 class SessionKernel(IPythonKernel):  # type: ignore[misc]
@@ -103,32 +109,52 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             buffers=buffers,
         )
 
-    async def dispatch_control(self, msg: list[Any]) -> None:
-        """Take our comm's messages; ipykernel does everything else.
+    def start(self) -> None:
+        """Begin to read shell and control."""
+        super().start()
+        self.control_stream.on_recv(self._receive_control, copy=False)
 
-        Ours cause no busy/idle messages and no flushes: they are part of a call, not requests
-        anybody watches.
-        """
-        _, frames = self.session.feed_identities(msg, copy=False)
-        try:
-            msg_type = self.session.unpack(bytes(frames[1].buffer))["msg_type"]
-        except Exception:  # noqa: BLE001 - malformed: ipykernel logs it
-            msg_type = ""
-        if msg_type not in ("comm_open", "comm_msg"):
+    async def dispatch_control(self, msg: list[Any]) -> None:
+        """Take a message that arrived before ``start`` was through."""
+        if not self._take_comm(msg):
             await super().dispatch_control(msg)
-            return
-        idents, frames = self.session.feed_identities(msg, copy=False)
+
+    def _receive_control(self, frames: list[Any]) -> None:
+        """Take what has arrived on the control channel; its thread calls this.
+
+        Our comm's messages are taken here and now, all that wait at once. They cause no
+        busy/idle messages and no flushes: they are part of a call, not requests anybody watches.
+        """
+        socket = self.control_stream.socket
+        while True:
+            if not self._take_comm(frames):
+                # ipykernel's own; a coroutine, which takes them one at a time.
+                asyncio.ensure_future(super().dispatch_control(frames))  # noqa: RUF006 - it logs
+            try:
+                frames = socket.recv_multipart(NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+
+    def _take_comm(self, frames: list[Any]) -> bool:
+        """Take a message if it is one of our comm; whatever is wrong with it is logged."""
         try:
-            message = self.session.deserialize(frames, content=True, copy=False)
-            if self.host.owns(message["content"]):
-                answer = self.host.receive(message["content"], message["buffers"])
+            idents, parts, buffers = split(frames)
+            header = json.loads(parts[0])
+            if header["msg_type"] not in ("comm_open", "comm_msg"):
+                return False
+            if not hmac.compare_digest(frames[len(idents) + 1].bytes, self.session.sign(parts)):
+                raise ValueError("the signature does not match")
+            content = json.loads(parts[3])
+            if self.host.owns(content):
+                answer = self.host.receive(content, buffers)
                 if answer is not None:
-                    content, buffers = answer
-                    self.session.send(
-                        self.control_stream, "comm_msg", content, message, idents, buffers
-                    )
-        except (ValueError, TypeError, KeyError, CodeModeError):
-            self.log.exception("Invalid comm message on the control channel")
+                    data, sent = answer
+                    parent = {"header": header}
+                    stream = self.control_stream
+                    self.session.send(stream, "comm_msg", data, parent, idents, sent)
+        except (ValueError, TypeError, KeyError, IndexError, CodeModeError):
+            self.log.exception("Invalid message on the control channel")
+        return True
 
     # The frame around each cell.
 
