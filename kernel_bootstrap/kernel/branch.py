@@ -126,7 +126,9 @@ class _Branching:
         return told
 
     def _stop_loop(self) -> None:
-        if not self._app.kernel.executing:
+        if self._app.kernel.executing:
+            self._path = None  # a cell of somebody else was faster; the host stops waiting
+        else:
             self._app.io_loop.stop()
 
     def fork_if_asked(self) -> bool:
@@ -136,7 +138,11 @@ class _Branching:
             return False
         for stream in (self._app.streams or {}).values():
             stream.flush()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            _say_it_failed(path)
+            return True
         if pid == 0:
             self._become_branch(path)
         loop = self._app.iopub_thread.io_loop.asyncio_loop
@@ -151,6 +157,12 @@ class _Branching:
         except BaseException:  # noqa: BLE001 - the host waits in vain, and says so
             end_process(1)
         become_kernel(connection, self._app)
+
+
+def _say_it_failed(path: str) -> None:
+    """Connect to the waiting host as who we are: it knows then that there is no branch."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
 
 
 def _is_ours(task: asyncio.Task[Any]) -> bool:

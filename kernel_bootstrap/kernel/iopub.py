@@ -75,6 +75,10 @@ class DirectIOPub(IOPubThread):  # type: ignore[misc]
                 self._send_waiting()
         interrupts.raise_pending()
 
+    def queue(self, msg_parts: Sequence[Buffer]) -> None:
+        """Send a small message with, and before, the next one."""
+        self._waiting.append((msg_parts, True))
+
     def _send_waiting(self) -> None:
         self._sending = True
         try:

@@ -166,6 +166,19 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             wants_value = bool(asked.get("value")) if isinstance(asked, dict) else False
             enter(Cell(extract_header(parent), self.host.limits, wants_value=wants_value))
 
+    def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
+        """Say busy or idle; the busy of a cell leaves with the ``execute_input`` that follows.
+
+        Each message that leaves alone wakes the host once more.
+        """
+        request = self.get_parent(channel) if parent is None else parent
+        content = request.get("content") or {}
+        if status == "busy" and "code" in content and not content.get("silent"):
+            msg = self.session.msg("status", {"execution_state": status}, extract_header(request))
+            self.iopub_thread.queue(self.session.serialize(msg, self._topic("status")))
+        else:
+            super()._publish_status(status, channel, parent)
+
     async def do_execute(self, code: str, silent: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001 - ipykernel's signature
         """Run a cell; whatever happens to it, a reply leaves."""
         cell = current()

@@ -23,13 +23,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.profiledir import ProfileDir
 
 from kernel_bootstrap.kernel.app import SessionKernelApp
 from kernel_bootstrap.kernel.branch import become_kernel
-from kernel_bootstrap.kernel.forks import be_independent, redirect_output
+from kernel_bootstrap.kernel.forks import be_independent, end_process, redirect_output
 from kernel_bootstrap.kernel.preload import run_preload
 
 __all__ = ["run_template"]
@@ -95,6 +95,8 @@ class _Template:
         message, fds, _, _ = socket.recv_fds(self._control, 16, 3)
         if not message:
             raise SystemExit  # the host has gone away
+        for fd in fds:
+            os.set_inheritable(fd, False)  # noqa: FBT003 - its only argument
         if len(fds) == 3:  # noqa: PLR2004 - connection, stdout, stderr
             self._fork(*fds)
 
@@ -102,14 +104,7 @@ class _Template:
         connection = socket.socket(fileno=connection_fd)
         pid = os.fork()
         if pid == 0:
-            self._selector.close()
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            redirect_output(out, err)
-            be_independent({connection_fd})
-            os.close(out)
-            os.close(err)
-            self._become_kernel(connection)
+            self._leave(connection, out, err)
         os.close(out)
         os.close(err)
         kernel = _Kernel(pid, os.pidfd_open(pid), connection)
@@ -119,6 +114,20 @@ class _Template:
         with suppress(OSError):
             words = json.dumps({"pid": pid}).encode() + b"\n"
             socket.send_fds(connection, [words], [kernel.pidfd])
+
+    def _leave(self, connection: socket.socket, out: int, err: int) -> NoReturn:
+        """Be a kernel, in the forked process; never come back to the template's loop."""
+        try:
+            self._selector.close()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            redirect_output(out, err)
+            be_independent({connection.fileno()})
+            os.close(out)
+            os.close(err)
+            self._become_kernel(connection)
+        finally:
+            end_process(1)
 
     def _has_ended(self, kernel: _Kernel) -> None:
         self._selector.unregister(kernel.pidfd)

@@ -36,10 +36,12 @@ class Branching:
 
     Attributes:
         query: Asks the kernel; ``KernelProcess.query``.
+        parent: Number of the kernel's process.
         lost: What did not come along, in sentences.
     """
 
     query: Callable[..., Awaitable[Any]]
+    parent: int
     lost: list[str] = field(default_factory=list)
 
     async def branch(self, directory: Path) -> ForkedProcess:
@@ -67,14 +69,16 @@ class Branching:
                 raise KernelError(f"the kernel has not forked in {CONNECT_SECONDS} s") from None
             finally:
                 path.unlink(missing_ok=True)
-        return _held(connection, str(directory / "exit.txt"))
+        return _held(connection, self.parent, str(directory / "exit.txt"))
 
 
-def _held(connection: socket.socket, told: str) -> ForkedProcess:
+def _held(connection: socket.socket, parent: int, told: str) -> ForkedProcess:
     try:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
         pid, user, _ = CREDENTIALS.unpack(raw)
         # It waits for its words of birth, so it lives, and the number is its own.
+        if pid == parent:
+            raise KernelError("the kernel could not fork: there is no memory or process left")
         if user != os.getuid() or os.getpgid(pid) != pid:
             raise KernelError("what came in place of the branch is no process of its own")
         return ForkedProcess(pid, os.pidfd_open(pid), connection, told)

@@ -84,6 +84,11 @@ class Launched:
     manager: AsyncKernelManager
     directory: Path
 
+    @property
+    def pid(self) -> int:
+        """Number of the process; 0 when it has ended."""
+        return getattr(self.manager.provisioner, "pid", None) or 0
+
 
 async def launch(
     config: KernelConfig,

@@ -143,7 +143,7 @@ class KernelProcess:
         Raises:
             CodeModeError: The kernel refuses, or the branch did not come up.
         """
-        branching = Branching(self.query)
+        branching = Branching(self.query, self._launched.pid)
         kernel = await self.start(config, self._context, self._limits, tools, branching.branch)
         return kernel, branching.lost
 

@@ -8,6 +8,7 @@ started again when it has died.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import shutil
@@ -94,14 +95,16 @@ class Template:
             RuntimeError: The template cannot be started: what it preloads fails, say.
         """
         for _ in range(ATTEMPTS):
+            process = self._process
             try:
                 if not self._is_running():
                     await _in_thread(self._ensure_running)
+                    process = self._process
                 return await self._ask(out, err)
             except (OSError, TimeoutError, ValueError) as error:
                 # It was killed meanwhile: once more, with another.
                 last = error
-                await _in_thread(self._stop)
+                await _in_thread(functools.partial(self._stop, process))
         raise RuntimeError(f"the template was killed {ATTEMPTS} times; at last: {last!r}")
 
     async def _ask(self, out: int, err: int) -> ForkedProcess:
@@ -114,6 +117,8 @@ class Template:
                 socket.send_fds(control, [b"fork"], [theirs.fileno(), out, err])
             await _wait_readable(ours)
             words, fds, _, _ = socket.recv_fds(ours, 4_096, 1)
+            for fd in fds:
+                os.set_inheritable(fd, False)  # noqa: FBT003 - its only argument
             if not fds:
                 raise BrokenPipeError("the template has died")
             return ForkedProcess(int(json.loads(words)["pid"]), fds[0], ours)
@@ -174,9 +179,10 @@ class Template:
             raise RuntimeError(f"a preload failed: {answer['error']}")
         control.settimeout(FORK_SECONDS)
 
-    def _stop(self) -> None:
+    def _stop(self, process: subprocess.Popen[bytes] | None) -> None:
         with self._lock:
-            self._discard()
+            if self._process is process:  # else somebody else has started another
+                self._discard()
 
     def _discard(self) -> None:
         control, self._control = self._control, None
@@ -198,7 +204,7 @@ class Template:
 
     def close(self) -> None:
         """End the process; kernels that came from it live on."""
-        self._stop()
+        self._stop(self._process)
 
 
 _templates: dict[TemplateKey, Template] = {}

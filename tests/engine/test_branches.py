@@ -309,3 +309,35 @@ async def test_many_forks_in_a_row(make_executor):
             assert (await branch.run(f"tools.echo(n={n})")).value == n
         await branch.aclose()
     assert (await executor.run("stop = True; tools.echo(n=5)")).value == 5
+
+
+async def test_a_fork_that_fails_is_an_error_and_the_session_goes_on(session):
+    """When the system refuses to fork, the caller hears it at once, and nothing is left behind."""
+    await session.run("real = os.fork\ndef refuse(): raise OSError('no')\nos.fork = refuse")
+    before = set(Path(tempfile.gettempdir()).glob("pcm-*"))
+    with pytest.raises(KernelError, match="could not fork"):
+        await asyncio.wait_for(session.fork(), 10)
+    assert set(Path(tempfile.gettempdir()).glob("pcm-*")) == before
+    assert (await session.run("os.fork = real; x")).value == [1, 2]
+    assert (await (await session.fork()).run("x")).value == [1, 2]
+
+
+async def test_a_kernel_that_does_not_come_as_it_said_is_not_believed(session):
+    """A process that belongs to another group than its own is not taken for a branch."""
+    await session.run(
+        "import socket\n"
+        "def lie():\n"
+        "    pid = real()\n"
+        "    if pid == 0:\n"
+        "        import glob, time\n"
+        "        for path in glob.glob(os.path.join(kernel_directory, '..', '*', 'birth')):\n"
+        "            s = socket.socket(socket.AF_UNIX); s.connect(path)\n"
+        "        time.sleep(60)\n"
+        "    raise OSError('lied')\n"
+        "real, os.fork = os.fork, lie"
+    )
+    directory = str(session._cells.slot.current._launched.directory)
+    await session.set_variable("kernel_directory", directory)
+    with pytest.raises(KernelError, match=r"process of its own|could not fork"):
+        await asyncio.wait_for(session.fork(), 20)
+    assert (await session.run("os.fork = real; x")).value == [1, 2]
