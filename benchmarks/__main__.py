@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick] [--only NAME ...] [--json PATH]``."""
+"""``python -m benchmarks [--quick] [--only NAME ...] [--json PATH] [--plot PATH]``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks.bench import Bench
+from benchmarks.plot import plot
 from benchmarks.report import as_json, machine, table, write
 from benchmarks.rows import Row
 from benchmarks.topics import TOPICS
@@ -38,6 +39,8 @@ def main() -> int:
     write(arguments.json, as_json(about, found))
     rows = [row for part in found.values() for row in part]
     print(table(rows))
+    if arguments.plot is not None:
+        plot(rows, arguments.plot)
     print(f"\n{about['seconds']:.0f} s; everything measured is in {arguments.json}")
     return 0
 
@@ -49,6 +52,7 @@ def _arguments() -> argparse.Namespace:
         "--only", nargs="+", choices=TOPICS, metavar="NAME", help=f"some of: {', '.join(TOPICS)}"
     )
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH", help="the file")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="also draw a PNG")
     return parser.parse_args()
 
 

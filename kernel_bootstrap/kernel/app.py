@@ -121,6 +121,7 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         self.init_io()
         self.init_signal()
         self.init_kernel()
+        self.init_gui_pylab()  # the environment is a new one, too
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """Read the arguments; those our host gives need no parser, which takes 10 ms to build."""

@@ -331,6 +331,7 @@ async def test_closing_ends_running_calls(python, tmp_path: Path, eventually, is
 async def test_nothing_leaks():
     """Two hundred calls, some of them cancelled, leave no descriptor and no process behind."""
     me = psutil.Process()
+    at_first = set(me.children()), me.num_fds()
     tool = CLIAdapter("sh", args="-c {script}")
     await tool.call("sh", {"script": "true"})
     descriptors = me.num_fds()
@@ -346,8 +347,8 @@ async def test_nothing_leaks():
     assert me.num_fds() == descriptors
     assert me.children() == children  # the reaper
     await tool.aclose()
-    assert me.num_fds() < descriptors
-    assert not me.children()
+    assert set(me.children()) <= at_first[0]
+    assert me.num_fds() <= at_first[1]
 
 
 async def test_without_pidfd(
