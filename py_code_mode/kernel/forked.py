@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from kernel_bootstrap.wire.mirror import read_end
+from py_code_mode.kernel.waiting import readable
 
 __all__ = ["UNKNOWN", "ForkedProcess"]
 
@@ -76,10 +77,10 @@ class ForkedProcess:
     async def ended(self) -> int:
         """Wait until it has ended."""
         if self.returncode is None:
-            await _readable(self._pidfd)
+            await readable(self._pidfd)
             if self._told is None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(_readable(self._connection.fileno()), PATIENCE)
+                    await asyncio.wait_for(readable(self._connection.fileno()), PATIENCE)
             else:
                 # Its parent writes a file: that cannot be waited for.
                 for _ in range(int(FILE_PATIENCE / 0.01)):
@@ -129,16 +130,3 @@ class ForkedProcess:
             return int(word["exit"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-async def _readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    # Another waiter may watch the same descriptor: each watches its own copy.
-    fd = os.dup(fd)
-    try:
-        loop.add_reader(fd, ready.set)
-        await ready.wait()
-    finally:
-        loop.remove_reader(fd)
-        os.close(fd)

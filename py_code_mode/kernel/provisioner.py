@@ -7,7 +7,6 @@ through a kernelspec. Other ways to launch (sandbox, cluster) are further provis
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from kernel_bootstrap.wire.birth import Birth
 from py_code_mode import reaper
 from py_code_mode.kernel import template
 from py_code_mode.kernel.forked import UNKNOWN, ForkedProcess
+from py_code_mode.kernel.waiting import readable
 
 __all__ = [
     "BranchKernelProvisioner",
@@ -202,11 +202,7 @@ async def _process_exit(pid: int) -> None:
         fd = opener(pid)
     except OSError:
         return
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
     try:
-        loop.add_reader(fd, ended.set)
-        await ended.wait()
+        await readable(fd)
     finally:
-        loop.remove_reader(fd)
         os.close(fd)

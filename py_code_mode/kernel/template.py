@@ -24,6 +24,7 @@ from pathlib import Path
 from kernel_bootstrap.wire.mirror import read_end
 from py_code_mode import reaper
 from py_code_mode.kernel.forked import ForkedProcess
+from py_code_mode.kernel.waiting import readable
 
 __all__ = ["Holds", "Template", "TemplateKey", "acquire", "release"]
 
@@ -115,7 +116,7 @@ class Template:
         try:
             with theirs:
                 socket.send_fds(control, [b"fork"], [theirs.fileno(), out, err])
-            await _wait_readable(ours)
+            await asyncio.wait_for(readable(ours.fileno()), FORK_SECONDS)
             words, fds, _, _ = socket.recv_fds(ours, 4_096, 1)
             for fd in fds:
                 os.set_inheritable(fd, False)  # noqa: FBT003 - its only argument
@@ -281,13 +282,3 @@ async def _in_thread(work: Callable[[], None]) -> None:
 
     threading.Thread(target=run, name="template", daemon=True).start()
     await done
-
-
-async def _wait_readable(connection: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(connection.fileno(), ready.set)
-    try:
-        await asyncio.wait_for(ready.wait(), FORK_SECONDS)
-    finally:
-        loop.remove_reader(connection.fileno())

@@ -341,3 +341,23 @@ async def test_a_kernel_that_does_not_come_as_it_said_is_not_believed(session):
     with pytest.raises(KernelError, match=r"process of its own|could not fork"):
         await asyncio.wait_for(session.fork(), 20)
     assert (await session.run("os.fork = real; x")).value == [1, 2]
+
+
+async def test_signals_reach_only_the_session_they_are_meant_for(session, tmp_path):
+    """Interrupting or killing a branch's whole group leaves its parent's cell alone."""
+    branch = await session.fork()
+
+    def code(up: str) -> str:
+        return f"import time\nopen({str(tmp_path / up)!r}, 'w').close()\nfor n in range(10): time.sleep(0.1)\nn"
+
+    ours = asyncio.create_task(session.run(code("ours")))
+    theirs = asyncio.create_task(branch.run(code("theirs")))
+    async with asyncio.timeout(10):
+        while not ((tmp_path / "ours").exists() and (tmp_path / "theirs").exists()):
+            await asyncio.sleep(0.01)
+    await branch.interrupt()
+    assert (await theirs).error.name == "KeyboardInterrupt"
+    assert (await ours).value == 9
+    ours = asyncio.create_task(session.run(code("again")))
+    await branch.run("import os, signal; os.killpg(0, signal.SIGKILL)")
+    assert (await ours).value == 9
