@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -165,6 +166,20 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             asked = (parent.get("metadata") or {}).get(METADATA_KEY) or {}
             wants_value = bool(asked.get("value")) if isinstance(asked, dict) else False
             enter(Cell(extract_header(parent), self.host.limits, wants_value=wants_value))
+
+    async def dispatch_shell(self, msg: list[Any], /, *args: Any, **kwargs: Any) -> None:
+        """Handle a request; without memory even for its reply, end, as the host would wait."""
+        try:
+            await super().dispatch_shell(msg, *args, **kwargs)
+        except MemoryError:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    async def execute_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Run a cell and reply; ipykernel would only log that there was no memory for it."""
+        try:
+            await super().execute_request(stream, ident, parent)
+        except MemoryError:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
         """Say busy or idle; the busy of a cell leaves with the ``execute_input`` that follows.
