@@ -29,8 +29,9 @@ from kernel_bootstrap.kernel.interrupts import ignore_interrupt
 from kernel_bootstrap.kernel.iopub import DirectIOPub
 from kernel_bootstrap.kernel.kernel import SessionKernel
 from kernel_bootstrap.kernel.session import KernelSession
-from kernel_bootstrap.kernel.streams import MIRROR_DIRECTORY, CellStream
+from kernel_bootstrap.kernel.streams import CellStream
 from kernel_bootstrap.threads import inherit_context
+from kernel_bootstrap.wire.birth import DIRECTORY
 
 __all__ = ["CONFIG", "SessionKernelApp"]
 
@@ -191,7 +192,7 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         # Some parents block SIGINT, and kernels inherit the mask.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGUSR1})
         signal.signal(signal.SIGINT, ignore_interrupt)
-        directory = os.environ.pop(MIRROR_DIRECTORY, None)
+        directory = os.environ.pop(DIRECTORY, None)
         if directory:
             path = Path(directory, "stack.txt")
             self._stack_file = path.open("w")  # open as long as the kernel lives

@@ -23,13 +23,9 @@ from kernel_bootstrap.cells import Cell, enter
 from kernel_bootstrap.kernel.app import SessionKernelApp
 from kernel_bootstrap.kernel.forks import be_independent, end_process, redirect_output
 from kernel_bootstrap.kernel.preload import run_preload
-from kernel_bootstrap.kernel.streams import MIRROR_DIRECTORY
-from kernel_bootstrap.wire.birth import Birth
+from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE, Birth
 from kernel_bootstrap.wire.errors import CodeModeError
 from kernel_bootstrap.wire.limits import Limits
-
-LOG_FILE = "log.txt"
-"""In the private directory: what the process prints outside of cells."""
 
 __all__ = ["become_kernel", "run_kernel"]
 
@@ -79,7 +75,7 @@ def _settle(birth: Birth) -> None:
     if birth.cwd is not None:
         os.chdir(birth.cwd)
     if birth.directory is not None:
-        os.environ[MIRROR_DIRECTORY] = birth.directory
+        os.environ[DIRECTORY] = birth.directory
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         log = os.open(Path(birth.directory, LOG_FILE), flags, 0o600)
         redirect_output(log, log)

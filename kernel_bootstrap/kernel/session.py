@@ -5,6 +5,7 @@ Place in the house: bottom of ``kernel``; ``app`` makes it.
 
 from __future__ import annotations
 
+import hmac
 import os
 from typing import Any
 
@@ -49,6 +50,20 @@ class KernelSession(Session):
     def sign(self, msg_list: list[bytes]) -> bytes:
         """Sign the parts of a message."""
         return self._message_writer.sign(msg_list)
+
+    def check_signature(self, signature: bytes, parts: list[bytes]) -> None:
+        """Accept a message once, as ``deserialize`` does.
+
+        Raises:
+            ValueError: It is not signed with our key, or has come before.
+        """
+        if self.auth is None:
+            return
+        if signature in self.digest_history:
+            raise ValueError("the message has come before")
+        self._add_digest(signature)
+        if not hmac.compare_digest(signature, self.sign(parts)):
+            raise ValueError("the signature does not match")
 
     @property
     def _message_writer(self) -> MessageWriter:

@@ -15,12 +15,10 @@ from ipykernel.iostream import OutStream
 
 from kernel_bootstrap.cells import Cell, current, latest
 from kernel_bootstrap.kernel.interrupts import interrupts
+from kernel_bootstrap.wire.birth import DIRECTORY
 from kernel_bootstrap.wire.mirror import Mirror
 
-__all__ = ["MIRROR_DIRECTORY", "CellStream"]
-
-MIRROR_DIRECTORY = "PY_CODE_MODE_DIRECTORY"
-"""Environment variable naming the session's private directory."""
+__all__ = ["CellStream"]
 
 
 class CellStream(OutStream):  # type: ignore[misc]
@@ -44,7 +42,7 @@ class CellStream(OutStream):  # type: ignore[misc]
         """
         options["watchfd"] = False
         super().__init__(session, pub_thread, self.name, **options)
-        directory = os.environ.get(MIRROR_DIRECTORY)
+        directory = os.environ.get(DIRECTORY)
         self._mirror = Mirror(Path(directory, f"{self.name}.mirror")) if directory else None
 
     def _holds_lock(self) -> bool:

@@ -15,7 +15,13 @@ from typing import Any
 
 from kernel_bootstrap.wire.errors import ProtocolError
 
-__all__ = ["Birth", "read_line"]
+__all__ = ["DIRECTORY", "LOG_FILE", "Birth", "read_line"]
+
+DIRECTORY = "PY_CODE_MODE_DIRECTORY"
+"""Environment variable naming a session's private directory."""
+
+LOG_FILE = "log.txt"
+"""In that directory: takes what the process itself prints, not the user's code."""
 
 MOST_BYTES = 16 * 1024 * 1024
 """No environment is larger."""

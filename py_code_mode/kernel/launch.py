@@ -19,6 +19,7 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
+from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import KernelStartError
 from py_code_mode.kernel.bootstrap import (
@@ -28,7 +29,6 @@ from py_code_mode.kernel.bootstrap import (
 )
 from py_code_mode.kernel.forked import ForkedProcess
 from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
-from py_code_mode.kernel.traces import LOG_FILE
 
 __all__ = ["ENVIRONMENT", "Branch", "Launched", "launch"]
 
@@ -197,7 +197,7 @@ def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path)
     chosen = {
         name: value for name, value in host.items() if name in names or name.startswith("LC_")
     }
-    return {**chosen, **config.env, "PY_CODE_MODE_DIRECTORY": str(directory)}
+    return {**chosen, **config.env, DIRECTORY: str(directory)}
 
 
 def _socket_root() -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
-from kernel_bootstrap.wire.birth import Birth
+from kernel_bootstrap.wire.birth import DIRECTORY, Birth
 from py_code_mode import reaper
 from py_code_mode.kernel import template
 from py_code_mode.kernel.forked import UNKNOWN, ForkedProcess
@@ -145,7 +145,7 @@ class TemplateKernelProvisioner(_ForkingProvisioner):
             template.release(held)
         with _output(kwargs.get("stdout"), 1) as out, _output(kwargs.get("stderr"), 2) as err:
             process = await self.template.fork(out.fileno(), err.fileno())
-        directory = env.get("PY_CODE_MODE_DIRECTORY")
+        directory = env.get(DIRECTORY)
         return process, Birth(argv, env, cwd, directory)
 
     def _release(self) -> None:
@@ -162,7 +162,7 @@ class BranchKernelProvisioner(_ForkingProvisioner):
         branch: Callable[[], Awaitable[ForkedProcess]] = self.parent.branch  # type: ignore[union-attr]
         _, argv = _split(cmd)
         process = await branch()
-        return process, Birth(argv, directory=kwargs["env"]["PY_CODE_MODE_DIRECTORY"])
+        return process, Birth(argv, directory=kwargs["env"][DIRECTORY])
 
 
 def _split(cmd: list[str]) -> tuple[list[str], list[str]]:

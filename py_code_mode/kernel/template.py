@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE
 from kernel_bootstrap.wire.mirror import read_end
 from py_code_mode import reaper
 from py_code_mode.kernel.forked import ForkedProcess
@@ -59,7 +60,7 @@ class TemplateKey:
         return cls(tuple(command), tuple(preload), tuple(sorted(own.items())))
 
 
-PER_SESSION = ("PY_CODE_MODE_DIRECTORY", "JPY_")
+PER_SESSION = (DIRECTORY, "JPY_")
 """Beginnings of the names of variables that each kernel gets for itself."""
 
 
@@ -144,7 +145,7 @@ class Template:
         holder.watch_directory(self._directory)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         preload = [word for item in self.key.preload for word in ("--preload", item)]
-        with theirs, (self._directory / "log.txt").open("wb") as log:
+        with theirs, (self._directory / LOG_FILE).open("wb") as log:
             self._control = ours
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter of the configuration
                 [*self.key.command, *preload, "--template", str(theirs.fileno())],
@@ -173,7 +174,7 @@ class Template:
         if not words and self._process is not None and self._process.wait() < 0:
             raise BrokenPipeError("the template was killed")
         if not words:
-            log = read_end(self._directory / "log.txt", 4_000) if self._directory else b""
+            log = read_end(self._directory / LOG_FILE, 4_000) if self._directory else b""
             raise RuntimeError(f"the template has died: {log.decode('utf-8', 'replace').strip()}")
         answer = json.loads(words)
         if not answer["ready"]:

@@ -11,14 +11,12 @@ import contextlib
 import signal
 from pathlib import Path
 
+from kernel_bootstrap.wire.birth import LOG_FILE
 from kernel_bootstrap.wire.mirror import missing_text, read_end
 from py_code_mode.kernel.forked import UNKNOWN
 from py_code_mode.kernel.stacks import readable_stack
 
-__all__ = ["LOG_FILE", "Traces"]
-
-LOG_FILE = "log.txt"
-"""Takes what the process itself prints, not the user's code."""
+__all__ = ["Traces"]
 
 STACK_FILE = "stack.txt"
 """Takes the stacks of all threads on SIGUSR1; the bootstrap opens it."""

@@ -20,12 +20,12 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory
 
 import kernel_bootstrap
+from kernel_bootstrap.wire.birth import LOG_FILE
 from py_code_mode import KernelConfig
 from py_code_mode.errors import KernelStartError
 from py_code_mode.kernel.bootstrap import bootstrap_command
 from py_code_mode.kernel.launch import ENVIRONMENT, _environment, _socket_root, launch
 from py_code_mode.kernel.provisioner import LocalKernelProvisioner
-from py_code_mode.kernel.traces import LOG_FILE
 
 PACKAGE = Path(kernel_bootstrap.__file__).parent
 HOST = {

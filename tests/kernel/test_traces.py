@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
+from kernel_bootstrap.wire.birth import LOG_FILE
 from kernel_bootstrap.wire.mirror import Mirror
-from py_code_mode.kernel.traces import LOG_BYTES, LOG_FILE, STACK_FILE, Traces
+from py_code_mode.kernel.traces import LOG_BYTES, STACK_FILE, Traces
 from tests.kernel import stack_samples as samples
 
 
