@@ -2,31 +2,24 @@
 
 Place in the house: values layer; whatever has settings in YAML (tools, policy) stands on it.
 
-``read_yaml`` gives plain data and the line of every key; ``validate`` checks the data with a
-pydantic model. Every way in which a file can be wrong ends in one ``ConfigError`` that names
-file, line and key. Files are small and written by people, so size, depth and what aliases
-expand to are bounded tightly.
+``read_yaml`` gives plain data and the line of every key; ``yamlcheck`` checks the data. Every
+way in which a file can be wrong ends in one ``ConfigError`` that names file, line and key. Files
+are small and written by people, so size, depth and what aliases expand to are bounded tightly.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from py_code_mode.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-    from pydantic_core import ErrorDetails
     from yaml import Node
 
-    _Model = TypeVar("_Model", bound=BaseModel)
-
-__all__ = ["KeyPath", "YamlFile", "read_yaml", "validate"]
+__all__ = ["KeyPath", "YamlFile", "dotted", "read_yaml"]
 
 KeyPath = tuple[str | int, ...]
 """Where in the data: keys of mappings and indexes of lists."""
@@ -35,18 +28,6 @@ _MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 32
 _MAX_NODES = 50_000  # after aliases are expanded
 _TOO_DEEP = f"is nested more than {_MAX_DEPTH} deep"
-
-# What pydantic's kinds of problem ask for, in the words of a YAML file.
-_WANTED = {
-    "bool_type": "true or false",
-    "dict_type": "a mapping",
-    "finite_number": "a finite number",
-    "float_type": "a number",
-    "int_from_float": "a whole number",
-    "int_type": "a whole number",
-    "list_type": "a list",
-    "string_type": "text",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +52,7 @@ class YamlFile:
 
     def error(self, message: str, key: KeyPath = ()) -> ConfigError:
         """Return an error that names this file, and the key and its line."""
-        return ConfigError(message, file=self.path, line=self.line(key), key=_dotted(key) or None)
+        return ConfigError(message, file=self.path, line=self.line(key), key=dotted(key) or None)
 
 
 def read_yaml(path: Path) -> YamlFile:
@@ -100,40 +81,16 @@ def read_yaml(path: Path) -> YamlFile:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
-        raise ConfigError(f"no valid YAML: {error.problem}", file=path, line=line) from None
+        # libyaml has a limit of its own, and reads ahead of the events that are counted here.
+        too_deep = "nesting depth" in str(error.problem)
+        reason = _TOO_DEEP if too_deep else f"no valid YAML: {error.problem}"
+        raise ConfigError(reason, file=path, line=line) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError("character that YAML does not allow", file=path, line=line) from None
     lines: dict[KeyPath, int] = {}
     _record_lines(node, (), lines)
     return YamlFile(path, data, lines)
-
-
-def validate(file: YamlFile, model: type[_Model]) -> _Model:
-    """Check what a file says.
-
-    Args:
-        file: The file.
-        model: What it may say, a pydantic model.
-
-    Raises:
-        ConfigError: For the first problem in the file; the message names all others too.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return model.model_validate(file.data)
-    except ValidationError as error:
-        problems: dict[KeyPath, list[ErrorDetails]] = {}
-        for problem in error.errors(include_url=False):
-            problems.setdefault(_key_of(file, problem), []).append(problem)
-    known = ", ".join(sorted(model.model_fields))
-    found = [(key, _explain(here, known)) for key, here in problems.items()]
-    found.sort(key=lambda item: file.line(item[0]))
-    (key, text), *others = found
-    for other, other_text in others:
-        text += f"; line {file.line(other)}: key {_dotted(other)!r}: {other_text}"
-    raise file.error(text, key)
 
 
 def _read_text(path: Path) -> str:
@@ -233,7 +190,7 @@ class _Survey:
 
     def _error(self, node: Node, key: KeyPath, message: str) -> ConfigError:
         line = node.start_mark.line + 1
-        return ConfigError(message, file=self._path, line=line, key=_dotted(key) or None)
+        return ConfigError(message, file=self._path, line=line, key=dotted(key) or None)
 
 
 def _record_lines(node: Node, key: KeyPath, lines: dict[KeyPath, int]) -> None:
@@ -250,50 +207,6 @@ def _record_lines(node: Node, key: KeyPath, lines: dict[KeyPath, int]) -> None:
             _record_lines(item, (*key, index), lines)
 
 
-def _key_of(file: YamlFile, problem: ErrorDetails) -> KeyPath:
-    """Return the key a problem is about; pydantic's path also names members of unions."""
-    key = problem["loc"]
-    if problem["type"] != "missing":
-        while key not in file.lines:
-            key = key[:-1]
-    return key
-
-
-def _explain(problems: list[ErrorDetails], known: str) -> str:
-    """Say what is wrong with the value of one key and what would be right."""
-    # Each member of a union has its own problem; who looked deepest came nearest.
-    deepest = max(len(problem["loc"]) for problem in problems)
-    problems = [problem for problem in problems if len(problem["loc"]) == deepest]
-    kind, value, key = problems[0]["type"], problems[0]["input"], problems[0]["loc"]
-    if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(key[-1]), known.split(", "), n=1)
-        text = "is no known key" + (f" (did you mean {near[0]!r}?)" if near else "")
-        return f"{text}; known are {known}" if len(key) == 1 else text
-    hint = ""
-    if kind == "string_type" and isinstance(value, bool | int | float | date):
-        hint = "; put quotes around it"
-    elif kind == "list_type" and isinstance(value, str):
-        hint = "; put [ ] around it"
-    texts = [
-        _WANTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
-        for problem in problems
-    ]
-    return f"must be {' or '.join(texts)}, not {_shown(value)}{hint}"
-
-
-def _shown(value: Any) -> str:
-    """Name a value in YAML's words. Text is not repeated: it may be a secret."""
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(value)
-    kind = type(value).__name__
-    return {"str": "text", "list": "a list", "dict": "a mapping"}.get(kind, f"a {kind}")
-
-
-def _dotted(key: KeyPath) -> str:
+def dotted(key: KeyPath) -> str:
+    """Return a key as people write it."""
     return ".".join(map(str, key))

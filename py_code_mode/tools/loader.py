@@ -13,7 +13,8 @@ from pathlib import Path
 from py_code_mode.errors import ConfigError
 from py_code_mode.tools.base import ToolAdapter
 from py_code_mode.tools.names import listed
-from py_code_mode.yamlfile import YamlFile, read_yaml, validate
+from py_code_mode.yamlcheck import validate
+from py_code_mode.yamlfile import YamlFile, read_yaml
 
 __all__ = ["TYPES", "load_directory", "load_file"]
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.tools.loader import TYPES, load_file
-from py_code_mode.yamlfile import read_yaml, validate
+from py_code_mode.yamlcheck import validate
+from py_code_mode.yamlfile import read_yaml
 
 LAUGHS = "a0: &a0 {x: 1, y: 2}\n" + "".join(
     f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
