@@ -17,14 +17,14 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": {"provisioner": "py-code-mode-local"},
 }
 
-EVERY_WAY = {"test_running", "test_stopping", "test_tool_calls", "test_outputs"}
-"""Modules whose tests run in kernels of every kind; the others use the usual one."""
+OWN_WAYS = {"test_branches", "test_interpreters", "test_templates"}
+"""Modules that choose their kernels themselves; all others run in kernels of every kind."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of some modules once for each way."""
+    """Run each test once for each way."""
     module = metafunc.module.__name__.rpartition(".")[2]
-    if "way" in metafunc.fixturenames and module in EVERY_WAY:
+    if "way" in metafunc.fixturenames and module not in OWN_WAYS:
         metafunc.parametrize("way", WAYS, indirect=True)
 
 
