@@ -25,6 +25,47 @@ Send = Callable[[dict[str, Any], list[Buffer]], None]
 """Sends one message: its data and its buffers. Must be callable from any thread."""
 
 
+class _Waiter:
+    """A thread that is blocked until its reply comes.
+
+    A ``Future`` is a condition with a lock and callbacks; this is one bare lock, which an
+    interrupt gets through as well.
+    """
+
+    __slots__ = ("_come", "_reply")
+
+    def __init__(self) -> None:
+        self._come = threading.Lock()
+        self._come.acquire()
+        self._reply: Reply | None = None
+
+    def deliver(self, reply: Reply) -> None:
+        self._reply = reply
+        self._come.release()
+
+    def wait(self) -> Reply:
+        self._come.acquire()
+        assert self._reply is not None
+        return self._reply
+
+
+class _FutureReply:
+    """A future of a reply's value."""
+
+    __slots__ = ("future",)
+
+    def __init__(self) -> None:
+        self.future: Future[Any] = Future()
+
+    def deliver(self, reply: Reply) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if reply.failure is not None:
+            self.future.set_exception(reply.failure.to_exception())
+        else:
+            self.future.set_result(reply.value)
+
+
 class Link:
     """The kernel's line to its host.
 
@@ -35,7 +76,7 @@ class Link:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._ids = itertools.count(1)
-        self._pending: dict[int, Future[Any]] = {}
+        self._pending: dict[int, _Waiter | _FutureReply] = {}
         self._pid = os.getpid()
         self._deliverer: int | None = None
 
@@ -50,6 +91,12 @@ class Link:
             ToolError: The caller is where no reply could ever reach it: a forked child
                 process, or the thread that delivers replies.
         """
+        asked = _FutureReply()
+        id_ = self._ask(asked, method, params)
+        asked.future.add_done_callback(lambda done: self._forget(id_, done))
+        return asked.future
+
+    def _ask(self, asked: _Waiter | _FutureReply, method: str, params: dict[str, Any]) -> int:
         if os.getpid() != self._pid:
             raise ToolError(
                 "tools, skills and artifacts cannot be used in a forked child process: "
@@ -59,8 +106,7 @@ class Link:
             raise ToolError(f"{method} cannot be called from the thread that delivers replies")
         id_ = next(self._ids)
         data, buffers = Request(id_, method, params).to_wire()
-        future: Future[Any] = Future()
-        self._pending[id_] = future
+        self._pending[id_] = asked
         try:
             self._send(data, buffers)
         except Exception:
@@ -71,8 +117,7 @@ class Link:
             self._pending.pop(id_, None)
             self._send(*Cancel(id_).to_wire())
             raise
-        future.add_done_callback(lambda done: self._forget(id_, done))
-        return future
+        return id_
 
     def call(self, method: str, /, **params: Any) -> Any:
         """Send one request and block for its value; an interrupt cancels it on the host.
@@ -80,12 +125,15 @@ class Link:
         Raises:
             CodeModeError: What the host answered with.
         """
-        future = self.request(method, **params)
+        waiter = _Waiter()
+        id_ = self._ask(waiter, method, params)
         try:
-            return future.result()
+            reply = waiter.wait()
         except BaseException:
-            future.cancel()
+            if self._pending.pop(id_, None) is not None:
+                self._send(*Cancel(id_).to_wire())
             raise
+        return reply.unwrap()
 
     async def acall(self, method: str, /, **params: Any) -> Any:
         """Send one request and await its value; cancelling the await cancels it on the host."""
@@ -99,13 +147,9 @@ class Link:
     def deliver(self, reply: Reply) -> None:
         """Hand a reply to whoever waits for it; replies to nothing are dropped."""
         self._deliverer = threading.get_ident()
-        future = self._pending.pop(reply.id, None)
-        if future is None or not future.set_running_or_notify_cancel():
-            return
-        if reply.failure is not None:
-            future.set_exception(reply.failure.to_exception())
-        else:
-            future.set_result(reply.value)
+        asked = self._pending.pop(reply.id, None)
+        if asked is not None:
+            asked.deliver(reply)
 
     def _forget(self, id_: int, future: Future[Any]) -> None:
         if future.cancelled() and self._pending.pop(id_, None) is not None:

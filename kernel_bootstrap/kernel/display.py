@@ -63,6 +63,11 @@ class CellDisplayHook(ZMQShellDisplayHook):  # type: ignore[misc]
         finally:
             self._value = None
 
+    def quiet(self) -> bool:
+        """Whether the cell ends in a semicolon; most have none, and need not be tokenized."""
+        cells = self.shell.history_manager.input_hist_parsed
+        return bool(cells) and ";" in cells[-1] and super().quiet()
+
     def write_format_data(self, format_dict: dict[str, Any], md_dict: Any = None) -> None:
         """Take the formats of the result."""
         if self.msg:

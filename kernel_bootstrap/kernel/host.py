@@ -32,8 +32,8 @@ from kernel_bootstrap.wire.messages import (
 
 __all__ = ["HostComm"]
 
-Publish = Callable[[str, dict[str, Any], list[Buffer]], None]
-"""Publishes a message of a type, its content and buffers on iopub; callable from any thread."""
+Publish = Callable[[dict[str, Any], list[Buffer]], None]
+"""Publishes a ``comm_msg``, its content and buffers, on iopub; callable from any thread."""
 
 
 class HostComm:
@@ -68,7 +68,7 @@ class HostComm:
         """Use a kernel's iopub from now on; no host has said hello to that kernel yet.
 
         Args:
-            publish: Puts a message on iopub.
+            publish: Puts a ``comm_msg`` on iopub.
         """
         self._publish, self._comm_id = publish, None
         self.link.restart()
@@ -93,13 +93,13 @@ class HostComm:
         """
         if self._comm_id is None or self._publish is None:
             raise CodeModeError("no host is connected to this kernel")
-        size = sum(memoryview(buffer).nbytes for buffer in buffers)
+        size = sum([memoryview(buffer).nbytes for buffer in buffers]) if buffers else 0
         if size > self.limits.request_bytes:
             raise CodeModeError(
                 f"the request has {size:,} bytes, more than the session's limit of "
                 f"{self.limits.request_bytes:,} (Limits.request_bytes): send it in parts"
             )
-        self._publish("comm_msg", {"comm_id": self._comm_id, "data": data}, buffers)
+        self._publish({"comm_id": self._comm_id, "data": data}, buffers)
 
     def owns(self, content: dict[str, Any]) -> bool:
         """Whether a comm message on the control channel is ours."""

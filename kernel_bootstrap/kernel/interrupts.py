@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
+from typing import Any
 
-__all__ = ["Interrupts", "ignore_interrupt", "interrupts", "is_waiting"]
+__all__ = ["Interrupts", "counts_as_waiting", "ignore_interrupt", "interrupts", "is_waiting"]
 
 
 class Interrupts:
@@ -65,12 +66,22 @@ def ignore_interrupt(signum: int, frame: FrameType | None) -> None:
     """
 
 
+_waiting: set[CodeType] = set()
+
+
+def counts_as_waiting(function: Callable[..., Any]) -> None:
+    """Let a callback of ours count as the event loop's code: an interrupt must not raise in it."""
+    _waiting.add(function.__code__)
+
+
 def is_waiting(frame: FrameType | None) -> bool:
     """Whether the main thread is inside the event loop's own code, not in a callback."""
     if threading.current_thread() is not threading.main_thread():
         return True
     while frame is not None:
         code = frame.f_code
+        if code in _waiting:
+            return True
         if code.co_name == "_run" and code.co_filename.endswith("events.py"):
             return False
         if code.co_name == "_run_once":

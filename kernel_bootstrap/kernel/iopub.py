@@ -20,11 +20,9 @@ from ipykernel.iostream import IOPubThread
 
 from kernel_bootstrap.kernel.interrupts import interrupts
 from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.sockets import has_message, send_frames
 
 __all__ = ["DirectIOPub"]
-
-SNDMORE = int(zmq.SNDMORE)
-EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 
 
 class DirectIOPub(IOPubThread):  # type: ignore[misc]
@@ -38,7 +36,7 @@ class DirectIOPub(IOPubThread):  # type: ignore[misc]
     def __init__(self, socket: zmq.Socket[bytes], session: Any) -> None:
         # A handler of a signal may publish in the midst of a message: same thread, same lock.
         self._lock = threading.RLock()
-        self._waiting: deque[tuple[Sequence[Buffer], bool]] = deque()
+        self._waiting: deque[Sequence[Buffer]] = deque()
         self._sending = self._unfinished = False
         interrupts.wait_while(self._holds_lock)
         super().__init__(socket, pipe=True)
@@ -69,7 +67,7 @@ class DirectIOPub(IOPubThread):  # type: ignore[misc]
         if not self._is_master_process():
             super().send_multipart(msg_parts, flags, copy=copy, track=track)
             return
-        self._waiting.append((msg_parts, copy))
+        self._waiting.append(msg_parts)
         with self._lock:
             if not self._sending:  # else the message this thread is in the midst of goes first
                 self._send_waiting()
@@ -77,31 +75,24 @@ class DirectIOPub(IOPubThread):  # type: ignore[misc]
 
     def queue(self, msg_parts: Sequence[Buffer]) -> None:
         """Send a small message with, and before, the next one."""
-        self._waiting.append((msg_parts, True))
+        self._waiting.append(msg_parts)
 
     def _send_waiting(self) -> None:
         self._sending = True
         try:
             while self._waiting and not self.closed:
-                parts, copy = self._waiting.popleft()
+                parts = self._waiting.popleft()
                 if self._unfinished:
                     # A signal handler of the user's raised in its midst: end it, readers drop it.
                     self.socket.send(b"")
                 self._unfinished = True
-                self._send_parts(parts, copy=copy)
+                send_frames(self.socket, parts)
                 self._unfinished = False
-                if self.socket.getsockopt(EVENTS) & POLLIN:
+                if has_message(self.socket):
                     # Sending may swallow the edge that announces a subscriber.
                     self.schedule(self._welcome_subscribers)
         finally:
             self._sending = False
-
-    def _send_parts(self, parts: Sequence[Buffer], *, copy: bool) -> None:
-        # `send_multipart` of zmq checks each part first, which takes longer than sending it.
-        send = self.socket.send
-        for part in parts[:-1]:
-            send(part, SNDMORE, copy=copy)
-        send(parts[-1], copy=copy)
 
     def _welcome_subscribers(self) -> None:
         """Tell each new subscriber that it is heard from now on (JEP 65)."""

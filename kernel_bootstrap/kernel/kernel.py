@@ -20,25 +20,23 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
-import zmq
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.session import extract_header
 from traitlets import Type
 
 from kernel_bootstrap.cells import Cell, current, enter
 from kernel_bootstrap.kernel.capture import DescriptorCapture
+from kernel_bootstrap.kernel.channel import ChannelStream
 from kernel_bootstrap.kernel.host import HostComm
 from kernel_bootstrap.kernel.interrupts import ignore_interrupt, interrupts, is_waiting
-from kernel_bootstrap.kernel.session import split
 from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError
+from kernel_bootstrap.wire.jupyter import split
 from kernel_bootstrap.wire.limits import Cut, cut_text
 from kernel_bootstrap.wire.messages import METADATA_KEY
 
 __all__ = ["SessionKernel"]
-
-NOBLOCK = int(zmq.NOBLOCK)
 
 
 class SessionKernel(IPythonKernel):  # type: ignore[misc]
@@ -58,6 +56,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         self._truncated: list[Cut] = []
         self._new_variables: list[str] = []
         self._streams: dict[int, Any] = {}
+        self._comm_topic: list[bytes] = []
         self.capture: DescriptorCapture | None = None
         if self.parent.streams is not None:
             self._open()
@@ -65,6 +64,9 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
     @classmethod
     def instance(cls, *args: Any, **kwargs: Any) -> SessionKernel:
         """Return the process's kernel; one from before a fork takes the new sockets."""
+        for name in ("shell_stream", "control_stream"):
+            if kwargs.get(name) is not None:
+                kwargs[name] = ChannelStream.instead_of(kwargs[name])
         known = cls._instance
         if known is None:
             return super().instance(*args, **kwargs)  # type: ignore[no-any-return]
@@ -73,6 +75,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
 
     def _open(self) -> None:
         """Use the sockets and streams that are there now."""
+        self._comm_topic = [self._topic("comm_msg")]
         self.host.attach(self._publish)
         streams = self.parent.streams
         self._streams = {1: streams["stdout"], 2: streams["stderr"]}
@@ -99,15 +102,9 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
 
     # The comm on the control channel.
 
-    def _publish(self, msg_type: str, content: dict[str, Any], buffers: list[Buffer]) -> None:
-        self.session.send(
-            self.iopub_socket,
-            msg_type,
-            content,
-            parent=current().header,
-            ident=self._topic(msg_type),
-            buffers=buffers,
-        )
+    def _publish(self, content: dict[str, Any], buffers: list[Buffer]) -> None:
+        parent, topic = current().header, self._comm_topic
+        self.session.send_comm(self.iopub_thread, content, buffers, parent=parent, ident=topic)
 
     def start(self) -> None:
         """Begin to read shell and control."""
@@ -120,37 +117,30 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             await super().dispatch_control(msg)
 
     def _receive_control(self, frames: list[Any]) -> None:
-        """Take what has arrived on the control channel; its thread calls this.
+        """Take a message of the control channel; its thread calls this.
 
-        Our comm's messages are taken here and now, all that wait at once. They cause no
-        busy/idle messages and no flushes: they are part of a call, not requests anybody watches.
+        Our comm's messages are taken here and now. They cause no busy/idle messages and no
+        flushes: they are part of a call, not requests anybody watches.
         """
-        socket = self.control_stream.socket
-        while True:
-            if not self._take_comm(frames):
-                # ipykernel's own; a coroutine, which takes them one at a time.
-                asyncio.ensure_future(super().dispatch_control(frames))  # noqa: RUF006 - it logs
-            try:
-                frames = socket.recv_multipart(NOBLOCK, copy=False)
-            except zmq.Again:
-                return
+        if not self._take_comm(frames):
+            # ipykernel's own; a coroutine, which takes them one at a time.
+            asyncio.ensure_future(super().dispatch_control(frames))  # noqa: RUF006 - it logs
 
     def _take_comm(self, frames: list[Any]) -> bool:
         """Take a message if it is one of our comm; whatever is wrong with it is logged."""
         try:
-            idents, parts, buffers = split(frames)
+            idents, signature, parts, buffers = split(frames)
             header = json.loads(parts[0])
             if header["msg_type"] not in ("comm_open", "comm_msg"):
                 return False
-            self.session.check_signature(frames[len(idents) + 1].bytes, parts)
+            self.session.check_signature(signature, parts)
             content = json.loads(parts[3])
             if self.host.owns(content):
                 answer = self.host.receive(content, buffers)
                 if answer is not None:
                     data, sent = answer
-                    parent = {"header": header}
                     stream = self.control_stream
-                    self.session.send(stream, "comm_msg", data, parent, idents, sent)
+                    self.session.send_comm(stream, data, sent, parent=header, ident=idents)
         except (ValueError, TypeError, KeyError, IndexError, CodeModeError):
             self.log.exception("Invalid message on the control channel")
         return True
@@ -195,7 +185,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
     async def do_execute(self, code: str, silent: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001 - ipykernel's signature
         """Run a cell; whatever happens to it, a reply leaves."""
         cell = current()
-        before = set(self.shell.user_ns)
+        before = list(self.shell.user_ns)
         self._truncated = []
         assert self.capture is not None
         self.capture.begin(cell)

@@ -6,16 +6,22 @@ Place in the house: bottom of ``kernel``; ``app`` makes it.
 from __future__ import annotations
 
 import hmac
+import json
 import os
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import zmq.asyncio
-from jupyter_client.session import Session, json_packer
+from jupyter_client.session import Session, extract_header, json_packer
 
 from kernel_bootstrap.wire.codec import Buffer
-from kernel_bootstrap.wire.jupyter import DELIMITER, MessageWriter, pack_json
+from kernel_bootstrap.wire.jupyter import MessageWriter, pack_json
 
-__all__ = ["KernelSession", "split"]
+__all__ = ["KernelSession"]
+
+_VERSION = re.compile(r"5(\.\d+)?")
+"""Versions of the messages that need no adapting."""
 
 
 def pack(value: object) -> bytes:
@@ -26,24 +32,8 @@ def pack(value: object) -> bytes:
         return json_packer(value)
 
 
-def split(frames: list[zmq.Frame]) -> tuple[list[bytes], list[bytes], list[Buffer]]:
-    """Part a received message into identities, the four JSON parts, and buffers.
-
-    Raises:
-        ValueError: It is not of Jupyter's form.
-    """
-    at = next((at for at, frame in enumerate(frames) if frame.bytes == DELIMITER), None)
-    if at is None:
-        raise ValueError("a message without a delimiter")
-    parts = [frame.bytes for frame in frames[at + 2 : at + 6]]
-    if len(parts) != 4:  # noqa: PLR2004 - header, parent, metadata, content
-        raise ValueError("a message of too few parts")
-    idents = [frame.bytes for frame in frames[:at]]
-    return idents, parts, [frame.buffer for frame in frames[at + 6 :]]
-
-
 class KernelSession(Session):
-    """Sends messages at a third of the usual cost; reads them as ever."""
+    """Sends and reads messages at a third of the usual cost."""
 
     _writer: MessageWriter | None = None
 
@@ -69,11 +59,34 @@ class KernelSession(Session):
     def _message_writer(self) -> MessageWriter:
         writer = self._writer
         if writer is None:
-            writer = self._writer = MessageWriter(self.auth, pack)
+            writer = MessageWriter(self.auth, pack, session=self.session, username=self.username)
+            self._writer = writer
         return writer
 
+    def send_comm(
+        self,
+        stream: Any,
+        content: dict[str, Any],
+        buffers: Sequence[Buffer] = (),
+        *,
+        parent: dict[str, Any],
+        ident: Sequence[bytes],
+    ) -> None:
+        """Send a ``comm_msg``, as ``send`` would in twice the time.
+
+        Args:
+            stream: Where to.
+            content: The message's content.
+            buffers: Its contiguous buffers.
+            parent: Header of what it belongs to.
+            ident: Topic, or identities of who is to get it.
+        """
+        writer = self._message_writer
+        _, header = writer.new_header("comm_msg")
+        stream.send_multipart([*ident, *writer.frames(header, parent, {}, content), *buffers])
+
     def _new_auth(self) -> None:
-        """Take a new key: that of the connection file."""
+        """Take a new key: that of the connection file, also after a fork."""
         super()._new_auth()
         self._writer = None
 
@@ -99,7 +112,7 @@ class KernelSession(Session):
         content: dict[str, Any] | None = None,
         parent: dict[str, Any] | None = None,
         ident: bytes | list[bytes] | None = None,
-        buffers: list[bytes | memoryview[bytes]] | None = None,
+        buffers: list[Any] | None = None,
         track: bool = False,  # noqa: FBT001, FBT002 - jupyter_client's signature
         header: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
@@ -111,8 +124,59 @@ class KernelSession(Session):
             msg = self.msg(msg_or_type, content, parent, header, metadata)
         buffers = buffers or msg.get("buffers")
         plain = stream is not None and not isinstance(stream, zmq.asyncio.Socket)
-        if buffers or track or not plain or os.getpid() != self.pid:
+        if track or not plain or os.getpid() != self.pid:
             return super().send(stream, msg, ident=ident, buffers=buffers, track=track)
-        frames = self.serialize(msg, ident)
-        stream.send_multipart(frames, copy=max(map(len, frames)) < self.copy_threshold)
+        frames: list[Buffer] = [*self.serialize(msg, ident)]
+        for buffer in buffers or ():
+            if not memoryview(buffer).contiguous:
+                raise ValueError("a buffer of a message must be contiguous")
+            frames.append(buffer)
+        stream.send_multipart(frames)
         return msg
+
+    def deserialize(
+        self,
+        msg_list: list[Any],
+        content: bool = True,  # noqa: FBT001, FBT002 - jupyter_client's signature
+        copy: bool = True,  # noqa: FBT001, FBT002
+    ) -> dict[str, Any]:
+        """Read a message, from its signature on; dates stay text.
+
+        Raises:
+            ValueError: It is not signed with our key, has come before, or is malformed.
+        """
+        if copy or not content or len(msg_list) < 5:  # noqa: PLR2004 - signature and four parts
+            return super().deserialize(msg_list, content=content, copy=copy)
+        signature, *parts = [frame.bytes for frame in msg_list[:5]]
+        header = json.loads(parts[0])
+        if not _VERSION.fullmatch(header.get("version", "")):
+            return super().deserialize(msg_list, content=content, copy=copy)
+        self.check_signature(signature, parts)
+        return {
+            "header": header,
+            "msg_id": header["msg_id"],
+            "msg_type": header["msg_type"],
+            "parent_header": json.loads(parts[1]),
+            "metadata": json.loads(parts[2]),
+            "content": json.loads(parts[3]),
+            "buffers": [frame.buffer for frame in msg_list[5:]],
+        }
+
+    def msg(
+        self,
+        msg_type: str,
+        content: dict[str, Any] | None = None,
+        parent: dict[str, Any] | None = None,
+        header: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Make a message."""
+        header = self.msg_header(msg_type) if header is None else header
+        return {
+            "header": header,
+            "msg_id": header["msg_id"],
+            "msg_type": header["msg_type"],
+            "parent_header": {} if parent is None else extract_header(parent),
+            "content": {} if content is None else content,
+            "metadata": {**self.metadata, **(metadata or {})},
+        }

@@ -10,8 +10,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +23,7 @@ from traitlets import Type
 
 from kernel_bootstrap.cells import current
 from kernel_bootstrap.kernel.display import CellDisplayHook, CellDisplayPublisher
+from kernel_bootstrap.kernel.formats import SessionFormatter
 from kernel_bootstrap.wire.limits import Cut, cut_text, strip_ansi
 
 __all__ = ["SHELL_MAGICS", "SessionShell"]
@@ -119,6 +119,11 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
         ]
         self.pin({"exit": _Exit(), "quit": _Exit()})
 
+    def init_display_formatter(self) -> None:
+        """Make what asks objects how to show themselves."""
+        self.display_formatter = SessionFormatter(parent=self)
+        self.configurables.append(self.display_formatter)
+
     def transform_cell(self, raw_cell: str) -> str:
         """Translate magics; ipykernel and IPython both ask, the second time is answered at once.
 
@@ -184,13 +189,27 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
             if not name.startswith("_") and hidden.get(name, missing) is not value
         ]
 
-    def variables_since(self, before: AbstractSet[str]) -> list[str]:
+    def variables_since(self, before: Sequence[str]) -> list[str]:
         """Those of ``variables()`` whose names are not in ``before``.
 
         Costs next to nothing in a namespace that holds thousands of earlier results.
+
+        Args:
+            before: All names of the namespace at that time, in order.
         """
-        new = {name for name in self.user_ns.keys() - before if not name.startswith("_")}
-        return [name for name in self.variables() if name in new] if new else []
+        names = list(self.user_ns)
+        last = before[-1] if before else None
+        new = []
+        for name in reversed(names):  # new ones stand at the end
+            if name == last:
+                break
+            if not name.startswith("_"):
+                new.append(name)
+        if not new:
+            return []
+        known = set(before)
+        found = {name for name in new if name not in known}
+        return [name for name in self.variables() if name in found]
 
     def _get_exc_info(self, exc_tuple: Any = None) -> Any:
         """Leave our own frames out of tracebacks: they tell an agent nothing."""

@@ -10,5 +10,8 @@ or polars when they are already loaded).
 ``packing``   a value as an artifact's bytes
 ``limits``    how much a cell may show and send, and how an excess is cut
 ``mirror``    printed text, kept where a kernel's death cannot reach it
+``jupyter``   Jupyter messages as frames, signed
+``sockets``   frames in and out of a zmq socket
+``birth``     how a process becomes a kernel: arguments, environment, files
 ``messages``  requests, replies, cancellations, failures; names and version
 """

@@ -20,7 +20,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
 
 from kernel_bootstrap.wire.codec import Buffer
-from kernel_bootstrap.wire.jupyter import DELIMITER, MessageWriter
+from kernel_bootstrap.wire.jupyter import MessageWriter, split
+from kernel_bootstrap.wire.sockets import Frame, has_message, receive_frames, send_frames
 from py_code_mode.kernel.messages import JupyterMessage, read_message
 
 __all__ = ["Channels", "Receive"]
@@ -30,11 +31,6 @@ Receive = Callable[[str, JupyterMessage], None]
 
 SLICE_SECONDS = 0.02
 """How long one burst may keep the loop before others get their turn."""
-
-NO_COPY_BYTES = 65_536
-"""From this size on zmq reads a buffer where it lies."""
-
-NOBLOCK, SNDMORE = int(zmq.NOBLOCK), int(zmq.SNDMORE)
 
 _decode = json.JSONDecoder().decode
 
@@ -59,8 +55,11 @@ class Channels:
         *,
         max_bytes: int,
     ) -> None:
-        self._session: Session = manager.session
-        self._writer = MessageWriter(self._session.auth)
+        session: Session = manager.session
+        self._writer = MessageWriter(
+            session.auth, session=session.session, username=session.username
+        )
+        self._known_parent: tuple[bytes, Any] = (b"", None)
         self._receive = receive
         self._loop = asyncio.get_running_loop()
         self._due: set[str] = set()
@@ -85,15 +84,11 @@ class Channels:
         socket = self._sockets.get(channel)
         if socket is None:
             return ""
-        header = self._session.msg_header(msg_type)
-        frames = [*self._writer.frames(header, {}, metadata or {}, content), *buffers]
-        # zmq's own `send_multipart` looks at each frame first, which takes longer than sending.
-        for frame in frames[:-1]:
-            socket.send(frame, SNDMORE, _is_small(frame))
-        socket.send(frames[-1], 0, _is_small(frames[-1]))
+        id_, header = self._writer.new_header(msg_type)
+        send_frames(socket, [*self._writer.frames(header, {}, metadata or {}, content), *buffers])
         # Sending may swallow the edge that announces incoming messages.
         self._drain_soon(channel)
-        return str(header["msg_id"])
+        return id_
 
     def drain(self) -> None:
         """Read what has arrived, without waiting for the loop's turn."""
@@ -111,17 +106,15 @@ class Channels:
         socket = self._sockets.get(channel)
         until = time.monotonic() + SLICE_SECONDS
         while socket is not None and not socket.closed:
-            try:
-                frames = socket.recv_multipart(NOBLOCK)
-            except zmq.Again:
+            if not has_message(socket):
                 return
-            self._take(channel, frames)
+            self._take(channel, receive_frames(socket))
             if time.monotonic() > until:
                 self._drain_soon(channel)
                 return
             socket = self._sockets.get(channel)
 
-    def _take(self, channel: str, frames: list[bytes]) -> None:
+    def _take(self, channel: str, frames: list[Frame]) -> None:
         try:
             message = read_message(self._verified(frames))
         except (ValueError, TypeError, KeyError, IndexError, RecursionError, AttributeError):
@@ -136,23 +129,23 @@ class Channels:
             what = f"a message on {channel} could not be handled"
             self._loop.call_exception_handler({"message": what, "exception": error})
 
-    def _verified(self, frames: list[bytes]) -> dict[str, Any]:
+    def _verified(self, frames: list[Frame]) -> dict[str, Any]:
         """Check a message's signature and unpack it.
 
         ``Session.deserialize`` does the same and parses each date of the headers as well,
         which nobody here reads and costs more than all the rest.
         """
-        start = frames.index(DELIMITER) + 1
-        signature, parts = frames[start], frames[start + 1 : start + 5]
+        _, signature, parts, buffers = split(frames)
         if not hmac.compare_digest(signature, self._writer.sign(parts)):
             raise ValueError("the signature does not match")
-        header, parent_header, metadata, content = map(_parse, parts)
+        if parts[1] != self._known_parent[0]:  # a cell's messages share their parent
+            self._known_parent = parts[1], _parse(parts[1])
         return {
-            "header": header,
-            "parent_header": parent_header,
-            "metadata": metadata,
-            "content": content,
-            "buffers": frames[start + 5 :],
+            "header": _parse(parts[0]),
+            "parent_header": self._known_parent[1],
+            "metadata": _parse(parts[2]),
+            "content": _parse(parts[3]),
+            "buffers": buffers,
         }
 
     def close(self) -> None:
@@ -165,11 +158,6 @@ class Channels:
 
 def _parse(part: bytes) -> Any:
     return {} if part == b"{}" else _decode(str(part, "utf-8"))
-
-
-def _is_small(frame: Buffer) -> bool:
-    size = len(frame) if isinstance(frame, bytes) else memoryview(frame).nbytes
-    return size < NO_COPY_BYTES
 
 
 def _connect(

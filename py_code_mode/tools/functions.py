@@ -12,8 +12,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +19,7 @@ from py_code_mode.errors import ConfigError, ToolCallError, ToolError
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import check_name, not_found
 from py_code_mode.tools.signatures import Signature
+from py_code_mode.tools.threads import CallThreads
 
 __all__ = ["FunctionAdapter"]
 
@@ -30,7 +29,7 @@ _MAX_MESSAGE = 10_000  # characters of an exception's message that are passed on
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came of a call: a value, or an exception (a future refuses to carry some)."""
+    """What came of a call: a value, or an exception."""
 
     value: Any = None
     error: ToolError | None = None
@@ -61,8 +60,7 @@ class FunctionAdapter:
 
     def __init__(self, *functions: Callable[..., Any]) -> None:
         self._tools: dict[str, _Tool] = {}
-        self._pool: ThreadPoolExecutor | None = None
-        self._in_threads: set[Future[_Outcome]] = set()
+        self._threads = CallThreads(_MAX_THREADS, "py-code-mode-tool")
         self._is_closed = False
         for function in functions:
             self.add(function)
@@ -134,7 +132,8 @@ class FunctionAdapter:
             arguments = tool.signature.check(name, arguments)
             if tool.is_async:
                 return await tool.function(**arguments)
-            value = await self._in_thread(name, tool.function, arguments)
+            outcome = await self._threads.run(_attempt, name, tool.function, arguments)
+            value = outcome.unwrap()
             return await value if isinstance(value, Awaitable) else value
         except (ToolError, GeneratorExit, KeyboardInterrupt):
             raise  # the last is the person at the keyboard: threads never see theirs
@@ -150,22 +149,7 @@ class FunctionAdapter:
     async def aclose(self) -> None:
         """Refuse further calls and end idle threads; a function that runs in one runs on."""
         self._is_closed = True
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
-            if not self._in_threads:  # then this takes no time
-                pool.shutdown(wait=True)
-
-    async def _in_thread(
-        self, name: str, function: Callable[..., Any], arguments: Mapping[str, Any]
-    ) -> Any:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(_MAX_THREADS, "py-code-mode-tool")
-        # The function sees the caller's context variables (its session, its span).
-        future = self._pool.submit(copy_context().run, _attempt, name, function, arguments)
-        self._in_threads.add(future)
-        future.add_done_callback(self._in_threads.discard)
-        return (await asyncio.wrap_future(future)).unwrap()
+        self._threads.close()
 
 
 def _attempt(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> _Outcome:

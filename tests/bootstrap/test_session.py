@@ -6,7 +6,8 @@ import pytest
 import zmq
 from jupyter_client.session import Session
 
-from kernel_bootstrap.kernel.session import KernelSession, split
+from kernel_bootstrap.kernel.session import KernelSession
+from kernel_bootstrap.wire.jupyter import split
 
 KEY = b"a key"
 
@@ -19,13 +20,13 @@ def received(session: Session, buffers: list[bytes] | None = None) -> list[zmq.F
 
 def check(kernel: KernelSession, frames: list[zmq.Frame]) -> None:
     """Check a message's signature, as the kernel does."""
-    idents, parts, _ = split(frames)
-    kernel.check_signature(frames[len(idents) + 1].bytes, parts)
+    _, signature, parts, _ = split(frames)
+    kernel.check_signature(signature, parts)
 
 
 def test_a_message_is_parted():
     """Identities, four parts and buffers come out as they went in."""
-    idents, parts, buffers = split(received(Session(key=KEY), [b"one", b"two"]))
+    idents, _, parts, buffers = split(received(Session(key=KEY), [b"one", b"two"]))
     assert idents == [b"from"]
     assert parts[3] == b'{"a": 1}'
     assert [bytes(buffer) for buffer in buffers] == [b"one", b"two"]
