@@ -7,13 +7,11 @@ from time import perf_counter
 
 from benchmarks.bench import Bench
 from benchmarks.ours import our_executor
-from benchmarks.rows import MS, PER_S, Row, Target
+from benchmarks.rows import MS, PER_S, Row, tail_within
 from benchmarks.samples import Samples
 from py_code_mode import CodeExecutor, Session
 
 __all__ = ["measure"]
-
-WITHIN = Target("p99 <= 5 p50", lambda row: row.p99 <= 5 * row.ours.p50)
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -30,7 +28,7 @@ def measure(bench: Bench) -> list[Row]:
         closed = count / (perf_counter() - started)
     return [
         Row(f"{count} sessions: opened", PER_S, Samples([[opened]])),
-        Row(f"{count} sessions: a cell in each", MS, Samples([cells]), target=WITHIN),
+        Row(f"{count} sessions: a cell in each", MS, Samples([cells]), target=tail_within(5)),
         Row(f"{count} sessions: closed", PER_S, Samples([[closed]])),
     ]
 

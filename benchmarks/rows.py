@@ -23,7 +23,9 @@ __all__ = [
     "Unit",
     "at_least",
     "at_most",
+    "both",
     "ratio_at_most",
+    "tail_within",
 ]
 
 
@@ -128,6 +130,18 @@ class Target:
 def ratio_at_most(limit: float) -> Target:
     """Our median costs at most ``limit`` times the peer's."""
     return Target(f"ratio <= {limit:g}", lambda row: row.ratio is not None and row.ratio <= limit)
+
+
+def tail_within(times: float) -> Target:
+    """Our p99 is at most ``times`` our median."""
+    return Target(f"p99 <= {times:g} p50", lambda row: row.p99 <= times * row.ours.p50)
+
+
+def both(first: Target, second: Target) -> Target:
+    """Both are met."""
+    return Target(
+        f"{first.text}, {second.text}", lambda row: bool(first.met(row) and second.met(row))
+    )
 
 
 def at_most(limit: float, unit: Unit) -> Target:
