@@ -171,9 +171,19 @@ def _prepare(preload: Sequence[str]) -> SessionKernelApp:
         profile = ProfileDir.create_profile_dir(directory)
         app: SessionKernelApp = SessionKernelApp.instance()
         app.prepare(profile)
+    _exercise(app)
     run_preload(app.shell.user_ns, preload)
     _freeze()
     return app
+
+
+def _exercise(app: SessionKernelApp) -> None:
+    """Go once through what a cell goes through, so that no kernel is the first to.
+
+    Defaults are made, patterns compiled, instructions specialised; and all of that is shared.
+    """
+    app.shell.run_cell("None", silent=True)
+    app.shell.display_formatter.format(None)
 
 
 def _import_if_there(name: str) -> None:
