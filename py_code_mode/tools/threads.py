@@ -46,7 +46,7 @@ class _Call:
         self.context = copy_context()
         self._loop = asyncio.get_running_loop()
         self._asyncio_future_blocking = False
-        self._callbacks: list[tuple[Callable[[Any], object], Context | None]] = []
+        self._callbacks: list[tuple[Callable[[Any], object], Context]] = []
         self._state: Literal["pending", "done", "cancelled"] = "pending"
         self._result: Any = None
 
@@ -71,7 +71,7 @@ class _Call:
         self._state, self._result = state, result
         callbacks, self._callbacks = self._callbacks, []
         for callback, context in callbacks:
-            (context or self.context).run(callback, self)
+            context.run(callback, self)
 
     def __await__(self) -> Generator[Any, None, Any]:
         if self._state == "pending":
@@ -86,7 +86,8 @@ class _Call:
         self, callback: Callable[[Any], object], *, context: Context | None = None
     ) -> None:
         if self._state == "pending":
-            self._callbacks.append((callback, context))
+            # Not `or`: a context without variables is false.
+            self._callbacks.append((callback, copy_context() if context is None else context))
         else:
             self._loop.call_soon(callback, self, context=context)
 

@@ -216,6 +216,47 @@ async def test_an_object_that_displays_itself_has_a_value(executor):
     assert isinstance(result.value, RemoteValue)
 
 
+REGISTRATIONS = {
+    "a type": "html.for_type(int, lambda n: f'<b>{n}</b>')",
+    "a type by name": "html.for_type_by_name('builtins', 'int', lambda n: f'<b>{n}</b>')",
+    "every object": "html.for_type(object, lambda n: f'<b>{n}</b>')",
+    "one object": "html.singleton_printers[id(7)] = lambda n: f'<b>{n}</b>'",
+    "a formatter": (
+        "from IPython.core.formatters import HTMLFormatter\n"
+        "class Own(HTMLFormatter):\n    def __call__(self, obj): return f'<b>{obj}</b>'\n"
+        "formatters['text/html'] = Own()"
+    ),
+    "a bundle": (
+        "get_ipython().display_formatter.mimebundle_formatter.for_type("
+        "int, lambda n, **_: {'text/html': f'<b>{n}</b>'})"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", REGISTRATIONS)
+async def test_what_is_registered_for_a_builtin_type_is_asked(executor, how):
+    """Plain values take a short way to their text, unless somebody formats them otherwise."""
+    before = (await executor.run("7")).outputs[0]
+    assert (before.text, before.html) == ("7", None)
+    await executor.run(
+        "formatters = get_ipython().display_formatter.formatters\nhtml = formatters['text/html']\n"
+        + REGISTRATIONS[how]
+    )
+    assert (await executor.run("7")).outputs[0].html == "<b>7</b>"
+    assert (await executor.run("display(7)")).outputs[0].html == "<b>7</b>"
+
+
+async def test_text_is_formatted_as_ipython_does(executor):
+    """Precision and printers for plain text hold on the short way, too."""
+    await executor.run("%precision 2")
+    assert (await executor.run("3.14159")).outputs[0].text == "3.14"
+    await executor.run(
+        "text = get_ipython().display_formatter.formatters['text/plain']\n"
+        "text.for_type(int, lambda n, p, cycle: p.text(f'int {n}'))"
+    )
+    assert (await executor.run("[1, 2]")).outputs[0].text == "[int 1, int 2]"
+
+
 async def test_a_broken_repr_is_data(executor):
     """An object whose repr raises harms neither the result nor the session."""
     result = await executor.run("class Bad:\n    def __repr__(self): raise ValueError('no')\nBad()")

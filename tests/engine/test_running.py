@@ -236,6 +236,10 @@ async def test_new_variables_are_named(executor):
     """A result names what the cell added to the session."""
     assert (await executor.run("p = 1; q = 2; _r = 3")).new_variables == ["p", "q"]
     assert (await executor.run("p = 5")).new_variables == []
+    # The order of a namespace is what they are found by: neither of these may disturb it.
+    assert (await executor.run("del q; p = 6; r = 7")).new_variables == ["r"]
+    assert (await executor.run("p_ = p; del p; p = p_; s = 1")).new_variables == ["p_", "s"]
+    assert (await executor.run("del globals()[list(globals())[-2]]; t = 1")).new_variables == ["t"]
 
 
 async def test_reset_clears_the_session(executor):
