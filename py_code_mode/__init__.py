@@ -48,10 +48,12 @@ if TYPE_CHECKING:
         Printed,
         Started,
         ToolCalled,
+        ToolLogged,
+        ToolProgressed,
         Updated,
     )
     from py_code_mode.executor import CodeExecutor
-    from py_code_mode.outputs import Output, RemoteValue
+    from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
     from py_code_mode.session import Session
@@ -60,10 +62,11 @@ if TYPE_CHECKING:
     from py_code_mode.skills.memory import MemorySkillStore
     from py_code_mode.skills.skill import Skill, SkillParam
     from py_code_mode.skills.store import SkillStore
-    from py_code_mode.tools.base import ToolAdapter, ToolInfo, ToolParam
+    from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.functions import FunctionAdapter
     from py_code_mode.tools.registry import ToolRegistry
+    from py_code_mode.tools.reports import report_log, report_progress
 
 __version__ = "0.1.0"
 
@@ -106,10 +109,12 @@ _WHERE = {
         "Printed",
         "Started",
         "ToolCalled",
+        "ToolLogged",
+        "ToolProgressed",
         "Updated",
     ),
     "executor": ("CodeExecutor",),
-    "outputs": ("Output", "RemoteValue"),
+    "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
     "session": ("Session",),
@@ -118,10 +123,11 @@ _WHERE = {
     "skills.memory": ("MemorySkillStore",),
     "skills.skill": ("Skill", "SkillParam"),
     "skills.store": ("SkillStore",),
-    "tools.base": ("ToolAdapter", "ToolInfo", "ToolParam"),
+    "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
     "tools.functions": ("FunctionAdapter",),
     "tools.registry": ("ToolRegistry",),
+    "tools.reports": ("report_log", "report_progress"),
 }
 
 _MODULE_OF = {name: f"py_code_mode.{module}" for module, names in _WHERE.items() for name in names}
@@ -157,6 +163,7 @@ __all__ = [
     "KernelError",
     "KernelStartError",
     "Limits",
+    "Media",
     "MemoryArtifactStore",
     "MemorySkillStore",
     "Output",
@@ -165,6 +172,7 @@ __all__ = [
     "Printed",
     "ProtocolError",
     "RemoteValue",
+    "ResourceLink",
     "Session",
     "SessionClosed",
     "Skill",
@@ -175,6 +183,7 @@ __all__ = [
     "SkillStore",
     "SkillValidationError",
     "Started",
+    "StartingAdapter",
     "ToolAdapter",
     "ToolCall",
     "ToolCallError",
@@ -182,8 +191,10 @@ __all__ = [
     "ToolDeniedError",
     "ToolError",
     "ToolInfo",
+    "ToolLogged",
     "ToolNotFoundError",
     "ToolParam",
+    "ToolProgressed",
     "ToolRegistry",
     "ToolTimeoutError",
     "Trials",
@@ -191,6 +202,8 @@ __all__ = [
     "ValueNotEncodableError",
     "Variable",
     "create_skill_library",
+    "report_log",
+    "report_progress",
 ]
 
 

@@ -7,6 +7,7 @@ overlap; a cancelled request cancels its task, and the tool's processes with it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Failure, Reply, Request
 from py_code_mode.dispatch import Dispatcher, Origin
 from py_code_mode.errors import ToolDeniedError
+from py_code_mode.events import Event, ToolLogged, ToolProgressed
 from py_code_mode.results import ToolCall
+from py_code_mode.tools.reports import Progress, Report
 
 if TYPE_CHECKING:
     from py_code_mode.kernel.process import KernelProcess
@@ -67,7 +70,9 @@ class SessionCalls:
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
     async def _serve(self, kernel: KernelProcess, request: Request, parent_id: str) -> None:
-        origin = Origin(self._session, parent_id, _recorder(kernel, parent_id))
+        origin = Origin(
+            self._session, parent_id, _recorder(kernel, parent_id), _reporter(kernel, parent_id)
+        )
         data, buffers = await self._dispatcher.handle(request, origin)
         kernel.reply(data, buffers)
 
@@ -106,3 +111,23 @@ def _recorder(kernel: KernelProcess, parent_id: str) -> Callable[[ToolCall], Non
                 execution.emit(event)
 
     return record
+
+
+def _reporter(kernel: KernelProcess, parent_id: str) -> Callable[[str, Report], None]:
+    execution, loop = kernel.execution(parent_id), asyncio.get_running_loop()
+    emit = None if execution is None else execution.emit
+
+    def report(tool: str, what: Report) -> None:
+        if emit is None:
+            return  # nobody listens
+        if isinstance(what, Progress):
+            event: Event = ToolProgressed(tool, what.progress, what.total, what.message)
+        else:
+            event = ToolLogged(tool, what.level, what.text)
+        if asyncio._get_running_loop() is loop:
+            emit(event)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(emit, event)
+
+    return report

@@ -29,6 +29,7 @@ from py_code_mode.replies import describe_tool, encoded, shown_arguments, size_o
 from py_code_mode.results import ToolCall
 from py_code_mode.skills.library import SkillLibrary
 from py_code_mode.tools.base import ToolInfo
+from py_code_mode.tools.reports import Report, reporting
 
 MAX_FAILURE = 1024 * 1024
 """Bytes of a failure's message and details."""
@@ -65,11 +66,13 @@ class Origin:
         session: Name of the session.
         cell: Id of the cell, for naming what it left behind.
         on_call: Takes the record of each finished tool call.
+        on_report: Takes the tool's name and what it tells while it runs, from any thread.
     """
 
     session: str
     cell: str = ""
     on_call: Callable[[ToolCall], None] = field(default=lambda _: None)
+    on_report: Callable[[str, Report], None] = field(default=lambda _, __: None)
 
 
 class Dispatcher:
@@ -145,7 +148,8 @@ class Dispatcher:
                 why = decision.reason or "the session's policy does not allow it"
                 raise ToolDeniedError(f"{params.name} was not run: {why}")
             arguments = arguments if decision.arguments is None else decision.arguments
-            value = await self._tools.call_tool(params.name, arguments)
+            with reporting(functools.partial(origin.on_report, params.name)):
+                value = await self._tools.call_tool(params.name, arguments)
             outcome, size = "ok", size_of(value)
         except Exception as error:
             outcome = "denied" if outcome == "denied" else "error"

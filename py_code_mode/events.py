@@ -19,6 +19,8 @@ __all__ = [
     "Printed",
     "Started",
     "ToolCalled",
+    "ToolLogged",
+    "ToolProgressed",
     "Updated",
 ]
 
@@ -91,10 +93,53 @@ class ToolCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolProgressed:
+    """A tool that runs told how far it has come.
+
+    Attributes:
+        tool: Its full name.
+        progress: In units of the tool's own.
+        total: What it will be in the end, or None when that is not known.
+        message: What is going on.
+    """
+
+    tool: str
+    progress: float
+    total: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolLogged:
+    """A tool that runs logged a line.
+
+    Attributes:
+        tool: Its full name.
+        level: ``debug``, ``info``, ``notice``, ``warning``, ``error`` or a higher one.
+        text: What it says.
+    """
+
+    tool: str
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The run is over; always the last event."""
 
     result: ExecutionResult
 
 
-Event = Started | Printed | Displayed | Updated | Cleared | Failed | ToolCalled | Finished
+Event = (
+    Started
+    | Printed
+    | Displayed
+    | Updated
+    | Cleared
+    | Failed
+    | ToolCalled
+    | ToolProgressed
+    | ToolLogged
+    | Finished
+)

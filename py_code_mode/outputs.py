@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Output", "OutputKind", "RemoteValue", "render_terminal"]
+from kernel_bootstrap.wire.media import Media, ResourceLink
+
+__all__ = ["Media", "Output", "OutputKind", "RemoteValue", "ResourceLink", "render_terminal"]
 
 OutputKind = Literal["result", "display", "stream", "error"]
 

@@ -7,6 +7,7 @@ or polars when they are already loaded).
 ``codec``     values to JSON trees plus binary buffers, and back, exactly
 ``encoder``, ``decoder``, ``native``, ``parts``, ``standard``  the codec's walks and plain types
 ``arrays``, ``frames``, ``pandas_arrays``, ``polars_frames``   the codec's types of libraries
+``media``     pictures, sounds and links that tools give
 ``packing``   a value as an artifact's bytes
 ``limits``    how much a cell may show and send, and how an excess is cut
 ``mirror``    printed text, kept where a kernel's death cannot reach it

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kernel_bootstrap.wire import arrays, frames, polars_frames, standard
+from kernel_bootstrap.wire import arrays, frames, media, polars_frames, standard
 from kernel_bootstrap.wire.decoder import Decoder
 from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.native import (
@@ -203,7 +203,7 @@ class Encoder:
 
     def _packer(self, value: Any) -> _Pack:
         kind = type(value)
-        standard_pack = standard.PACKERS.get(kind)
+        standard_pack = standard.PACKERS.get(kind) or media.PACKERS.get(kind)
         if standard_pack is not None:
             if kind in standard.SIZED:
                 self._fit(len(value))

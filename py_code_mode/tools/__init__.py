@@ -7,6 +7,10 @@ of tools; nothing in here knows kernels or the executor.
 ``names``       exact and clean names
 ``cli``         commands, with ``argv`` (template to argument vector) and ``process`` (running)
 ``functions``   Python functions, with ``signatures`` (what they take)
+``directory``   a directory of tool files, read, and its servers started
+``jsonschema``  JSON schemas as annotations and parameters
+``reports``     progress and log lines of a running call
+``threads``     threads that run functions
 ``loader``      YAML files to adapters, with ``schema`` (what may stand in them)
 ``registry``    all of them by name, on a ``shelf``
 """

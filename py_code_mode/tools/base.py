@@ -6,10 +6,10 @@ Place in the house: bottom of ``tools``; adapters and the registry stand on it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["NO_DEFAULT", "ToolAdapter", "ToolInfo", "ToolParam"]
+__all__ = ["NO_DEFAULT", "StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"]
 
 
 class _NoDefault:
@@ -34,6 +34,7 @@ class ToolParam:
         required: Whether a call without it is refused.
         default: Default value, plain data, or ``NO_DEFAULT``.
         description: One line.
+        schema: What is known of its values as JSON schema, or None. It stays on the host.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ToolParam:
     required: bool = False
     default: Any = NO_DEFAULT
     description: str = ""
+    schema: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire; ``default`` is absent when there is none."""
@@ -65,6 +67,7 @@ class ToolInfo:
         params: Its parameters in signature order.
         tags: Labels for scoping (``allowed_tags``).
         returns: Return annotation as Python source, empty when unknown.
+        output_schema: What is known of its result as JSON schema, or None. It stays on the host.
     """
 
     name: str
@@ -72,6 +75,7 @@ class ToolInfo:
     params: tuple[ToolParam, ...] = ()
     tags: frozenset[str] = frozenset()
     returns: str = ""
+    output_schema: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire."""
@@ -113,4 +117,20 @@ class ToolAdapter(Protocol):
 
     async def aclose(self) -> None:
         """Release processes and connections; closing twice is fine."""
+        ...
+
+
+@runtime_checkable
+class StartingAdapter(ToolAdapter, Protocol):
+    """An adapter that knows its tools only when it has been started: a server, say."""
+
+    async def start(self) -> Sequence[str]:
+        """Get ready: afterwards ``tools()`` is complete. Called once, before anything else.
+
+        Returns:
+            What is not as it should be although the tools can be offered, a sentence each.
+
+        Raises:
+            ToolError: There is nothing to offer; the message names the server.
+        """
         ...

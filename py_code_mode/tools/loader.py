@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ToolAdapter
 from py_code_mode.tools.names import listed
 from py_code_mode.yamlcheck import validate
@@ -19,7 +20,7 @@ from py_code_mode.yamlfile import YamlFile, read_yaml
 __all__ = ["TYPES", "load_directory", "load_file"]
 
 
-def _cli(file: YamlFile) -> ToolAdapter:
+def _cli(file: YamlFile, secrets: Secrets) -> ToolAdapter:  # noqa: ARG001 - commands have none yet
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.schema import CLIFile
 
@@ -42,12 +43,16 @@ def _cli(file: YamlFile) -> ToolAdapter:
         raise file.error(error.reason, (error.key,) if error.key else ()) from None
 
 
-TYPES: dict[str, Callable[[YamlFile], ToolAdapter]] = {"cli": _cli}
+TYPES: dict[str, Callable[[YamlFile, Secrets], ToolAdapter]] = {"cli": _cli}
 """The literal list of types: value of the key ``type`` -> what makes the adapter."""
 
 
-def load_file(path: Path) -> tuple[YamlFile, ToolAdapter]:
+def load_file(path: Path, secrets: Secrets) -> tuple[YamlFile, ToolAdapter]:
     """Make the adapter a tool file asks for.
+
+    Args:
+        path: The file.
+        secrets: What its ``${NAME}`` stand for.
 
     Returns:
         The file as read, for messages about it, and its adapter.
@@ -61,10 +66,12 @@ def load_file(path: Path) -> tuple[YamlFile, ToolAdapter]:
     if factory is None:
         text = f"this version has no tools of type {kind!r}; it has {listed(TYPES)}"
         raise file.error(text, ("type",))
-    return file, factory(file)
+    return file, factory(file, secrets)
 
 
-def load_directory(path: Path) -> Iterator[tuple[YamlFile, ToolAdapter] | ConfigError]:
+def load_directory(
+    path: Path, secrets: Secrets
+) -> Iterator[tuple[YamlFile, ToolAdapter] | ConfigError]:
     """Load every ``*.yaml`` and ``*.yml`` of a directory, in the order of their names.
 
     Yields:
@@ -80,6 +87,6 @@ def load_directory(path: Path) -> Iterator[tuple[YamlFile, ToolAdapter] | Config
     for file in files:
         if file.suffix in {".yaml", ".yml"} and not file.name.startswith("."):
             try:
-                yield load_file(file)
+                yield load_file(file, secrets)
             except ConfigError as error:
                 yield error

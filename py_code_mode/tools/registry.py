@@ -6,19 +6,19 @@ dispatcher calls through it; adapters know nothing of it.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from py_code_mode.errors import ConfigError, ToolCallError
-from py_code_mode.tools.base import ToolAdapter, ToolInfo
-from py_code_mode.tools.loader import load_directory
+from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
+from py_code_mode.secrets import Secrets
+from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo
+from py_code_mode.tools.directory import combined, open_directory
 from py_code_mode.tools.names import clean_name, not_found
 from py_code_mode.tools.shelf import Entry, Shelf, document
 
@@ -35,36 +35,56 @@ class ToolRegistry:
     A tool is found by its exact name and by its clean one (see ``names``). Names that clash are
     an error when the second comes, never a silent overwrite.
 
+    Args:
+        secrets: What ``${NAME}`` in tool files stands for, where it is not the environment's.
+
     Attributes:
-        problems: What was wrong with files that ``from_dir`` left out.
+        problems: What was wrong with files that ``from_dir`` left out, and with servers.
+        secrets: The secrets in use; results, errors and logs show none of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, secrets: Mapping[str, str] | Secrets | None = None) -> None:
         self.problems: tuple[ConfigError, ...] = ()
+        self.secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
         self._shelf = Shelf()
         self._scopes: tuple[frozenset[str], ...] = ()
 
     @classmethod
-    async def from_dir(cls, path: str | os.PathLike[str], *, lenient: bool = False) -> ToolRegistry:
-        """Load every tool file (``*.yaml``, ``*.yml``) of a directory.
+    async def from_dir(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        lenient: bool = False,
+        secrets: Mapping[str, str] | None = None,
+    ) -> ToolRegistry:
+        """Load every tool file (``*.yaml``, ``*.yml``) of a directory, and start its servers.
+
+        A server that does not start is reported in ``problems`` and in the log, and is left out.
 
         Args:
             path: The directory. One that is not there gives an empty registry, and a warning
                 in the log.
             lenient: Leave out files that are wrong; they are in ``problems`` and in the log.
+            secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
 
         Raises:
             ConfigError: A file is wrong and ``lenient`` is not set; the message names all
                 that are. Or ``path`` is no directory.
         """
-        registry = cls()
-        # In a thread: a thousand files and the import of pydantic would hold up the loop.
-        problems = await asyncio.to_thread(registry._load, Path(path))
-        if problems and not lenient:
-            raise _combined(problems)
-        for problem in problems:
-            _log.warning("left out: %s", problem)
-        registry.problems = tuple(problems)
+        registry = cls(secrets=secrets)
+        opened = await open_directory(Path(path), registry.secrets)
+        for file, adapter in opened.adapters:
+            try:
+                registry.register_adapter(adapter, origin=file.path.name)
+            except ConfigError as error:
+                opened.wrong.append(file.error(error.reason, ("name",)))
+                await adapter.aclose()
+        if opened.wrong and not lenient:
+            await registry.aclose()
+            raise combined(opened.wrong)
+        registry.problems = (*opened.wrong, *opened.told)
+        for problem in registry.problems:
+            _log.warning("%s", problem)
         return registry
 
     @property
@@ -124,6 +144,27 @@ class ToolRegistry:
         self._shelf.put([Entry(info, clean_name(info.name), adapter, origin) for info in infos])
         self._shelf.adapters.append(adapter)
 
+    async def connect(
+        self, adapter: StartingAdapter, tags: Collection[str] | None = None
+    ) -> Sequence[str]:
+        """Start an adapter and offer its tools.
+
+        Returns:
+            What is not as it should be although the tools can be offered.
+
+        Raises:
+            ToolError: It did not start.
+            ConfigError: A name is taken.
+        """
+        self._refuse_in_view()
+        try:
+            told = await adapter.start()
+            self.register_adapter(adapter, tags)
+        except BaseException:
+            await adapter.aclose()
+            raise
+        return told
+
     def list_tools(self) -> list[ToolInfo]:
         """Return all tools in the order they were added."""
         return [entry.info for entry in self._shelf.entries.values() if self._sees(entry)]
@@ -159,7 +200,18 @@ class ToolRegistry:
         for key in arguments:
             if not isinstance(key, str):
                 raise ToolCallError(f"tool {name!r}: an argument's name is text, not {key!r:.80}")
-        return await entry.adapter.call(entry.info.name, arguments)
+        try:
+            value = await entry.adapter.call(entry.info.name, arguments)
+        except CodeModeError as error:
+            raise self._without_secrets(error) from error.__cause__
+        return self.secrets.redact(value)
+
+    def _without_secrets(self, error: CodeModeError) -> CodeModeError:
+        message = self.secrets.redact(error.message)
+        details = self.secrets.redact(error.details)
+        if (message, details) == (error.message, error.details):
+            return error
+        return type(error)(message, **details)
 
     def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
         """Return the tools that fit a query in plain words, best first.
@@ -180,7 +232,7 @@ class ToolRegistry:
         To the view the other tools do not exist: not in lists, searches, calls or messages. It
         follows its registry, takes no tools of its own, and closing it closes nothing.
         """
-        view = ToolRegistry()
+        view = ToolRegistry(secrets=self.secrets)
         view.problems = self.problems
         view._shelf = self._shelf
         view._scopes = (*self._scopes, frozenset([tags] if isinstance(tags, str) else tags))
@@ -221,23 +273,6 @@ class ToolRegistry:
     ) -> None:
         await self.release()
 
-    def _load(self, directory: Path) -> list[ConfigError]:
-        """Register what is in a directory; return what is wrong there."""
-        problems: list[ConfigError] = []
-        if not directory.exists():
-            _log.warning("there is no tools directory %s: no tools", directory)
-            return problems
-        for loaded in load_directory(directory):
-            if isinstance(loaded, ConfigError):
-                problems.append(loaded)
-                continue
-            file, adapter = loaded
-            try:
-                self.register_adapter(adapter, origin=file.path.name)
-            except ConfigError as error:
-                problems.append(file.error(error.reason, ("name",)))
-        return problems
-
     def _sees(self, entry: Entry) -> bool:
         return all(scope & entry.info.tags for scope in self._scopes)
 
@@ -255,10 +290,3 @@ class ToolRegistry:
     def _refuse_in_view(self) -> None:
         if self._scopes:
             raise ConfigError("a scoped view takes no tools; add them to its registry")
-
-
-def _combined(problems: list[ConfigError]) -> ConfigError:
-    """Return the first problem, its message naming the others."""
-    first, *others = problems
-    also = "".join(f"; also {other}" for other in others)
-    return ConfigError(first.reason + also, file=first.file, line=first.line, key=first.key)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.secrets import Secrets
 from py_code_mode.tools.loader import TYPES, load_file
 from py_code_mode.yamlcheck import validate
 from py_code_mode.yamlfile import read_yaml
@@ -34,7 +35,7 @@ def test_readme_file(file: Path):
         'name: nmap\nargs: "{flags} {target}"\ndescription: Network scanner\n'
         "tags: [recon]\ntimeout: 300\n"
     )
-    _, adapter = load_file(file)
+    _, adapter = load_file(file, Secrets())
     (info,) = adapter.tools()
     assert (info.name, info.description, info.tags) == ("nmap", "Network scanner", {"recon"})
     assert [param.name for param in info.params] == ["flags", "target"]
@@ -47,7 +48,7 @@ def test_all_keys(file: Path):
         b"name: show\ntype: cli\ncommand: printf\nargs: '%s {a} {b}'\ndescription: |\n  Shows.\n"
         b"tags: [x, y]\ntimeout: 1.5\nallow_options: [a]\nmax_output: 100\n"
     )
-    _, adapter = load_file(file)
+    _, adapter = load_file(file, Secrets())
     (info,) = adapter.tools()
     assert info.description == "Shows."
 
@@ -114,7 +115,7 @@ def test_bad_files(file: Path, text: str, line: int, key: str | None, message: s
     """Whatever is wrong in a file, one error names the file, the line and the key."""
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        load_file(file)
+        load_file(file, Secrets())
     error = caught.value
     assert (error.file, error.line, error.key) == (file, line, key)
     assert message in str(error)
@@ -134,7 +135,7 @@ def test_bad_bytes(file: Path, raw: bytes, line: int | None, message: str):
     """Files that are no UTF-8, or far too large, are refused before they are parsed."""
     file.write_bytes(raw)
     with pytest.raises(ConfigError, match=message) as caught:
-        load_file(file)
+        load_file(file, Secrets())
     assert (caught.value.file, caught.value.line) == (file, line)
 
 
@@ -142,14 +143,14 @@ def test_unreadable_file(tmp_path: Path):
     """A file that cannot be read is named with the system's reason."""
     (tmp_path / "tool.yaml").mkdir()
     with pytest.raises(ConfigError, match=r"tool\.yaml: cannot be read: Is a directory"):
-        load_file(tmp_path / "tool.yaml")
+        load_file(tmp_path / "tool.yaml", Secrets())
 
 
 def test_all_problems_of_a_file(file: Path):
     """The first problem of a file has the error's line; the message names all of them."""
     file.write_text("name: a\ntags: x\nargz: 1\ntimeout: -1\n")
     with pytest.raises(ConfigError) as caught:
-        load_file(file)
+        load_file(file, Secrets())
     assert (caught.value.line, caught.value.key) == (2, "tags")
     assert "line 3: key 'argz'" in str(caught.value)
     assert "line 4: key 'timeout'" in str(caught.value)
@@ -159,7 +160,7 @@ def test_values_are_not_repeated(file: Path):
     """A wrong value may be a secret: an error names its kind, not its text."""
     file.write_text("name: a\ntimeout: my-secret\n")
     with pytest.raises(ConfigError) as caught:
-        load_file(file)
+        load_file(file, Secrets())
     assert "my-secret" not in str(caught.value)
 
 
@@ -170,7 +171,7 @@ async def test_command_beside_the_file(file: Path):
     script.write_text("#!/bin/sh\necho hello\n")
     script.chmod(0o755)
     file.write_text("name: hello\ncommand: bin/hello\n")
-    _, adapter = load_file(file)
+    _, adapter = load_file(file, Secrets())
     assert await adapter.call("hello", {}) == "hello\n"
     await adapter.aclose()
 
@@ -217,7 +218,7 @@ def test_any_file_loads_or_is_a_config_error(file: Path, content: str | bytes):
         content = b"name: a\n" + content.encode("utf-8", "surrogatepass")
     file.write_bytes(content)
     try:
-        load_file(file)
+        load_file(file, Secrets())
     except ConfigError as error:
         assert error.file == file  # noqa: PT017 - either outcome is right
 
