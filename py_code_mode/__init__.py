@@ -53,6 +53,8 @@ if TYPE_CHECKING:
         Updated,
     )
     from py_code_mode.executor import CodeExecutor
+    from py_code_mode.governance.budget import Budget, ToolLimit
+    from py_code_mode.governance.rules import Rule, Rules
     from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
@@ -114,6 +116,8 @@ _WHERE = {
         "Updated",
     ),
     "executor": ("CodeExecutor",),
+    "governance.budget": ("Budget", "ToolLimit"),
+    "governance.rules": ("Rule", "Rules"),
     "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
@@ -139,6 +143,7 @@ __all__ = [
     "ArtifactNotFoundError",
     "ArtifactStore",
     "ArtifactWriteError",
+    "Budget",
     "CLIAdapter",
     "Checkpoint",
     "Cleared",
@@ -173,6 +178,8 @@ __all__ = [
     "ProtocolError",
     "RemoteValue",
     "ResourceLink",
+    "Rule",
+    "Rules",
     "Session",
     "SessionClosed",
     "Skill",
@@ -191,6 +198,7 @@ __all__ = [
     "ToolDeniedError",
     "ToolError",
     "ToolInfo",
+    "ToolLimit",
     "ToolLogged",
     "ToolNotFoundError",
     "ToolParam",

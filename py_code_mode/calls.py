@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.limits import Limits
@@ -17,20 +17,31 @@ from kernel_bootstrap.wire.messages import Failure, Reply, Request
 from py_code_mode.dispatch import Dispatcher, Origin
 from py_code_mode.errors import ToolDeniedError
 from py_code_mode.events import Event, ToolLogged, ToolProgressed
+from py_code_mode.governance.budget import Spent
 from py_code_mode.results import ToolCall
+from py_code_mode.timelimit import TimeLimit
 from py_code_mode.tools.reports import Progress, Report
 
 if TYPE_CHECKING:
     from py_code_mode.kernel.process import KernelProcess
 
-__all__ = ["SessionCalls", "ancestry"]
+__all__ = ["SessionCalls", "ancestry", "outer_limit"]
 
 _ancestry: ContextVar[frozenset[Any]] = ContextVar("py_code_mode_ancestry", default=frozenset())
+_limit: ContextVar[TimeLimit | None] = ContextVar("py_code_mode_limit", default=None)
+
+MAX_UNWINDING = 2.0
+"""Seconds a result waits for calls that were cancelled, so that they are on record."""
 
 
 def ancestry() -> frozenset[Any]:
     """Sessions whose cells wait for the caller: running code on one of them would deadlock."""
     return _ancestry.get()
+
+
+def outer_limit() -> TimeLimit | None:
+    """Time limit of the cell that waits for the caller, if one does."""
+    return _limit.get()
 
 
 class SessionCalls:
@@ -40,6 +51,9 @@ class SessionCalls:
         session: Name of the session.
         dispatcher: Answers the requests.
         limits: Bounds how many may be pending.
+
+    Attributes:
+        spent: Counts the tool calls.
     """
 
     def __init__(self, session: str, dispatcher: Dispatcher, limits: Limits) -> None:
@@ -47,11 +61,20 @@ class SessionCalls:
         self._dispatcher = dispatcher
         self._limits = limits
         self._tasks: dict[tuple[KernelProcess, int], asyncio.Task[None]] = {}
-        self._owners: frozenset[Any] = frozenset()
+        self._context: Context | None = None
+        self._limit = TimeLimit(None)
+        self.spent = Spent()
 
-    def begin(self, owners: frozenset[Any]) -> None:
-        """A cell begins: what it calls is called while ``owners`` wait."""
-        self._owners = owners
+    def begin(self, owners: frozenset[Any], limit: TimeLimit) -> None:
+        """A cell begins.
+
+        What it calls is called in the context of whoever runs the cell, while ``owners`` wait.
+        """
+        self.spent.run = 0
+        self._limit = limit
+        self._context = copy_context()
+        self._context.run(_ancestry.set, owners)
+        self._context.run(_limit.set, limit)
 
     def on_request(self, kernel: KernelProcess, request: Request, parent_id: str) -> None:
         """Take a request; its task starts at once."""
@@ -61,17 +84,23 @@ class SessionCalls:
         key = (kernel, request.id)
         if key in self._tasks:
             return  # a hostile kernel repeats an id: the first one stands
-        token = _ancestry.set(self._owners)
-        try:
-            task = asyncio.create_task(self._serve(kernel, request, parent_id))
-        finally:
-            _ancestry.reset(token)
+        # A call that outlives its cell must not hold up the time of the next one.
+        serving = self._serve(kernel, request, parent_id, self._limit)
+        context = None if self._context is None else self._context.copy()
+        task = asyncio.create_task(serving, context=context)
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
-    async def _serve(self, kernel: KernelProcess, request: Request, parent_id: str) -> None:
+    async def _serve(
+        self, kernel: KernelProcess, request: Request, parent_id: str, limit: TimeLimit
+    ) -> None:
         origin = Origin(
-            self._session, parent_id, _recorder(kernel, parent_id), _reporter(kernel, parent_id)
+            self._session,
+            parent_id,
+            _recorder(kernel, parent_id),
+            _reporter(kernel, parent_id),
+            self.spent,
+            limit.waiting,
         )
         data, buffers = await self._dispatcher.handle(request, origin)
         kernel.reply(data, buffers)
@@ -93,6 +122,12 @@ class SessionCalls:
         """Stop working on everything: the kernel is gone."""
         for task in self._tasks.values():
             task.cancel()
+
+    async def unwind(self) -> None:
+        """Wait, not for long, until what was cancelled has ended and is on record."""
+        ending = {task for task in self._tasks.values() if task.cancelling()}
+        if ending:
+            await asyncio.wait(ending, timeout=MAX_UNWINDING)
 
     async def drain(self) -> None:
         """Wait until all work has ended."""

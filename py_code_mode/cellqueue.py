@@ -10,7 +10,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from py_code_mode.calls import SessionCalls, ancestry
+from py_code_mode import tracing
+from py_code_mode.calls import SessionCalls, ancestry, outer_limit
 from py_code_mode.cellrun import CellRun, Emit, not_run
 from py_code_mode.errors import CodeModeError, KernelDied, KernelError, SessionClosed
 from py_code_mode.notebook import Notebook
@@ -34,6 +35,7 @@ class CellQueue:
 
     Attributes:
         slot: Where the session's kernel sits.
+        spent: Counts the session's tool calls.
         notebook: The cells run so far.
         closed: Whether the session was closed.
     """
@@ -47,6 +49,7 @@ class CellQueue:
         self._running: CellRun | None = None
         self._calls = SessionCalls(name, settings.dispatcher, settings.limits)
         self.slot = KernelSlot(name, settings, self._calls)
+        self.spent = self._calls.spent
         self.notebook = Notebook()
         self.closed = False
 
@@ -64,7 +67,7 @@ class CellQueue:
                 f"{self._settings.limits.code_chars:,} (Limits.code_chars)"
             )
         limit = self._settings.default_timeout if timeout is None else timeout
-        run = CellRun(code, limit, self._settings.kernel.grace, emit)
+        run = CellRun(code, limit, self._settings.kernel.grace, emit, outer_limit())
         inner = asyncio.create_task(self._run_cell(run), name=f"run {self._name}")
         self._submitted += 1
         inner.add_done_callback(self._count_down)
@@ -83,19 +86,24 @@ class CellQueue:
 
     async def _run_cell(self, run: CellRun) -> ExecutionResult:
         async with self.held():
-            dead = self.slot.take_dead()
-            if dead is not None:
-                result = not_run(dead)
-            else:
-                kernel = await self.slot.ready()
-                self._running = run
-                self._calls.begin(ancestry() | {self._owner})
-                try:
-                    result = await run.on(kernel, self.slot)
-                finally:
-                    self._running = None
+            with tracing.span("run", session=self._name) as note:
+                result = await self._result_of(run)
+                failed = "" if result.error is None else result.error.name[:200]
+                note(failed, execution_count=result.execution_count, ok=result.is_ok)
             self.notebook.add(run.code, result)
             return result
+
+    async def _result_of(self, run: CellRun) -> ExecutionResult:
+        dead = self.slot.take_dead()
+        if dead is not None:
+            return not_run(dead)
+        kernel = await self.slot.ready()
+        self._running = run
+        self._calls.begin(ancestry() | {self._owner}, run.time)
+        try:
+            return await run.on(kernel, self.slot)
+        finally:
+            self._running = None
 
     async def interrupt(self) -> None:
         """Break the running cell; nothing happens if none runs."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from py_code_mode.errors import KernelDied
 from py_code_mode.events import Event
 from py_code_mode.results import ErrorInfo, ExecutionResult
 from py_code_mode.slot import KernelSlot
+from py_code_mode.timelimit import TimeLimit
 
 if TYPE_CHECKING:
     from py_code_mode.kernel.execution import Execution
@@ -43,34 +45,38 @@ class CellRun:
         limit: Seconds it may take, or None.
         grace: Seconds it has to end when interrupted.
         emit: Takes its events, or None.
+        within: Time limit of the run that waits for this one, or None.
+        time: What counts its seconds.
     """
 
     code: str
     limit: float | None
     grace: float
     emit: Emit | None = None
+    within: TimeLimit | None = None
+    time: TimeLimit = field(init=False)
     _execution: Execution | None = None
     _started: float = 0.0
     _interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        self.time = TimeLimit(self.limit, self.within)
 
     async def on(self, kernel: KernelProcess, slot: KernelSlot) -> ExecutionResult:
         """Run the code on ``kernel``, which sits in ``slot``, and return its result."""
         self._started = time.monotonic()
         execution = self._execution = kernel.execute(self.code, self.emit)
-        timer = None
-        if self.limit is not None:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(self.limit, execution.end, "limit")
+        self.time.start(functools.partial(execution.end, "limit"))
         try:
             why = await execution.ended
             if why == "done":
+                await slot.unwind()
                 return self._finished(execution)
             if why == "died":
                 return await self._after_death(kernel, slot, execution)
             return await self._stop(kernel, slot, execution, why)
         finally:
-            if timer is not None:
-                timer.cancel()
+            self.time.stop()
             kernel.forget(execution)
 
     def abandon(self) -> bool:
@@ -112,6 +118,7 @@ class CellRun:
                 either, timeout=self.grace * part, return_when=asyncio.FIRST_COMPLETED
             )
             if ended in done and ended.result() == "done":
+                await slot.unwind()
                 stuck = execution.transcript.error
                 error = _stopped(name, text, stuck.traceback if stuck else "")
                 return execution.transcript.result(seconds=self._seconds(), error=error)
@@ -121,6 +128,7 @@ class CellRun:
         await kernel.kill()
         kernel.recover(execution)
         await slot.replace(kernel)
+        await slot.unwind()
         text += f"; it did not stop when interrupted, so its kernel was killed {self.grace} s later"
         return execution.transcript.result(
             seconds=self._seconds(), error=_stopped(name, text, stack), state_lost=True
@@ -131,6 +139,7 @@ class CellRun:
     ) -> ExecutionResult:
         kernel.recover(execution)
         await slot.replace(kernel)
+        await slot.unwind()
         error = ErrorInfo(KernelDied.__name__, kernel.how_it_ended())
         return execution.transcript.result(seconds=self._seconds(), error=error, state_lost=True)
 

@@ -1,78 +1,33 @@
 """What a kernel may ask of the host: one literal table, method -> coroutine.
 
 Place in the house: middle layer, above tools, skills and artifacts; knows no kernel. Every
-request is validated and bounded before anything acts on it, policy is asked here, and this is
-the only place where exceptions become failures.
+request is validated and bounded before anything acts on it, and this is the only place where
+exceptions become failures. Tool calls go through ``toolcalls``, where they are governed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Failure, Method, Reply, Request
 from py_code_mode.artifacts.base import ArtifactStore
-from py_code_mode.errors import (
-    PolicyError,
-    ProtocolError,
-    ToolDeniedError,
-)
-from py_code_mode.policy import ALLOW, Action, Decision, OnToolCall, Policy
-from py_code_mode.replies import describe_tool, encoded, shown_arguments, size_of
-from py_code_mode.results import ToolCall
+from py_code_mode.errors import PolicyError, ProtocolError
+from py_code_mode.governance.budget import Budget
+from py_code_mode.governance.governor import Governor
+from py_code_mode.policy import Action, OnToolCall, Policy
+from py_code_mode.replies import describe_tool, encoded
 from py_code_mode.skills.library import SkillLibrary
-from py_code_mode.tools.base import ToolInfo
-from py_code_mode.tools.reports import Report, reporting
+from py_code_mode.toolcalls import Origin, ToolCaller, ToolSource
 
 MAX_FAILURE = 1024 * 1024
 """Bytes of a failure's message and details."""
 
 __all__ = ["Dispatcher", "Origin", "ToolSource"]
-
-
-class ToolSource(Protocol):
-    """What the dispatcher needs of a registry, or of a scoped view of one."""
-
-    @property
-    def version(self) -> int:
-        """Grows whenever the tools change."""
-        ...
-
-    def list_tools(self) -> list[ToolInfo]:
-        """Return all tools in scope."""
-        ...
-
-    def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
-        """Return the best matching tools."""
-        ...
-
-    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """Run one tool."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request came from.
-
-    Attributes:
-        session: Name of the session.
-        cell: Id of the cell, for naming what it left behind.
-        on_call: Takes the record of each finished tool call.
-        on_report: Takes the tool's name and what it tells while it runs, from any thread.
-    """
-
-    session: str
-    cell: str = ""
-    on_call: Callable[[ToolCall], None] = field(default=lambda _: None)
-    on_report: Callable[[str, Report], None] = field(default=lambda _, __: None)
 
 
 class Dispatcher:
@@ -85,6 +40,7 @@ class Dispatcher:
         limits: Bounds of requests and replies.
         policy: Asked before each tool and shell command; None allows.
         on_tool_call: Sees each tool call before it runs.
+        budget: Bounds the number and the pace of tool calls.
     """
 
     def __init__(
@@ -96,13 +52,14 @@ class Dispatcher:
         limits: Limits,
         policy: Policy | None = None,
         on_tool_call: OnToolCall | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._tools = tools
         self._skills = skills
         self._artifacts = artifacts
         self._limits = limits
-        self._policy = policy
-        self._on_tool_call = on_tool_call
+        self._governor = Governor(policy, on_tool_call, budget)
+        self._caller = ToolCaller(tools, self._governor)
         self._table: dict[str, Callable[[Origin, Any], Awaitable[Any]]] = {
             Method.TOOLS_CALL: self._call_tool,
             Method.TOOLS_LIST: self._list_tools,
@@ -137,43 +94,7 @@ class Dispatcher:
     # Tools.
 
     async def _call_tool(self, origin: Origin, params: Any) -> Any:
-        arguments: Mapping[str, Any] = params.arguments
-        started = time.monotonic()
-        outcome: Literal["ok", "error", "denied", "cancelled"] = "cancelled"
-        failure, size = "", 0
-        try:
-            decision = await self._decide(Action("tool", params.name, arguments, origin.session))
-            if not decision.allowed:
-                outcome = "denied"
-                why = decision.reason or "the session's policy does not allow it"
-                raise ToolDeniedError(f"{params.name} was not run: {why}")
-            arguments = arguments if decision.arguments is None else decision.arguments
-            with reporting(functools.partial(origin.on_report, params.name)):
-                value = await self._tools.call_tool(params.name, arguments)
-            outcome, size = "ok", size_of(value)
-        except Exception as error:
-            outcome = "denied" if outcome == "denied" else "error"
-            failure = str(error)[:1_000]
-            raise
-        finally:
-            seconds = time.monotonic() - started
-            name, kept = params.name[:200], shown_arguments(arguments)
-            origin.on_call(ToolCall(name, kept, seconds, outcome, size, failure))
-        return value
-
-    async def _decide(self, action: Action) -> Decision:
-        decision = ALLOW if self._policy is None else await self._policy.decide(action)
-        if not decision.allowed or self._on_tool_call is None or action.kind != "tool":
-            return decision
-        if decision.arguments is not None:
-            action = dataclasses.replace(action, arguments=decision.arguments)
-        verdict = await self._on_tool_call(action)
-        if verdict is None or verdict is True:
-            return decision
-        if verdict is False:
-            return Decision(allowed=False)
-        arguments = decision.arguments if verdict.arguments is None else verdict.arguments
-        return dataclasses.replace(verdict, arguments=arguments)
+        return await self._caller.call(origin, params.name, params.arguments)
 
     async def _list_tools(self, _: Origin, __: Any) -> list[dict[str, Any]]:
         return [describe_tool(info) for info in self._tools.list_tools()]
@@ -240,7 +161,7 @@ class Dispatcher:
         words = params.command.split(maxsplit=1)
         name = words[0][:200] if words else ""
         action = Action("shell", name, {"command": params.command}, origin.session)
-        decision = await self._decide(action)
+        decision = await self._governor.decide(action, origin.waiting)
         if not decision.allowed:
             why = decision.reason or "the session's policy does not allow it"
             raise PolicyError(f"the shell command was not run: {why}")

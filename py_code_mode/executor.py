@@ -21,6 +21,7 @@ from py_code_mode.config import KernelConfig, Limits
 from py_code_mode.dispatch import Dispatcher
 from py_code_mode.errors import ConfigError, SessionClosed
 from py_code_mode.events import Event
+from py_code_mode.governance.budget import Budget
 from py_code_mode.policy import OnToolCall, Policy
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.session import Session
@@ -55,6 +56,7 @@ class CodeExecutor:
         limits: Bounds of runs.
         policy: Asked before each tool and shell command; None allows.
         on_tool_call: Sees each tool call before it runs; may deny or change it.
+        budget: How many tool calls the code has, and how fast it may make them.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class CodeExecutor:
         limits: Limits | None = None,
         policy: Policy | None = None,
         on_tool_call: OnToolCall | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._closed = True  # until everything below has been made
         self.registry = ToolRegistry() if registry is None else registry
@@ -83,6 +86,7 @@ class CodeExecutor:
             limits=limits,
             policy=policy,
             on_tool_call=on_tool_call,
+            budget=budget,
         )
         self._settings = SessionSettings(
             dispatcher, self.registry, kernel or KernelConfig(), limits, default_timeout
@@ -111,12 +115,17 @@ class CodeExecutor:
             skills: Directory of skill ``.py`` files.
             artifacts: Directory for artifacts.
             allowed_tags: Only tools with one of these tags exist for the code.
-            **options: Keyword arguments of the constructor.
+            **options: Keyword arguments of the constructor; ``policy`` may also be the path of
+                a file of rules (see ``Rules.from_yaml``).
 
         Raises:
-            ConfigError: A path is a file.
+            ConfigError: A path is a file, or the file of rules is wrong.
         """
         _check_directories(tools, skills, artifacts)
+        if isinstance(options.get("policy"), str | Path):
+            from py_code_mode.governance.rules import Rules
+
+            options["policy"] = Rules.from_yaml(options["policy"])
         whole = ToolRegistry()
         if tools is not None:
             whole = await ToolRegistry.from_dir(tools, lenient=True)

@@ -61,11 +61,12 @@ class ToolCall:
 
     Attributes:
         tool: Its full name.
-        arguments: As asked for; long ones are shortened.
+        arguments: As they were used, also if a policy changed them; long ones are shortened.
         seconds: How long it took on the host.
         outcome: ``"ok"``, ``"error"``, ``"denied"`` or ``"cancelled"``.
         bytes: Size of the reply's binary and text content.
         error: The error's text, if it failed.
+        waited: Seconds of these before it began: for an answer of ``on_tool_call`` or its turn.
     """
 
     tool: str
@@ -74,6 +75,7 @@ class ToolCall:
     outcome: Literal["ok", "error", "denied", "cancelled"]
     bytes: int = 0
     error: str = ""
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ class Session:
         branch = Session(name, self._settings)
         await branch._cells.slot.adopt(kernel)
         branch._cells.notebook, branch.warnings = self._cells.notebook.copy(), tuple(lost)
+        branch._cells.spent.session = self._cells.spent.session
         self._settings.sessions[name] = branch
         return branch
 
@@ -228,6 +229,8 @@ class Session:
                 raise KernelError(f"session {branch.name!r} has no kernel to take over")
             await self._cells.slot.adopt(kernel)
             self._cells.notebook, self.warnings = branch._cells.notebook, branch.warnings
+            spent, theirs = self._cells.spent, branch._cells.spent
+            spent.session = max(spent.session, theirs.session)
         await branch.aclose()
 
     @property

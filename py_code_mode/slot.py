@@ -106,6 +106,10 @@ class KernelSlot:
         await kernel.kill()
         self._put_away(kernel)
 
+    async def unwind(self) -> None:
+        """Let the calls that were cancelled come to an end."""
+        await self._calls.unwind()
+
     def _put_away(self, kernel: KernelProcess) -> None:
         self.current = None
         self._calls.cancel_all()

@@ -1,0 +1,167 @@
+"""One tool call of a kernel, from request to record.
+
+Place in the house: middle layer, below ``dispatch``, above ``governance`` and tools. Every call
+leaves a ``ToolCall``, whatever becomes of it, and a span where somebody traces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from py_code_mode import tracing
+from py_code_mode.errors import ToolDeniedError
+from py_code_mode.governance.budget import Spent
+from py_code_mode.governance.gates import Waiting
+from py_code_mode.governance.governor import Governor
+from py_code_mode.policy import Action
+from py_code_mode.replies import shown_arguments, size_of
+from py_code_mode.results import ToolCall
+from py_code_mode.tools.base import ToolInfo
+from py_code_mode.tools.names import not_found
+from py_code_mode.tools.reports import Report, reporting
+
+__all__ = ["Origin", "ToolCaller", "ToolSource"]
+
+
+class ToolSource(Protocol):
+    """What is needed of a registry, or of a scoped view of one."""
+
+    @property
+    def version(self) -> int:
+        """Grows whenever the tools change."""
+        ...
+
+    def list_tools(self) -> list[ToolInfo]:
+        """Return all tools in scope."""
+        ...
+
+    def get_tool(self, name: str) -> ToolInfo | None:
+        """Return the tool of that exact or clean name, if it is in scope."""
+        ...
+
+    def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
+        """Return the best matching tools."""
+        ...
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Run one tool."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from.
+
+    Attributes:
+        session: Name of the session.
+        cell: Id of the cell, for naming what it left behind.
+        on_call: Takes the record of each finished tool call.
+        on_report: Takes the tool's name and what it tells while it runs, from any thread.
+        spent: Counts the session's calls.
+        waiting: Entered while a call waits for an answer or for its turn.
+    """
+
+    session: str
+    cell: str = ""
+    on_call: Callable[[ToolCall], None] = field(default=lambda _: None)
+    on_report: Callable[[str, Report], None] = field(default=lambda _, __: None)
+    spent: Spent = field(default_factory=Spent)
+    waiting: Waiting = contextlib.nullcontext
+
+
+class ToolCaller:
+    """Calls tools for kernels.
+
+    Args:
+        tools: The tools in scope.
+        governor: Says whether and when.
+    """
+
+    def __init__(self, tools: ToolSource, governor: Governor) -> None:
+        self._tools = tools
+        self._governor = governor
+
+    async def call(self, origin: Origin, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Call a tool by its exact or clean name.
+
+        Raises:
+            ToolNotFoundError: There is no such tool in scope.
+            ToolDeniedError: Policy, budget or a limit said no.
+            ToolError: It failed, was stopped, or its arguments were wrong.
+        """
+        with _recorded(origin, name, arguments) as call:
+            self._governor.count(origin.spent, name)
+            info = self._tools.get_tool(name)
+            if info is None:
+                raise not_found(name, (known.name for known in self._tools.list_tools()))
+            # Rules are written for exact names; a kernel may use the other one.
+            call.name = name = info.name
+            action = Action("tool", name, arguments, origin.session, info.tags)
+            async with self._governor.admitted(action, origin.waiting) as admitted:
+                call.begin(admitted)
+                with reporting(functools.partial(origin.on_report, name)):
+                    value = await self._tools.call_tool(name, admitted)
+            call.end("ok", size_of(value))
+        return value
+
+
+@dataclass(slots=True)
+class _Call:
+    """What is known so far of a call."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    started: float
+    outcome: Literal["ok", "error", "denied", "cancelled"] = "cancelled"
+    waited: float | None = None
+    bytes: int = 0
+    error: str = ""
+
+    def begin(self, arguments: Mapping[str, Any]) -> None:
+        """It may go on, perhaps with other arguments."""
+        self.arguments = arguments
+        self.waited = time.monotonic() - self.started
+
+    def end(
+        self, outcome: Literal["ok", "error", "denied"], size: int = 0, error: str = ""
+    ) -> None:
+        """It is over."""
+        self.outcome, self.bytes, self.error = outcome, size, error
+
+    def record(self) -> ToolCall:
+        """Return what is remembered of it."""
+        seconds = time.monotonic() - self.started
+        waited = seconds if self.waited is None else self.waited
+        name, kept = self.name[:200], shown_arguments(self.arguments)
+        return ToolCall(name, kept, seconds, self.outcome, self.bytes, self.error, waited)
+
+
+@contextlib.contextmanager
+def _recorded(origin: Origin, name: str, arguments: Mapping[str, Any]) -> Iterator[_Call]:
+    call = _Call(name, arguments, time.monotonic())
+    failed = "CancelledError"
+    with tracing.span("tool", session=origin.session) as note:
+        try:
+            yield call
+            failed = ""
+        except Exception as error:
+            failed = type(error).__name__
+            denied = isinstance(error, ToolDeniedError)
+            call.end("denied" if denied else "error", error=str(error)[:1_000])
+            raise
+        finally:
+            record = call.record()
+            note(
+                failed,
+                tool=record.tool,
+                outcome=record.outcome,
+                seconds=record.seconds,
+                waited=record.waited,
+                bytes=record.bytes,
+            )
+            origin.on_call(record)
