@@ -69,6 +69,7 @@ class CellRun:
         self.time.start(functools.partial(execution.end, "limit"))
         try:
             why = await execution.ended
+            self.time.stop()
             if why == "done":
                 await slot.unwind()
                 return self._finished(execution)

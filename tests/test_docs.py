@@ -27,7 +27,19 @@ import pytest
 from nbclient import NotebookClient
 
 import py_code_mode
-from py_code_mode import CodeExecutor, ExecutionResult, KernelConfig, Limits, Output
+from py_code_mode import (
+    Action,
+    Budget,
+    CodeExecutor,
+    Decision,
+    ExecutionResult,
+    KernelConfig,
+    Limits,
+    Output,
+    Rule,
+    ToolCall,
+    ToolLimit,
+)
 from py_code_mode.tools.schema import CLIFile
 from tests.conftest import ROOT
 
@@ -190,8 +202,15 @@ def test_the_tree_of_errors_is_complete():
             [name for name in dir(Output) if not name.startswith(("_", "to_", "from_"))],
         ),
         ("tools.md", CLIFile.model_fields),
+        *(
+            ("governance.md", [field.name for field in fields(each)])
+            for each in (Action, Budget, Decision, Rule, ToolCall, ToolLimit)
+        ),
     ],
-    ids=["KernelConfig", "ExecutionResult", "Limits", "Output", "tool file"],
+    ids=[
+        *("KernelConfig", "ExecutionResult", "Limits", "Output", "tool file"),
+        *("Action", "Budget", "Decision", "Rule", "ToolCall", "ToolLimit"),
+    ],
 )
 def test_every_field_is_explained(page, names):
     """Each field of what users set or read is in a table of its page."""

@@ -17,8 +17,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": {"provisioner": "py-code-mode-local"},
 }
 
-OWN_WAYS = {"test_branches", "test_interpreters", "test_templates"}
-"""Modules that choose their kernels themselves; all others run in kernels of every kind."""
+OWN_WAYS = {
+    *("test_branches", "test_interpreters", "test_templates"),
+    *("test_governance", "test_tracing"),
+}
+"""Modules that choose their kernels themselves, or that are about the host alone; all others run
+in kernels of every kind."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from py_code_mode import KernelConfig, KernelError, SessionClosed, ToolRegistry
+from py_code_mode import Budget, KernelConfig, KernelError, SessionClosed, ToolRegistry
 
 PROVISIONERS = ["py-code-mode-template", "py-code-mode-local"]
 
@@ -363,3 +363,26 @@ async def test_signals_reach_only_the_session_they_are_meant_for(session, tmp_pa
     ours = asyncio.create_task(session.run(code("again")))
     await branch.run("import os, signal; os.killpg(0, signal.SIGKILL)")
     assert (await ours).value == 9
+
+
+async def test_a_branch_begins_with_what_its_origin_has_spent(make_executor):
+    """Forking gives no calls back, and keeping a branch keeps what that has spent."""
+    registry = ToolRegistry()
+
+    @registry.add
+    def note(n: int = 0) -> int:
+        """Remember nothing."""
+        return n
+
+    use = (
+        "done = 0\ntry:\n    for n in range({most}):\n        tools.note(n=n)\n        done += 1\n"
+        "except tools.ToolDeniedError: pass\ndone"
+    )
+    executor = await make_executor(registry=registry, budget=Budget(calls_per_session=5))
+    assert (await executor.run(use.format(most=2))).unwrap() == 2
+    branch = await executor.fork()
+    assert (await branch.run(use.format(most=9))).unwrap() == 3
+    async with await executor.try_each([use.format(most=2), use.format(most=1)]) as trials:
+        assert [result.unwrap() for result in trials] == [2, 1]
+        await trials.keep(0)
+    assert (await executor.run(use.format(most=9))).unwrap() == 1
