@@ -282,3 +282,17 @@ async def test_late_output_of_another_cell_does_not_hide_the_last_words(executor
     result = await executor.run("print('mine'); time.sleep(0.05); sum(range(10**11))", timeout=0.5)
     assert result.state_lost
     assert result.stdout == "mine\n"
+
+
+async def test_a_limit_that_ends_while_abandoned_code_cleans_up_kills_nothing(executor):
+    """Code that is being stopped because its caller left is not stopped once more by its limit."""
+    await executor.run("kept = 7\nimport time")
+    code = "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    time.sleep(0.6)\n    cleaned = True"
+    task = asyncio.create_task(executor.run(code, timeout=0.8))
+    while not executor.default._cells.running:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.4)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await executor.run("kept, cleaned")).value == (7, True)
