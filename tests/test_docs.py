@@ -28,7 +28,7 @@ from nbclient import NotebookClient
 
 import py_code_mode
 from py_code_mode import CodeExecutor, ExecutionResult, KernelConfig, Limits, Output
-from py_code_mode.tools.schema import CLIFile
+from py_code_mode.tools.schema import CLIFile, CLIParam
 from tests.conftest import ROOT
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -189,9 +189,10 @@ def test_the_tree_of_errors_is_complete():
             "outputs.md",
             [name for name in dir(Output) if not name.startswith(("_", "to_", "from_"))],
         ),
-        ("tools.md", CLIFile.model_fields),
+        ("commands.md", CLIFile.model_fields),
+        ("commands.md", CLIParam.model_fields),
     ],
-    ids=["KernelConfig", "ExecutionResult", "Limits", "Output", "tool file"],
+    ids=["KernelConfig", "ExecutionResult", "Limits", "Output", "command", "parameter"],
 )
 def test_every_field_is_explained(page, names):
     """Each field of what users set or read is in a table of its page."""

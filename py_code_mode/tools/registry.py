@@ -82,7 +82,9 @@ class ToolRegistry:
         if opened.wrong and not lenient:
             await registry.aclose()
             raise combined(opened.wrong)
-        registry.problems = (*opened.wrong, *opened.told)
+        left_out = {problem.file for problem in opened.wrong}
+        told = [problem for problem in opened.told if problem.file not in left_out]
+        registry.problems = (*opened.wrong, *told)
         for problem in registry.problems:
             _log.warning("%s", problem)
         return registry
