@@ -103,7 +103,8 @@ async def run_block(block: Block, namespace: dict[str, Any]) -> str:
     """Run a Python block in ``namespace``; return what it printed."""
     printed = io.StringIO()
     source = "\n" * (block.line - 1) + block.code  # tracebacks show the page's own lines
-    code = compile(source, block.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    code = compile(source, block.page, "exec", flags=flags, dont_inherit=True)
     with contextlib.redirect_stdout(printed):
         result = eval(code, namespace)
         if inspect.isawaitable(result):

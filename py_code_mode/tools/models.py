@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _SCALARS = frozenset({bool, int, float, str, bytes, type(None)})
+_READS_TYPED_DICTS: bool = sys.version_info >= (3, 12)
 _MAX_SHAPE = 400
 _MAX_SHAPES = 5
 
@@ -50,7 +51,7 @@ def make_adapter(hint: Any) -> TypeAdapter[Any] | None:
 
 def _modern(hint: Any, done: dict[Any, Any]) -> Any:
     """Replace ``typing.TypedDict`` classes: before Python 3.12 pydantic cannot read them."""
-    if sys.version_info >= (3, 12):
+    if _READS_TYPED_DICTS:
         return hint
     if typing.is_typeddict(hint) and type(hint).__module__ == "typing":
         if hint not in done:
@@ -196,7 +197,10 @@ def is_plain(value: Any) -> bool:
 
 def source_of(annotation: Any, module: str | None) -> str:
     """Return a type as one writes it in a module."""
-    text = inspect.formatannotation(annotation, module)
+    if isinstance(annotation, typing.ForwardRef):  # one that nobody could resolve
+        annotation = annotation.__forward_arg__
+    is_text = isinstance(annotation, str)
+    text = annotation if is_text else inspect.formatannotation(annotation, module)
     return text.replace(f"{module}.", "") if module else text
 
 
@@ -226,12 +230,10 @@ def _fields(kind: type) -> list[tuple[str, Any]]:
     """Return the fields of a model as text, with their types; none if it is no model."""
     if not (_is_model(kind) or dataclasses.is_dataclass(kind) or typing.is_typeddict(kind)):
         return []
-    try:
-        hints = typing.get_type_hints(kind)
-    except Exception:  # noqa: BLE001 - evaluating an annotation may raise anything
-        return []
+    hints = _hints(kind)
     if _is_model(kind):
         fields: dict[str, Any] = kind.model_fields  # type: ignore[attr-defined]
+        hints = {name: each.annotation for name, each in fields.items()}
         known = {name: _default(each.default, each.is_required()) for name, each in fields.items()}
     elif dataclasses.is_dataclass(kind):
         known = {
@@ -249,6 +251,18 @@ def _fields(kind: type) -> list[tuple[str, Any]]:
         for name, rest in known.items()
         if name in hints
     ]
+
+
+def _hints(kind: type) -> Mapping[str, Any]:
+    """Return the types of a class's fields, as text where they cannot be known."""
+    try:
+        return typing.get_type_hints(kind)
+    except Exception:  # noqa: BLE001 - evaluating an annotation may raise anything
+        return {
+            name: hint
+            for base in kind.__mro__[::-1]
+            for name, hint in vars(base).get("__annotations__", {}).items()
+        }
 
 
 def _default(value: Any, is_required: bool) -> str:  # noqa: FBT001 - read beside its value

@@ -77,7 +77,7 @@ async def test_values_that_fit(argv, param: dict, value: object, text: str):
         ({"type": "integer"}, True, "must be a whole number, not True"),
         ({"type": "integer"}, "1_000", "must be a whole number"),
         ({"type": "integer"}, "٣", "must be a whole number"),
-        ({"type": "integer"}, 10**5000, "must be a whole number, not a int"),
+        ({"type": "integer"}, 10**5000, "must be a whole number, not a much larger number"),
         ({"type": "integer"}, "9" * 100_000, "must be a whole number"),
         ({"type": "number"}, float("nan"), "must be a number, not nan"),
         ({"type": "number"}, "1e999", "must be a number"),

@@ -236,6 +236,25 @@ def test_schemas():
     assert dict(describe(odd).output_schema) == {}
 
 
+def test_shapes_that_cannot_be_resolved():
+    """A field whose type is known to type checkers alone is shown as it is written."""
+
+    @dataclasses.dataclass
+    class Odd:
+        one: Nowhere  # noqa: F821
+        two: int = 1
+
+    class OddOptions(TypedDict):
+        three: Nowhere  # noqa: F821
+
+    def tool(a, b):
+        raise NotImplementedError
+
+    tool.__annotations__ = {"a": Odd, "b": OddOptions}
+    said = [param.description for param in describe(tool).params]
+    assert said == ["Odd: {one: Nowhere, two: int = 1}", "OddOptions: {three: Nowhere}"]
+
+
 async def test_models_become_dicts():
     """Models in a result become dicts, at any depth; what holds none is passed as it is."""
     whole = Answer(pts=[Point(x=1)], when=dt.date(2024, 1, 2))

@@ -227,6 +227,6 @@ def _shown(value: Any) -> str:
         return repr(value)
     if isinstance(value, str):
         return repr(value[:_SHOWN]) + ("..." if len(value) > _SHOWN else "")
-    if isinstance(value, int) and value.bit_length() < _SHOWN:
-        return repr(value)
+    if isinstance(value, int):
+        return repr(value) if value.bit_length() < _SHOWN else "a much larger number"
     return f"a {type(value).__name__}"
