@@ -35,7 +35,7 @@ format: $(VENV)/.test-ready
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 programs:
-	@sh tests/install-programs.sh nmap curl
+	@sh tests/install-programs.sh nmap curl jq git
 
 clean:
 	rm -rf $(VENV) .venv-kernels build dist demo-output

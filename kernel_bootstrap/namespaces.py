@@ -71,8 +71,11 @@ class ToolGroup:
         self._prefix = prefix
 
     def __getattr__(self, name: str) -> Any:
-        # Underscore names are probed by IPython, copy, pickle and the like: never tools.
-        if name.startswith("_"):
+        # Underscore names are probed by IPython, copy, pickle and the like: no tools, but for
+        # `_3d` and `_x_`, the clean names of `3d` and `_x`.
+        if name.startswith(("__", "_repr_", "_ipython_")):
+            raise AttributeError(name)
+        if name.startswith("_") and not (name[1:2].isdigit() or name.endswith("_")):
             raise AttributeError(name)
         path = self._prefix + name
         function = self._catalogue.functions.get(path)

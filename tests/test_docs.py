@@ -40,7 +40,7 @@ from py_code_mode import (
     ToolCall,
     ToolLimit,
 )
-from py_code_mode.tools.schema import CLIFile
+from py_code_mode.tools.schema import CLIFile, CLIParam
 from tests.conftest import ROOT
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -115,7 +115,8 @@ async def run_block(block: Block, namespace: dict[str, Any]) -> str:
     """Run a Python block in ``namespace``; return what it printed."""
     printed = io.StringIO()
     source = "\n" * (block.line - 1) + block.code  # tracebacks show the page's own lines
-    code = compile(source, block.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    code = compile(source, block.page, "exec", flags=flags, dont_inherit=True)
     with contextlib.redirect_stdout(printed):
         result = eval(code, namespace)
         if inspect.isawaitable(result):
@@ -201,14 +202,15 @@ def test_the_tree_of_errors_is_complete():
             "outputs.md",
             [name for name in dir(Output) if not name.startswith(("_", "to_", "from_"))],
         ),
-        ("tools.md", CLIFile.model_fields),
+        ("commands.md", CLIFile.model_fields),
+        ("commands.md", CLIParam.model_fields),
         *(
             ("governance.md", [field.name for field in fields(each)])
             for each in (Action, Budget, Decision, Rule, ToolCall, ToolLimit)
         ),
     ],
     ids=[
-        *("KernelConfig", "ExecutionResult", "Limits", "Output", "tool file"),
+        *("KernelConfig", "ExecutionResult", "Limits", "Output", "command", "parameter"),
         *("Action", "Budget", "Decision", "Rule", "ToolCall", "ToolLimit"),
     ],
 )

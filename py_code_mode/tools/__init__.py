@@ -5,14 +5,15 @@ of tools; nothing in here knows kernels or the executor.
 
 ``base``        what a tool is, and the seam all adapters stand behind
 ``names``       exact and clean names
-``cli``         commands, with ``argv`` (template to argument vector) and ``process`` (running)
-``functions``   Python functions, with ``signatures`` (what they take)
+``cli``         commands: a package of its own
+``functions``   Python functions, with ``signatures`` (what they take), ``models`` (pydantic's
+                and others), ``docstrings`` and ``generators`` (those that stream)
 ``directory``   a directory of tool files, read, and its servers started
 ``jsonschema``  JSON schemas as annotations and parameters
 ``reports``     progress and log lines of a running call
 ``threads``     threads that run functions
 ``loader``      YAML files to adapters, with ``schema`` (what may stand in them)
-``registry``    all of them by name, on a ``shelf``
+``registry``    all of them by name, on a ``shelf``; ``offers`` takes functions
 """
 
 from py_code_mode.tools.base import NO_DEFAULT, ToolAdapter, ToolInfo, ToolParam

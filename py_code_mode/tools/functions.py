@@ -1,22 +1,27 @@
 """Python functions of the host as tools.
 
 Place in the house: ``tools``, one of the adapters. ``signatures`` says what a function takes;
-here it is called: a coroutine function on the loop, any other in a thread.
+here it is called: a coroutine function on the loop, any other in a thread. What a generator
+gives is taken by ``generators``: an async one's on the loop, any other's in its thread.
 
 A thread cannot be stopped from outside. When the call of a sync function is cancelled, the
-call returns at once; the function runs on to its end, which nobody looks at.
+call returns at once; the function runs on to its end, which nobody looks at, and a generator to
+its next item, where it is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+import types
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from py_code_mode.errors import ConfigError, ToolCallError, ToolError
 from py_code_mode.tools.base import ToolInfo
+from py_code_mode.tools.generators import Stop, collect, collect_async
+from py_code_mode.tools.models import plain
 from py_code_mode.tools.names import check_name, not_found
 from py_code_mode.tools.signatures import Signature
 from py_code_mode.tools.threads import CallThreads
@@ -45,7 +50,7 @@ class _Tool:
     info: ToolInfo
     function: Callable[..., Any]
     signature: Signature
-    is_async: bool
+    in_loop: bool  # its function is called on the loop, not in a thread
 
 
 class FunctionAdapter:
@@ -61,6 +66,7 @@ class FunctionAdapter:
     def __init__(self, *functions: Callable[..., Any]) -> None:
         self._tools: dict[str, _Tool] = {}
         self._threads = CallThreads(_MAX_THREADS, "py-code-mode-tool")
+        self._running: set[Stop] = set()
         self._is_closed = False
         for function in functions:
             self.add(function)
@@ -76,7 +82,8 @@ class FunctionAdapter:
         """Make a tool of a function.
 
         Args:
-            function: Sync or async; its parameters, type hints and docstring describe the tool.
+            function: Sync or async, a generator or not; its parameters, type hints and docstring
+                describe the tool.
             name: Name of the tool, by default the function's.
             description: What it does, by default the docstring's first paragraph.
             tags: Labels for scoping.
@@ -100,8 +107,11 @@ class FunctionAdapter:
         info = signature.describe(name, description, tags)
         # Not what is below a decorator: that may well make a sync function of an async one.
         method = getattr(type(function), "__call__", None)  # noqa: B004 - of an object of a class
-        is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(method)
-        self._tools[name] = _Tool(info, signature.by_keyword(function), signature, is_async)
+        in_loop = any(
+            inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each)
+            for each in (function, method)
+        )
+        self._tools[name] = _Tool(info, signature.by_keyword(function), signature, in_loop)
         return info
 
     def remove(self, name: str) -> None:
@@ -116,7 +126,8 @@ class FunctionAdapter:
         """Call a function.
 
         Returns:
-            What it returns.
+            What it returns, with pydantic's models as dicts. Of a generator: what it returns, or
+            the list of its items.
 
         Raises:
             ToolNotFoundError: There is no such tool.
@@ -128,13 +139,10 @@ class FunctionAdapter:
             raise not_found(name, self._tools)
         if self._is_closed:
             raise ToolCallError(f"tool {name!r} is closed")
+        stop = Stop()
+        self._running.add(stop)
         try:
-            arguments = tool.signature.check(name, arguments)
-            if tool.is_async:
-                return await tool.function(**arguments)
-            outcome = await self._threads.run(_attempt, name, tool.function, arguments)
-            value = outcome.unwrap()
-            return await value if isinstance(value, Awaitable) else value
+            return await self._run(tool, tool.signature.check(name, arguments), stop)
         except (ToolError, GeneratorExit, KeyboardInterrupt):
             raise  # the last is the person at the keyboard: threads never see theirs
         except asyncio.CancelledError as error:
@@ -145,17 +153,42 @@ class FunctionAdapter:
             raise _translate(name, error) from error
         except BaseException as error:
             raise _translate(name, error) from error
+        finally:
+            stop.is_set = True
+            self._running.discard(stop)
+
+    async def _run(self, tool: _Tool, arguments: Mapping[str, Any], stop: Stop) -> Any:
+        name = tool.info.name
+        if tool.in_loop:
+            value = tool.function(**arguments)
+        else:
+            outcome = await self._threads.run(_attempt, name, tool.function, arguments, stop)
+            value = outcome.unwrap()
+        if isinstance(value, Awaitable):
+            value = await value
+        if isinstance(value, AsyncGenerator):
+            value = await collect_async(name, value, stop)
+        return plain(value)
 
     async def aclose(self) -> None:
-        """Refuse further calls and end idle threads; a function that runs in one runs on."""
+        """Refuse further calls and end idle threads; a function that runs in one runs on.
+
+        Generators are closed at their next item.
+        """
         self._is_closed = True
+        for stop in self._running:
+            stop.is_set = True
         self._threads.close()
 
 
-def _attempt(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> _Outcome:
+def _attempt(
+    name: str, function: Callable[..., Any], arguments: Mapping[str, Any], stop: Stop
+) -> _Outcome:
     """Call a function in a thread: ``SystemExit`` there must not end the host."""
     try:
-        return _Outcome(function(**arguments))
+        value = function(**arguments)
+        is_generator = isinstance(value, types.GeneratorType)
+        return _Outcome(collect(name, value, stop) if is_generator else value)
     except ToolError as error:
         return _Outcome(error=error)
     except BaseException as error:  # noqa: BLE001 - the docstring says why

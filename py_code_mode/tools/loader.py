@@ -9,38 +9,45 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ToolAdapter
 from py_code_mode.tools.names import listed
 from py_code_mode.yamlcheck import validate
-from py_code_mode.yamlfile import YamlFile, read_yaml
+from py_code_mode.yamlfile import KeyPath, YamlFile, read_yaml
 
 __all__ = ["TYPES", "load_directory", "load_file"]
 
 
-def _cli(file: YamlFile, secrets: Secrets) -> ToolAdapter:  # noqa: ARG001 - commands have none yet
+def _cli(file: YamlFile, secrets: Secrets) -> ToolAdapter:
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.schema import CLIFile
 
-    said = validate(file, CLIFile)
-    command = said.command
-    if command is not None and os.sep in command:
-        command = str(file.path.absolute().parent / Path(command).expanduser())
+    said = validate(file, CLIFile).model_dump(exclude_unset=True, exclude={"type"})
+    recipes = said.pop("recipes", None)
+    _settle(file, said, secrets, ())
+    for name, recipe in (recipes or {}).items():
+        _settle(file, recipe, secrets, ("recipes", name))
     try:
-        return CLIAdapter(
-            said.name,
-            command=command,
-            args=said.args,
-            description=said.description,
-            tags=said.tags,
-            timeout=said.timeout,
-            allow_options=said.allow_options,
-            max_output=said.max_output,
-        )
+        return CLIAdapter(recipes=recipes, **said)
     except ConfigError as error:
-        raise file.error(error.reason, (error.key,) if error.key else ()) from None
+        raise file.error(error.reason, tuple((error.key or "").split("."))) from None
+
+
+def _settle(file: YamlFile, said: dict[str, Any], secrets: Secrets, where: KeyPath) -> None:
+    """Settle what depends on this machine: paths and secrets."""
+    folder = file.path.absolute().parent
+    if os.sep in (said.get("command") or ""):
+        said["command"] = str(folder / Path(said["command"]).expanduser())
+    if said.get("cwd") is not None:
+        said["cwd"] = str(folder / Path(said["cwd"]).expanduser())
+    for name, value in said.get("env", {}).items():
+        try:
+            said["env"][name] = secrets.fill(value)
+        except ConfigError as error:
+            raise file.error(error.reason, (*where, "env", name)) from None
 
 
 TYPES: dict[str, Callable[[YamlFile, Secrets], ToolAdapter]] = {"cli": _cli}

@@ -9,27 +9,26 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo
 from py_code_mode.tools.directory import combined, open_directory
 from py_code_mode.tools.names import clean_name, not_found
+from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.shelf import Entry, Shelf, document
 
 __all__ = ["ToolRegistry"]
 
 _log = logging.getLogger(__name__)
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-
-class ToolRegistry:
+class ToolRegistry(FunctionOffers):
     """Tools by name, from YAML files, Python functions and other adapters.
 
     A tool is found by its exact name and by its clean one (see ``names``). Names that clash are
@@ -46,8 +45,7 @@ class ToolRegistry:
     def __init__(self, *, secrets: Mapping[str, str] | Secrets | None = None) -> None:
         self.problems: tuple[ConfigError, ...] = ()
         self.secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
-        self._shelf = Shelf()
-        self._scopes: tuple[frozenset[str], ...] = ()
+        super().__init__(Shelf())
 
     @classmethod
     async def from_dir(
@@ -82,7 +80,9 @@ class ToolRegistry:
         if opened.wrong and not lenient:
             await registry.aclose()
             raise combined(opened.wrong)
-        registry.problems = (*opened.wrong, *opened.told)
+        left_out = {problem.file for problem in opened.wrong}
+        told = [problem for problem in opened.told if problem.file not in left_out]
+        registry.problems = (*opened.wrong, *told)
         for problem in registry.problems:
             _log.warning("%s", problem)
         return registry
@@ -91,39 +91,6 @@ class ToolRegistry:
     def version(self) -> int:
         """A number that grows whenever tools change."""
         return self._shelf.version
-
-    def add(
-        self,
-        function: _Function,
-        *,
-        name: str | None = None,
-        description: str | None = None,
-        tags: Collection[str] = (),
-    ) -> _Function:
-        """Make a tool of a Python function; usable as a decorator.
-
-        Args:
-            function: Sync (it runs in a thread) or async. Its parameters, type hints and
-                docstring describe the tool.
-            name: Name of the tool, by default the function's.
-            description: What it does, by default the docstring's first paragraph.
-            tags: Labels for scoping.
-
-        Returns:
-            The function, as it was.
-
-        Raises:
-            ConfigError: It cannot be a tool, or its name is taken.
-        """
-        self._refuse_in_view()
-        functions = self._shelf.functions
-        info = functions.add(function, name=name, description=description, tags=tags)
-        try:
-            self._shelf.put([Entry(info, clean_name(info.name), functions, "a function")])
-        except ConfigError:
-            functions.remove(info.name)
-            raise
-        return function
 
     def register_adapter(
         self, adapter: ToolAdapter, tags: Collection[str] | None = None, *, origin: str = ""
@@ -286,7 +253,3 @@ class ToolRegistry:
         if entry is None:
             raise not_found(name, (info.name for info in self.list_tools()))
         return entry
-
-    def _refuse_in_view(self) -> None:
-        if self._scopes:
-            raise ConfigError("a scoped view takes no tools; add them to its registry")

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
-import re
 import types
 import typing
 from collections import OrderedDict
@@ -19,6 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from py_code_mode.errors import ConfigError, ToolCallError
 from py_code_mode.tools.base import NO_DEFAULT, ToolInfo, ToolParam
+from py_code_mode.tools.docstrings import read_docstring
+from py_code_mode.tools.models import (
+    LazySchema,
+    as_field,
+    is_plain,
+    make_adapter,
+    plain_default,
+    shapes,
+    source_of,
+)
 from py_code_mode.tools.names import listed, unknown
 
 if TYPE_CHECKING:
@@ -30,9 +38,6 @@ _SIMPLE = (str, int, float, bool, bytes, list, tuple, dict, set, frozenset, type
 """Types whose values, when of exactly that type, nobody needs to look at."""
 
 _MAX_REASON = 300
-_ARGS = re.compile(r"(Args|Arguments|Parameters):\s*$")
-_SECTION = re.compile(r"(Args|Arguments|Parameters|Returns|Yields|Raises|Examples?):\s*$")
-_ENTRY = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
 
 
 def innermost(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,13 +75,16 @@ class Signature:
         self._named = {each.name: each for each in parameters if each.kind is not each.VAR_KEYWORD}
         self._takes_any = len(self._named) < len(parameters)
         self._known = frozenset(self._named)
-        self._required = frozenset(
-            each.name for each in self._named.values() if each.default is each.empty
-        )
+        self._fields = {
+            each.name: field
+            for each in self._named.values()
+            if (field := as_field(each.default)) is not None
+        }
+        self._required = frozenset(filter(self._must_be_given, self._named))
         # For each parameter the types that pass without a look; not in here: anything passes.
         self._pass: dict[str, frozenset[type]] = {}
         self._adapters: dict[str, TypeAdapter[Any] | None] = {}
-        self._hints = {name: self._resolve(each) for name, each in self._named.items()}
+        self._hints = {name: self._hint(each) for name, each in self._named.items()}
         for name in self._named:
             self._prepare(name)
 
@@ -101,20 +109,56 @@ class Signature:
             description: What it does; by default the docstring's first paragraph.
             tags: Labels for scoping.
         """
-        summary, notes = _read_docstring(inspect.getdoc(self._inner) or "")
-        params = tuple(
-            ToolParam(
-                each.name,
-                self._text(each.annotation) or "Any",
-                required=each.default is each.empty,
-                default=each.default if _is_plain(each.default) else NO_DEFAULT,
-                description=notes.get(each.name, ""),
-            )
-            for each in self._named.values()
-        )
+        summary, notes = read_docstring(inspect.getdoc(self._inner) or "")
+        params = tuple(self._param(each, notes.get(each, "")) for each in self._named)
         described = summary if description is None else description.strip()
-        returns = self._text(self._signature.return_annotation)
-        return ToolInfo(name, described, params, frozenset(tags), returns)
+        returns, result = self._returns()
+        if shape := shapes(result):
+            described = f"{described}\n\nReturns {shape}".strip()
+        schema = None if result in {Any, type(None)} else LazySchema(result, "serialization")
+        return ToolInfo(name, described, params, frozenset(tags), returns, schema)
+
+    def _param(self, name: str, note: str) -> ToolParam:
+        parameter, hint = self._named[name], self._hints[name]
+        said = [*getattr(hint, "__metadata__", ())]
+        texts = (
+            getattr(each, "description", None) or getattr(each, "documentation", None)
+            for each in said
+        )
+        note = note or next((text for text in texts if isinstance(text, str)), "")
+        field = self._fields.get(name)
+        default = parameter.default if field is None else field.field.default
+        default = plain_default(default)
+        required = name in self._required
+        return ToolParam(
+            name,
+            self._text(parameter.annotation, hint) or "Any",
+            required=required,
+            default=default if is_plain(default) and not required else NO_DEFAULT,
+            description=" ".join(filter(None, (note, shapes(hint)))),
+            schema=None if hint is Any else LazySchema(hint, "validation"),
+        )
+
+    def _must_be_given(self, name: str) -> bool:
+        field = self._fields.get(name)
+        default = self._named[name].default
+        return default is inspect.Parameter.empty if field is None else field.required
+
+    def _returns(self) -> tuple[str, Any]:
+        """Return the annotation of what a call gives, as source and as type."""
+        annotation = self._signature.return_annotation
+        hint = self._resolve(annotation)
+        text = self._text(annotation, hint)
+        if not (
+            inspect.isgeneratorfunction(self._inner) or inspect.isasyncgenfunction(self._inner)
+        ):
+            return text, hint
+        items = [each for each in typing.get_args(hint) if each is not Any]
+        if len(items) == 3 and items[2] is not type(None):  # noqa: PLR2004 - yields, takes, returns
+            return self._text(items[2], items[2]), items[2]
+        if not items:
+            return "list[Any]", list[Any]
+        return f"list[{self._text(items[0], items[0])}]", list[items[0]]  # type: ignore[valid-type]
 
     def check(self, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Check arguments and convert what can be converted (``"5"`` for an int, say).
@@ -129,7 +173,9 @@ class Signature:
         names = arguments.keys()
         if not (self._required <= names and (self._takes_any or names <= self._known)):
             raise ToolCallError(f"tool {tool!r}: {self._explain(arguments)}")
-        converted: dict[str, Any] = {}
+        converted: dict[str, Any] = {
+            name: field.value() for name, field in self._fields.items() if name not in names
+        }
         for name, value in arguments.items():
             if name in self._pass and type(value) not in self._pass[name]:
                 converted[name] = self._convert(tool, name, value)
@@ -143,21 +189,29 @@ class Signature:
         missing = (name for name in self._named if name in self._required - arguments.keys())
         return f"argument {listed(missing)} is missing; {takes}"
 
-    def _text(self, annotation: Any) -> str:
-        """Return an annotation as source."""
+    def _text(self, annotation: Any, hint: Any) -> str:
+        """Return an annotation as source, without what is only said to validators."""
         if annotation is inspect.Parameter.empty:
             return ""
+        bare = _without_extras(hint)
+        if bare != hint:
+            annotation = bare
         if isinstance(annotation, str):  # quoted inside a module that has all in quotes: twice
             quote = annotation[:1] if annotation[:1] in {"'", '"'} else ""
             return annotation.removeprefix(quote).removesuffix(quote)
-        return inspect.formatannotation(annotation, getattr(self._inner, "__module__", None))
+        return source_of(annotation, getattr(self._inner, "__module__", None))
 
-    def _resolve(self, parameter: inspect.Parameter) -> Any:
+    def _hint(self, parameter: inspect.Parameter) -> Any:
+        hint = self._resolve(parameter.annotation)
+        field = self._fields.get(parameter.name)
+        return hint if field is None else typing.Annotated[hint, field.field]
+
+    def _resolve(self, annotation: Any) -> Any:
         """Return what an annotation means, ``Any`` when that cannot be known."""
-        if parameter.annotation is parameter.empty:
+        if annotation is inspect.Parameter.empty:
             return Any
         # One at a time: a name that is only imported for type checkers spoils only its own.
-        holder = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
+        holder = types.SimpleNamespace(__annotations__={"it": annotation})
         names = getattr(self._inner, "__globals__", {})
         try:
             return typing.get_type_hints(holder, names, include_extras=True)["it"]
@@ -172,8 +226,6 @@ class Signature:
         is_union = typing.get_origin(hint) in {typing.Union, types.UnionType}
         members = typing.get_args(hint) if is_union else (hint,)
         simple = {each for each in members if each in _SIMPLE}
-        if len(simple) < len(members) and self._adapter(name) is None:
-            return
         if self._named[name].default is None:  # `x: int = None` is still written
             simple.add(type(None))
         self._pass[name] = frozenset(simple)
@@ -181,7 +233,7 @@ class Signature:
     def _adapter(self, name: str) -> TypeAdapter[Any] | None:
         """Return what converts a parameter's values, None when pydantic knows no way."""
         if name not in self._adapters:
-            self._adapters[name] = _make_adapter(self._hints[name])
+            self._adapters[name] = make_adapter(self._hints[name])
         return self._adapters[name]
 
     def _convert(self, tool: str, name: str, value: Any) -> Any:
@@ -195,50 +247,17 @@ class Signature:
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             where = "".join(f"[{key!r}]" for key in first["loc"])
-            expected, got = self._text(self._named[name].annotation), type(value).__name__
+            expected = self._text(self._named[name].annotation, self._hints[name])
+            got = type(value).__name__
             reason = f"{name}{where}: {first['msg']}"[:_MAX_REASON]
             text = f"argument {name!r} must be {expected}, not {got} ({reason})"
             raise ToolCallError(f"tool {tool!r}: {text}") from None
 
 
-def _make_adapter(hint: Any) -> TypeAdapter[Any] | None:
-    from pydantic import ConfigDict, TypeAdapter
-
-    # With the first, a DataFrame (say) is checked by isinstance; models refuse a configuration.
-    for config in (ConfigDict(arbitrary_types_allowed=True), None):
-        try:
-            return TypeAdapter(hint, config=config)
-        except Exception:  # noqa: BLE001, S112 - types may run their own code here
-            continue
-    return None
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a default can be shown on the other side as it is."""
-    if type(value) in {list, tuple, set, frozenset}:
-        return all(map(_is_plain, value))
-    if type(value) is dict:
-        return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
-    return value is None or type(value) in {bool, int, float, str, bytes}
-
-
-def _read_docstring(text: str) -> tuple[str, dict[str, str]]:
-    """Return the first paragraph, and what a Google-style ``Args:`` says of each parameter."""
-    lines = text.splitlines()
-    first = itertools.takewhile(lambda line: line.strip() and not _SECTION.match(line), lines)
-    summary = " ".join(line.strip() for line in first)
-    start = next((at for at, line in enumerate(lines) if _ARGS.match(line)), len(lines))
-    notes: dict[str, str] = {}
-    name, level = "", None
-    for line in lines[start + 1 :]:
-        indent = len(line) - len(line.lstrip())
-        if line.strip() and indent == 0:
-            break
-        level = indent if level is None else level
-        entry = _ENTRY.match(line.strip()) if indent == level else None
-        if entry:
-            name = entry[1]
-            notes[name] = entry[2]
-        elif name and line.strip():
-            notes[name] = f"{notes[name]} {line.strip()}".strip()
-    return summary, notes
+def _without_extras(hint: Any) -> Any:
+    """Return a type without ``Annotated`` in it."""
+    holder = types.SimpleNamespace(__annotations__={"it": hint})
+    try:
+        return typing.get_type_hints(holder)["it"]
+    except Exception:  # noqa: BLE001 - types may run their own code
+        return hint

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from py_code_mode.errors import ConfigError, ToolCallError, ToolError
-from py_code_mode.tools.argv import Template
+from py_code_mode.tools.cli.argv import Template
 
 # The machine may be busy: time says nothing here.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

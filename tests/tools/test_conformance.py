@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +87,45 @@ async def hang_async(x: str) -> None:
         await asyncio.sleep(0.01)
 
 
+def echo_steps(x: str) -> Generator[None, None, str]:
+    yield
+    return f"{x}\n"
+
+
+def fail_steps() -> Iterator[int]:
+    yield 1
+    raise ValueError("gone wrong")
+
+
+def pause_steps() -> Iterator[int]:
+    yield 1
+    time.sleep(0.5)
+
+
+def hang_steps(x: str) -> Iterator[None]:
+    for _ in range(6000):
+        Path(x).write_text("on")
+        time.sleep(0.01)
+        yield
+
+
+async def fail_stream() -> AsyncIterator[int]:
+    yield 1
+    raise ValueError("gone wrong")
+
+
+async def pause_stream() -> AsyncIterator[int]:
+    yield 1
+    await asyncio.sleep(0.5)
+
+
+async def hang_stream(x: str) -> AsyncIterator[None]:
+    for _ in range(6000):
+        Path(x).write_text("on")
+        await asyncio.sleep(0.01)
+        yield
+
+
 KINDS = {
     "command": Kind(
         echo=command('echo "$0"'),
@@ -94,11 +133,34 @@ KINDS = {
         pause=command("sleep 0.5", ""),
         hang=command('(while true; do echo on > "$0"; sleep 0.01; done) & wait'),
     ),
+    "declared command": Kind(
+        echo=lambda: CLIAdapter(
+            "name",
+            command="cat",
+            stdin="{x}\n",
+            params={"x": {"type": "string", "required": True}},
+        ),
+        fail=lambda: CLIAdapter("name", command="sh", stdin="echo gone wrong >&2; exit 1"),
+        pause=lambda: CLIAdapter("name", command="sleep", args="0.5", ok_exit_codes=[0, 1]),
+        hang=lambda: CLIAdapter(
+            "name",
+            command="sh",
+            stdin='(while true; do echo on > "$0"; sleep 0.01; done) & wait',
+            args="-c 'script=$(cat); eval \"$script\"' {x}",
+            params={"x": {"type": "path", "outside": True}},
+        ),
+    ),
     "sync function": Kind(
         function(echo), function(fail), function(pause), function(hang), stops=False
     ),
     "async function": Kind(
         function(echo_async), function(fail_async), function(pause_async), function(hang_async)
+    ),
+    "generator": Kind(
+        function(echo_steps), function(fail_steps), function(pause_steps), function(hang_steps)
+    ),
+    "async generator": Kind(
+        function(echo), function(fail_stream), function(pause_stream), function(hang_stream)
     ),
 }
 

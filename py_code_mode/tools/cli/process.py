@@ -1,12 +1,12 @@
 """One command as a child process: bounded in time and output, and gone when its call is over.
 
-Place in the house: ``tools``; used by the CLI adapter, knows no tool files and no templates.
+Place in the house: ``tools.cli``; knows no tool files and no templates.
 
 asyncio's own subprocesses are not used. Between their fork and the moment their process can
 be named to the reaper the loop turns several times, and a host killed in between leaves an
 orphan; what ``wait`` and ``close`` do while a grandchild holds a pipe differs between Python
-versions; output cannot be bounded while it is read. So: ``Popen``, the pipes' readers on
-the loop, and a pidfd (elsewhere a thread) that tells of the exit.
+versions; output cannot be bounded while it is read. So: ``Popen``, the pipes' readers and the
+writer of its input on the loop, and a pidfd (elsewhere a thread) that tells of the exit.
 
 Three things end a wait: the leader exited and both pipes are at their end (or stayed open for
 ``_LINGER`` seconds after it: a grandchild holds them); the time limit; a cancellation.
@@ -17,7 +17,6 @@ The group is killed while its leader is still a zombie: its number cannot be ano
 from __future__ import annotations
 
 import asyncio
-import codecs
 import errno
 import logging
 import os
@@ -29,6 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from py_code_mode.reaper import Reaper
+from py_code_mode.tools.cli.capture import CHUNK, Capture
 
 __all__ = ["Finished", "Process"]
 
@@ -36,7 +36,6 @@ _log = logging.getLogger(__name__)
 
 _LINGER = 0.5
 _KILL_PATIENCE = 5.0  # a process in an uninterruptible system call cannot be waited out
-_CHUNK = 64 * 1024  # what a pipe holds
 _LAST_READS = 16  # of what is left in a pipe whose other end may never close
 
 
@@ -49,51 +48,14 @@ class Finished:
         stdout: What it printed, with one line in the middle that says what was cut.
         stderr: The same of its errors.
         is_complete: False when it was stopped: by the time limit, or by ``stop``.
+        is_cut: Whether something is missing from ``stdout``.
     """
 
     exit_code: int
     stdout: str
     stderr: str
     is_complete: bool
-
-
-class _Capture:
-    """Keeps the head and the tail of a stream."""
-
-    __slots__ = ("_half", "_head", "_limit", "_tail", "_total")
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._half = limit // 2
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._total = 0
-
-    def feed(self, data: bytes) -> None:
-        self._total += len(data)
-        if room := self._limit - len(self._head):
-            self._head += data[:room]
-            data = data[room:]
-        if data:
-            self._tail += data
-            # Trimmed now and then, not at every chunk: moving the tail costs its length.
-            if len(self._tail) > self._limit + _CHUNK:
-                del self._tail[: -self._limit]
-
-    def text(self) -> str:
-        """Return what was kept; bytes that are no UTF-8 survive as lone surrogates."""
-        if self._total <= self._limit:
-            return self._head.decode("utf-8", "surrogateescape")
-        kept = self._head + self._tail  # its last bytes are the stream's last bytes
-        head, tail = kept[: self._limit - self._half], kept[len(kept) - self._half :]
-        # Neither cut may go through a character.
-        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        first = decoder.decode(head)
-        while tail and 0x80 <= tail[0] < 0xC0 and len(tail) > self._half - 3:  # noqa: PLR2004 - 10xxxxxx goes on
-            del tail[0]
-        cut = self._total - len(head) - len(tail) + len(decoder.getstate()[0])
-        last = tail.decode("utf-8", "surrogateescape")
-        return f"{first}\n[... {cut} of {self._total} bytes cut ...]\n{last}"
+    is_cut: bool = False
 
 
 class Process:
@@ -106,13 +68,22 @@ class Process:
         env: The whole environment.
         max_output: Bytes kept of each stream.
         reaper: Told of the process group, for the case that this host is killed.
+        stdin: What it can read; nothing by default.
+        cwd: Where it works, by default where this host does.
 
     Raises:
         OSError: It could not be started.
     """
 
     def __init__(
-        self, argv: Sequence[str], *, env: Mapping[str, str], max_output: int, reaper: Reaper
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        max_output: int,
+        reaper: Reaper,
+        stdin: bytes = b"",
+        cwd: str | None = None,
     ) -> None:
         self._argv = argv
         self._reaper = reaper
@@ -122,16 +93,9 @@ class Process:
         self._linger: asyncio.TimerHandle | None = None
         self._is_complete = True
         self._pidfd: int | None = None
-        self._stdout, self._stderr = _Capture(max_output), _Capture(max_output)
-        self._popen = subprocess.Popen(  # noqa: S603 - no shell; the command is the tool file's
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=env,
-            start_new_session=True,
-        )
+        self._input = memoryview(stdin)
+        self._stdout, self._stderr = Capture(max_output), Capture(max_output)
+        self._popen = _popen(argv, env, cwd, has_input=bool(stdin))
         assert self._popen.stdout is not None
         assert self._popen.stderr is not None
         self._open = {
@@ -162,13 +126,21 @@ class Process:
             limit.cancel()
             await self._end()
         return Finished(
-            self._popen.returncode, self._stdout.text(), self._stderr.text(), self._is_complete
+            self._popen.returncode,
+            self._stdout.text(),
+            self._stderr.text(),
+            self._is_complete,
+            self._stdout.is_cut,
         )
 
     def _listen(self) -> None:
         for fd in self._open:
             os.set_blocking(fd, False)
             self._loop.add_reader(fd, self._on_output, fd)
+        if self._popen.stdin is not None:
+            fd = self._popen.stdin.fileno()
+            os.set_blocking(fd, False)
+            self._loop.add_writer(fd, self._on_room, fd)
         try:
             self._pidfd = os.pidfd_open(self._popen.pid)
         except (AttributeError, OSError):  # no such system call, or no descriptor left
@@ -186,7 +158,7 @@ class Process:
 
     def _on_output(self, fd: int) -> None:
         try:
-            data = os.read(fd, _CHUNK)
+            data = os.read(fd, CHUNK)
         except BlockingIOError:
             return
         if data:
@@ -195,6 +167,22 @@ class Process:
             self._loop.remove_reader(fd)
             del self._open[fd]
             self._check()
+
+    def _on_room(self, fd: int) -> None:
+        try:
+            self._input = self._input[os.write(fd, self._input[:CHUNK]) :]
+        except BlockingIOError:
+            return
+        except OSError:  # it reads no more, which is its right
+            self._input = self._input[:0]
+        if not self._input:
+            self._end_input()
+
+    def _end_input(self) -> None:
+        pipe = self._popen.stdin
+        if pipe is not None and not pipe.closed:
+            self._loop.remove_writer(pipe.fileno())
+            pipe.close()
 
     def _on_exit(self) -> None:
         if not self._exited.done():
@@ -240,11 +228,12 @@ class Process:
     def _close(self) -> None:
         if self._linger is not None:
             self._linger.cancel()
+        self._end_input()
         for fd, capture in self._open.items():
             self._loop.remove_reader(fd)
             with suppress(OSError):  # BlockingIOError above all: nothing more there
                 for _ in range(_LAST_READS):
-                    if not (data := os.read(fd, _CHUNK)):
+                    if not (data := os.read(fd, CHUNK)):
                         break
                     capture.feed(data)
         if self._pidfd is not None:
@@ -258,3 +247,18 @@ class Process:
             self._popen.wait()
         else:
             _log.warning("process %d (%s) does not die", self._popen.pid, self._argv[0])
+
+
+def _popen(
+    argv: Sequence[str], env: Mapping[str, str], cwd: str | None, *, has_input: bool
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - no shell; the command is the tool file's
+        argv,
+        stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+    )
