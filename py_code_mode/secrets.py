@@ -67,6 +67,11 @@ class Secrets:
         ordered = sorted(self._hidden, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to hide."""
+        return self._pattern is not None
+
     def redact(self, value: Any) -> Any:
         """Return ``value`` with every secret in its texts hidden.
 

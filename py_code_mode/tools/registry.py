@@ -21,6 +21,7 @@ from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo
 from py_code_mode.tools.directory import combined, open_directory
 from py_code_mode.tools.names import clean_name, not_found
 from py_code_mode.tools.offers import FunctionOffers
+from py_code_mode.tools.reports import redacting
 from py_code_mode.tools.shelf import Entry, Shelf, document
 
 __all__ = ["ToolRegistry"]
@@ -167,8 +168,11 @@ class ToolRegistry(FunctionOffers):
         for key in arguments:
             if not isinstance(key, str):
                 raise ToolCallError(f"tool {name!r}: an argument's name is text, not {key!r:.80}")
+        if not self.secrets.any:
+            return await entry.adapter.call(entry.info.name, arguments)
         try:
-            value = await entry.adapter.call(entry.info.name, arguments)
+            with redacting(self.secrets.redact):
+                value = await entry.adapter.call(entry.info.name, arguments)
         except CodeModeError as error:
             raise self._without_secrets(error) from error.__cause__
         return self.secrets.redact(value)

@@ -17,6 +17,7 @@ __all__ = [
     "Progress",
     "Report",
     "current_sink",
+    "redacting",
     "report_log",
     "report_progress",
     "reporting",
@@ -62,6 +63,24 @@ _sink: ContextVar[Sink | None] = ContextVar("py_code_mode_reports", default=None
 def current_sink() -> Sink | None:
     """Return where reports of the current call go; for adapters that hear of them elsewhere."""
     return _sink.get()
+
+
+@contextmanager
+def redacting(redact: Callable[[str], str]) -> Iterator[None]:
+    """Let the reports of the calls made below go where they went, their texts redacted."""
+    sink = _sink.get()
+    if sink is None:
+        yield
+        return
+
+    def redacted(report: Report) -> None:
+        if isinstance(report, Progress):
+            sink(Progress(report.progress, report.total, redact(report.message)))
+        else:
+            sink(Log(report.level, redact(report.text)))
+
+    with reporting(redacted):
+        yield
 
 
 @contextmanager

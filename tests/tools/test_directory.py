@@ -12,6 +12,7 @@ import pytest
 from py_code_mode.errors import ConfigError, ToolCallError, ToolError
 from py_code_mode.tools import ToolInfo, ToolRegistry, loader
 from py_code_mode.tools.base import StartingAdapter
+from py_code_mode.tools.reports import Log, Progress, report_log, report_progress, reporting
 
 
 class Server:
@@ -36,6 +37,8 @@ class Server:
         return [ToolInfo(f"{self.name}.echo"), ToolInfo(f"{self.name}.fail")]
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        report_progress(1, 2, f"with {self.key}")
+        report_log(f"key {self.key}", "debug")
         if name.endswith("fail"):
             raise ToolCallError(f"the key is {self.key}", key=self.key)
         return {"key": self.key, **arguments}
@@ -81,6 +84,10 @@ async def test_secrets_do_not_come_out(directory):
         await registry.call_tool("a.fail", {})
     assert caught.value.message == "the key is ***"
     assert caught.value.details == {"key": "***"}
+    told: list[object] = []
+    with reporting(told.append):
+        await registry.call_tool("a.echo", {})
+    assert told == [Progress(1, 2, "with ***"), Log("debug", "key ***")]
     await registry.aclose()
 
 
