@@ -106,7 +106,11 @@ class CLIAdapter:
         if self._is_closed:
             raise ToolCallError(f"tool {name!r} is closed")
         try:
-            process = self._start([self._command, *self._template.build(arguments)])
+            built = self._template.build(arguments)
+        except ToolCallError as error:
+            raise ToolCallError(f"tool {name!r}: {error.message}", wrong_arguments=True) from None
+        try:
+            process = self._start([self._command, *built])
         except ToolCallError as error:
             text = f"tool {name!r}: {error.message}"
             raise ToolCallError(text, **error.details) from error.__cause__

@@ -205,7 +205,9 @@ def check_names(
     takes = f"it takes {listed(names)}"
     for name in arguments:
         if name not in names and not takes_any:
-            raise ToolCallError(f"tool {tool!r}: {unknown('argument', name, names)}; {takes}")
+            text = f"tool {tool!r}: {unknown('argument', name, names)}; {takes}"
+            raise ToolCallError(text, wrong_arguments=True)
     missing = [each.name for each in params if each.required and each.name not in arguments]
     if missing:
-        raise ToolCallError(f"tool {tool!r}: argument {listed(missing)} is missing; {takes}")
+        text = f"tool {tool!r}: argument {listed(missing)} is missing; {takes}"
+        raise ToolCallError(text, wrong_arguments=True)

@@ -30,7 +30,7 @@ from py_code_mode.errors import ConfigError, ToolNotFoundError
 
 __all__ = ["RESERVED", "check_name", "clean_name", "listed", "near_names", "not_found", "unknown"]
 
-RESERVED = frozenset({"acall", "call", "describe", "list", "map", "search"})
+RESERVED = frozenset({"acall", "amap", "call", "describe", "list", "map", "search"})
 """What ``tools`` in the kernel answers to itself."""
 
 _MAX_NAME = 200

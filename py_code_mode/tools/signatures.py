@@ -128,7 +128,8 @@ class Signature:
         """
         names = arguments.keys()
         if not (self._required <= names and (self._takes_any or names <= self._known)):
-            raise ToolCallError(f"tool {tool!r}: {self._explain(arguments)}")
+            text = f"tool {tool!r}: {self._explain(arguments)}"
+            raise ToolCallError(text, wrong_arguments=True)
         converted: dict[str, Any] = {}
         for name, value in arguments.items():
             if name in self._pass and type(value) not in self._pass[name]:
@@ -198,7 +199,7 @@ class Signature:
             expected, got = self._text(self._named[name].annotation), type(value).__name__
             reason = f"{name}{where}: {first['msg']}"[:_MAX_REASON]
             text = f"argument {name!r} must be {expected}, not {got} ({reason})"
-            raise ToolCallError(f"tool {tool!r}: {text}") from None
+            raise ToolCallError(f"tool {tool!r}: {text}", wrong_arguments=True) from None
 
 
 def _make_adapter(hint: Any) -> TypeAdapter[Any] | None:
