@@ -6,6 +6,7 @@ dispatcher calls through it; adapters know nothing of it.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import os
@@ -20,7 +21,7 @@ from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo
 from py_code_mode.tools.directory import combined, open_directory
 from py_code_mode.tools.names import clean_name, not_found
-from py_code_mode.tools.shelf import Entry, Shelf, document
+from py_code_mode.tools.shelf import Entry, Shelf
 
 __all__ = ["ToolRegistry"]
 
@@ -73,6 +74,7 @@ class ToolRegistry:
         """
         registry = cls(secrets=secrets)
         opened = await open_directory(Path(path), registry.secrets)
+        await asyncio.to_thread(registry._shelf.observed.open, Path(path))
         for file, adapter in opened.adapters:
             try:
                 registry.register_adapter(adapter, origin=file.path.name)
@@ -89,7 +91,7 @@ class ToolRegistry:
 
     @property
     def version(self) -> int:
-        """A number that grows whenever tools change."""
+        """A number that grows whenever tools change, or what is known of their results."""
         return self._shelf.version
 
     def add(
@@ -204,7 +206,9 @@ class ToolRegistry:
             value = await entry.adapter.call(entry.info.name, arguments)
         except CodeModeError as error:
             raise self._without_secrets(error) from error.__cause__
-        return self.secrets.redact(value)
+        value = self.secrets.redact(value)
+        self._shelf.learn(entry, value)
+        return value
 
     def _without_secrets(self, error: CodeModeError) -> CodeModeError:
         message = self.secrets.redact(error.message)
@@ -219,11 +223,7 @@ class ToolRegistry:
         The first search loads scikit-learn, which takes a second: call it from a thread when
         an event loop must not wait. It is thread-safe.
         """
-        shelf, documents = self._shelf, lambda: list(map(document, list(shelf.entries.values())))
-        # One index for all views: a view leaves out what it does not show.
-        index = shelf.index.get(self.version, documents)
-        found = (index.documents[at].name for at, _ in index.search(query, len(index.documents)))
-        infos = [self.get_tool(name) for name in found]
+        infos = map(self.get_tool, self._shelf.search(query))
         return [info for info in infos if info is not None][: max(0, limit)]
 
     def scoped_view(self, tags: Collection[str]) -> ToolRegistry:
@@ -258,6 +258,7 @@ class ToolRegistry:
 
     async def _close_adapters(self) -> None:
         async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
+            stack.push_async_callback(self._shelf.observed.aclose)
             for adapter in (self._shelf.functions, *self._shelf.adapters):
                 stack.push_async_callback(adapter.aclose)
 
