@@ -41,7 +41,7 @@ class Catalogue:
         # A local of its own: another thread may replace the list meanwhile.
         read, tools = self._read, self._unread
         if read is None:
-            rows: Sequence[Info] = tools if isinstance(tools, list | tuple) else loads(tools)  # type: ignore[arg-type]
+            rows = loads(tools) if isinstance(tools, bytes) else tools
             by_path = {row["path"]: row for row in rows}
             by_name = {row["name"]: row for row in rows}
             groups = {path[:at] for path in by_path for at, char in enumerate(path) if char == "."}

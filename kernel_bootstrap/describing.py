@@ -68,4 +68,6 @@ def describe_group(path: str, tools: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [describe(info, "brief") for info in list(tools.values())[:_LINES]]
     if len(tools) > _LINES:
         lines.append(f"... and {len(tools) - _LINES} more; tools.search(query) finds them")
-    return "\n".join([f"tools.{path} has {len(tools)} tools:", "", *lines])
+    return "\n".join(
+        [f"tools.{path} has {len(tools)} tool{'' if len(tools) == 1 else 's'}:", "", *lines]
+    )

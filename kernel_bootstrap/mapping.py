@@ -187,7 +187,8 @@ def run(batch: Batch, begin: Begin) -> list[Any]:
                 future.add_done_callback(on_end)
             if batch.is_over:
                 return batch.results
-            wake.wait(batch.seconds_to_next())
+            if not ended:
+                wake.wait(batch.seconds_to_next())
             wake.clear()
             while ended:
                 future = ended[0]  # still in `out` while it is looked at: an interrupt cancels it

@@ -114,7 +114,8 @@ class ToolAdapter(Protocol):
 
         Raises:
             ToolError: With everything the agent needs to do better (right argument names,
-                exit code, stderr).
+                exit code, stderr). Where the arguments were wrong, the detail
+                ``wrong_arguments=True`` says so: then ``tools.map`` does not try again.
         """
         ...
 

@@ -22,6 +22,7 @@ Names are NFKC normalised first, as Python does with every identifier it reads.
 from __future__ import annotations
 
 import difflib
+import functools
 import keyword
 import unicodedata
 from collections.abc import Iterable
@@ -36,6 +37,7 @@ RESERVED = frozenset({"acall", "amap", "call", "describe", "list", "map", "searc
 _MAX_NAME = 200
 
 
+@functools.lru_cache(maxsize=8192)  # each tool's is wanted again and again
 def clean_name(name: str) -> str:
     """Return the attribute under which a tool is reached in the kernel.
 

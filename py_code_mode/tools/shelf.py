@@ -56,8 +56,7 @@ class Shelf:
             try:
                 self._put(entry)
             except ConfigError:
-                for done in entries[:position]:
-                    self._drop(done)
+                self._drop({done.info.name for done in entries[:position]})
                 raise
         self._puts += 1
 
@@ -102,12 +101,12 @@ class Shelf:
         for prefix in prefixes:
             self.groups.setdefault(prefix, name)
 
-    def _drop(self, entry: Entry) -> None:
-        name = entry.info.name
-        del self.entries[name]
-        for names in (self.taken, self.groups):
-            for key in [key for key, value in names.items() if value == name]:
-                del names[key]
+    def _drop(self, names: set[str]) -> None:
+        for name in names:
+            del self.entries[name]
+        for table in (self.taken, self.groups):
+            for key in [key for key, value in table.items() if value in names]:
+                del table[key]
 
 
 def _prefixes(name: str) -> list[str]:
