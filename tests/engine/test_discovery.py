@@ -138,3 +138,22 @@ async def test_retries_reach_the_tool_again(make_executor):
     assert result.unwrap() == [1, "ToolCallError", "ToolCallError", 3]
     assert sorted(tries) == [1, 1, 3]
     assert len(result.tool_calls) == 5
+
+
+async def test_a_thousand_tools_are_pushed_once(make_executor):
+    """Kernels get the list packed, made once for each state of the tools; what is new is in it."""
+    registry = ToolRegistry()
+    for n in range(1000):
+        registry.add(lambda: None, name=f"group{n % 10}.tool{n}", description=f"Tool {n}.")
+    executor = await make_executor(registry=registry)
+    settings = executor._settings
+    result = await executor.run("len(tools.list()), tools.group7.tool7.__doc__, len(repr(tools))")
+    count, doc, shown = result.unwrap()
+    assert (count, doc) == (1000, "Tool 7.")
+    assert shown < 1000
+    packed = settings.catalogue()
+    assert settings.catalogue() is packed
+    row = settings._described["group7.tool7"][1]
+    registry.add(lambda: None, name="late")
+    assert (await executor.run("len(tools.list()), tools.late()")).unwrap() == (1001, None)
+    assert settings._described["group7.tool7"][1] is row
