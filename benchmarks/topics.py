@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import artifacts, calls, cell, density, imports, memory, start, threads, values
+from benchmarks import (
+    artifacts,
+    calls,
+    cell,
+    density,
+    discovery,
+    imports,
+    memory,
+    start,
+    threads,
+    values,
+)
 from benchmarks.bench import Bench
 from benchmarks.rows import Row
 
@@ -15,6 +26,7 @@ TOPICS: dict[str, Callable[[Bench], list[Row]]] = {
     "cell": cell.measure,
     "calls": calls.measure,
     "threads": threads.measure,
+    "discovery": discovery.measure,
     "values": values.measure,
     "artifacts": artifacts.measure,
     "memory": memory.measure,

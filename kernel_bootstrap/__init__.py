@@ -2,7 +2,8 @@
 
 Standard library and what ipykernel itself brings, nothing else; never imports ``py_code_mode``.
 Order, top may import down: ``__main__`` > ``kernel`` > ``namespaces | skills | values | cells``
-> ``link | functions | threads`` > ``wire``. The host imports ``kernel_bootstrap.wire`` alone.
+> ``catalogue | describing | mapping`` > ``link | functions | threads | progress`` > ``wire``. The
+host imports ``kernel_bootstrap.wire`` alone.
 
 The errors an agent's code may want to catch are importable from here::
 

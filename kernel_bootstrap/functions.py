@@ -12,9 +12,19 @@ from typing import Any
 
 from kernel_bootstrap.wire.errors import ToolCallError
 
-__all__ = ["SourceText", "ToolFunction", "build_function", "signature_of"]
+__all__ = [
+    "SourceText",
+    "ToolFunction",
+    "build_function",
+    "result_of",
+    "signature_of",
+    "summary_of",
+]
 
 ToolFunction = Callable[..., Any]
+
+_SUMMARY = 200
+"""Characters of a tool's first line that are shown where one line has to do."""
 
 
 class SourceText(str):
@@ -53,12 +63,28 @@ def signature_of(params: Sequence[Mapping[str, Any]], returns: str) -> inspect.S
     return inspect.Signature(parameters, return_annotation=returned)
 
 
+def summary_of(info: Mapping[str, Any]) -> str:
+    """Return what a tool does in one line."""
+    text = info["description"].strip().partition("\n")[0].strip() or f"Tool {info['name']}."
+    return text if len(text) <= _SUMMARY else text[: _SUMMARY - 3].rstrip() + "..."
+
+
+def result_of(info: Mapping[str, Any]) -> str:
+    """Return the paragraph on what a tool gives back, empty where nothing is known."""
+    returns, shape = info.get("returns", ""), info.get("shape", "")
+    if shape and info.get("observed"):
+        return f"Returns (observed in earlier results, not promised):\n    {shape}"
+    return "\n    ".join(["Returns:", *filter(None, [returns, shape])]) if returns or shape else ""
+
+
 def _docstring(info: Mapping[str, Any]) -> str:
     lines = [info["description"] or f"Tool {info['name']}."]
     described = [param for param in info["params"] if param["description"]]
     if described:
         lines += ["", "Args:"]
         lines += [f"    {param['name']}: {param['description']}" for param in described]
+    if info.get("shape"):  # else the signature says it all
+        lines += ["", result_of(info)]
     return "\n".join(lines)
 
 

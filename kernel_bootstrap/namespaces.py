@@ -7,57 +7,29 @@ documented verb or begins with an underscore.
 
 from __future__ import annotations
 
-import difflib
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from kernel_bootstrap.functions import ToolFunction, build_function, signature_of
+from kernel_bootstrap.catalogue import Catalogue
+from kernel_bootstrap.describing import describe, describe_group
+from kernel_bootstrap.functions import build_function
 from kernel_bootstrap.link import Link
+from kernel_bootstrap.mapping import Batch, arun, run
 from kernel_bootstrap.wire import errors
 from kernel_bootstrap.wire.messages import Method
 from kernel_bootstrap.wire.packing import pack, type_name, unpack
 
-__all__ = ["Artifacts", "Catalogue", "ToolGroup", "Tools"]
+__all__ = ["Artifacts", "ToolGroup", "Tools"]
 
 Rows = list[dict[str, Any]]
 """What ``list`` and ``search`` return; named, because methods called ``list`` hide the type."""
 
+Results = list[Any]
+"""What ``map`` returns; named for the same reason."""
 
-class Catalogue:
-    """The tools of this session, by attribute path and by exact name.
-
-    Args:
-        tools: Plain data as the host sent it: name, path, description, params, tags, returns.
-    """
-
-    def __init__(self, tools: Sequence[Mapping[str, Any]] = ()) -> None:
-        self.replace(tools)
-
-    def replace(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """Take over a newer list of tools."""
-        self.by_path: dict[str, Mapping[str, Any]] = {tool["path"]: tool for tool in tools}
-        self.by_name: dict[str, Mapping[str, Any]] = {tool["name"]: tool for tool in tools}
-        self.functions: dict[str, ToolFunction] = {}
-
-    def find(self, name: str) -> Mapping[str, Any]:
-        """Return the tool of that exact name or attribute path.
-
-        Raises:
-            ToolNotFoundError: With the nearest names.
-        """
-        found = self.by_name.get(name) or self.by_path.get(name)
-        if found is None:
-            raise self.missing(name)
-        return found
-
-    def missing(self, name: str) -> errors.ToolNotFoundError:
-        """Make the error for an unknown name."""
-        near = difflib.get_close_matches(name, [*self.by_name, *self.by_path], n=3, cutoff=0.5)
-        near = list(dict.fromkeys(near))
-        hint = f"did you mean {', '.join(near)}?" if near else "tools.list() shows them all"
-        return errors.ToolNotFoundError(f"no tool named {name!r}; {hint}", near=near)
+_SHOWN = 20
+"""Names that a repr shows."""
 
 
 class ToolGroup:
@@ -86,7 +58,7 @@ class ToolGroup:
             function = build_function(info, self._invoke, self._ainvoke)
             self._catalogue.functions[path] = function
             return function
-        if any(known.startswith(path + ".") for known in self._catalogue.by_path):
+        if path in self._catalogue.groups:
             return ToolGroup(self._link, self._catalogue, path + ".")
         raise self._catalogue.missing(path)
 
@@ -97,16 +69,35 @@ class ToolGroup:
         return await self._link.acall(Method.TOOLS_CALL, name=name, arguments=dict(arguments))
 
     def _paths(self) -> list[str]:
-        start = len(self._prefix)
-        return [p[start:] for p in self._catalogue.by_path if p.startswith(self._prefix)]
+        return list(self._catalogue.below(self._prefix))
 
     def __dir__(self) -> Iterable[str]:
         verbs = [name for name in vars(type(self)) if not name.startswith("_")]
         return sorted({*verbs, *(path.partition(".")[0] for path in self._paths())})
 
     def __repr__(self) -> str:
-        names = ", ".join(sorted(self._paths())[:20])
+        paths = self._paths()
+        names = ", ".join(paths[:_SHOWN]) + (", ..." if len(paths) > _SHOWN else "")
         return f"<{'tools.' + self._prefix[:-1] if self._prefix else 'tools'}: {names or 'none'}>"
+
+
+class _GroupText:
+    """The docstring of a group: of the class its own, of a group the tools below it.
+
+    ``tools.weather?`` and ``help(tools.weather)`` show an object's ``__doc__``.
+    """
+
+    def __init__(self, own: str | None) -> None:
+        self._own = own
+
+    def __get__(self, group: ToolGroup | None, owner: type[ToolGroup]) -> str | None:
+        if group is None:
+            return self._own
+        path = group._prefix[:-1]
+        return describe_group(path, group._catalogue.below(group._prefix))
+
+
+ToolGroup.__doc__ = _GroupText(ToolGroup.__doc__)  # type: ignore[assignment]
 
 
 class Tools(ToolGroup):
@@ -136,43 +127,52 @@ class Tools(ToolGroup):
         return await self._ainvoke(name, arguments or {})
 
     def map(
-        self, name: str, calls: Iterable[Mapping[str, Any]], /, concurrency: int = 8
-    ) -> list[Any]:
+        self,
+        name: str,
+        calls: Iterable[Mapping[str, Any]],
+        /,
+        concurrency: int = 8,
+        retries: int = 0,
+        progress: bool | None = None,  # noqa: FBT001 - nobody gives it by position
+    ) -> Results:
         """Call one tool many times, some at once.
 
         Args:
             name: The tool.
-            calls: Arguments of each call.
+            calls: Arguments of each call; of a generator no more is taken than can run.
             concurrency: How many may run at once.
+            retries: How often a call is made again, after a pause, that failed in a way that
+                may pass: it took too long, or the tool failed. Never after a denial, an unknown
+                tool or wrong arguments.
+            progress: Whether to show a bar on stderr; None: when it takes longer than half a
+                second.
 
         Returns:
-            One value per call, in order; a call that failed has its ``ToolError`` in place.
+            One value per call, in order; a call that failed has its ``ToolError`` in place. If an
+            interrupt or time limit ends it, what is done is in the exception's ``results``:
+            ``sys.last_value.results`` in the next cell.
         """
-        running: deque[Future[Any]] = deque()
-        done: list[Any] = []
-        try:
-            for arguments in calls:
-                if len(running) >= max(1, concurrency):
-                    # Left in the queue while it is waited for: an interrupt cancels it too.
-                    done.append(_outcome(running[0]))
-                    running.popleft()
-                running.append(self._begin(name, arguments))
-            while running:
-                done.append(_outcome(running[0]))
-                running.popleft()
-        finally:
-            for future in running:
-                future.cancel()
-        return done
+        batch = Batch(name, calls, concurrency=concurrency, retries=retries, progress=progress)
+        return run(batch, self._beginner(name))
 
-    def _begin(self, name: str, arguments: Mapping[str, Any]) -> Future[Any]:
-        try:
+    async def amap(
+        self,
+        name: str,
+        calls: Iterable[Mapping[str, Any]],
+        /,
+        concurrency: int = 8,
+        retries: int = 0,
+        progress: bool | None = None,  # noqa: FBT001 - nobody gives it by position
+    ) -> Results:
+        """Call one tool many times, awaitable; all else is as for ``map``."""
+        batch = Batch(name, calls, concurrency=concurrency, retries=retries, progress=progress)
+        return await arun(batch, self._beginner(name))
+
+    def _beginner(self, name: str) -> Callable[[Mapping[str, Any]], Future[Any]]:
+        def begin(arguments: Mapping[str, Any]) -> Future[Any]:
             return self._link.request(Method.TOOLS_CALL, name=name, arguments=dict(arguments))
-        except errors.CodeModeError as error:
-            # What cannot be sent is one failed call, not the end of all of them.
-            failed: Future[Any] = Future()
-            failed.set_exception(error)
-            return failed
+
+        return begin
 
     def list(self) -> Rows:
         """List all tools: dicts with ``name``, ``description``, ``params``."""
@@ -183,23 +183,22 @@ class Tools(ToolGroup):
         found = self._link.call(Method.TOOLS_SEARCH, query=query, limit=limit)
         return [_brief(info) for info in found]
 
-    def describe(self, name: str, /) -> str:
-        """Explain one tool: its signature, what it does, its parameters."""
-        info = self._catalogue.find(name)
-        signature = signature_of(info["params"], info.get("returns", ""))
-        function = build_function(info, self._invoke, self._ainvoke)
-        return f"tools.{info['path']}{signature}\n\n{function.__doc__}"
+    def describe(self, name: str, /, detail: str = "full") -> str:
+        """Explain one tool, or list the tools of a group such as ``"weather"``.
+
+        Args:
+            name: Exact name or path of the tool, or of a group.
+            detail: ``"brief"``: one line. ``"signature"``: the call and that line. ``"full"``: its
+                parameters with types, defaults and descriptions, and what it returns.
+        """
+        catalogue = self._catalogue
+        if name in catalogue.groups and name not in catalogue.by_name:
+            return describe_group(name, catalogue.below(name + "."))
+        return describe(catalogue.find(name), detail)
 
 
 def _brief(info: Mapping[str, Any]) -> dict[str, Any]:
     return {key: info[key] for key in ("name", "description", "params")}
-
-
-def _outcome(future: Future[Any]) -> Any:
-    try:
-        return future.result()
-    except errors.CodeModeError as error:
-        return error
 
 
 class Artifacts:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from py_code_mode import reaper
+from py_code_mode import prompt, reaper
 from py_code_mode.artifacts.base import ArtifactStore
 from py_code_mode.artifacts.file import FileArtifactStore
 from py_code_mode.artifacts.memory import MemoryArtifactStore
@@ -216,6 +216,22 @@ class CodeExecutor:
     async def try_each(self, codes: Sequence[str], *, timeout: float | None = None) -> Trials:
         """Run each code in a branch of the default session; see ``Session.try_each``."""
         return await self.default.try_each(codes, timeout=timeout)
+
+    def stubs(self, names_or_query: str | Iterable[str] | None = None, *, limit: int = 20) -> str:
+        """Return tools as a Python stub (``.pyi`` text), for a prompt.
+
+        Args:
+            names_or_query: Names of tools or groups, or one; or what to search for; None: all.
+            limit: How many tools a search gives.
+
+        Raises:
+            ToolNotFoundError: One of several names is none.
+        """
+        return prompt.stubs(self.registry, names_or_query, limit=limit)
+
+    def system_prompt(self, *, max_tools: int = 40) -> str:
+        """Return a prompt that explains code mode, with a list of up to ``max_tools`` tools."""
+        return prompt.system_prompt(self.registry, max_tools=max_tools)
 
     @property
     def transcript(self) -> NotebookNode:

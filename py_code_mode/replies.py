@@ -15,6 +15,7 @@ from kernel_bootstrap.wire.messages import Reply
 from py_code_mode.errors import ToolCallError, ValueNotEncodableError
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import clean_name
+from py_code_mode.tools.structure import structure_of
 
 __all__ = ["describe_tool", "encoded", "shown_arguments", "size_of"]
 
@@ -29,8 +30,17 @@ SHOWN_ITEMS = 10
 
 
 def describe_tool(info: ToolInfo) -> dict[str, Any]:
-    """Return a tool as the kernel's catalogue takes it: plain data with its attribute path."""
-    return {**info.to_dict(), "path": clean_name(info.name)}
+    """Return a tool as the kernel's catalogue takes it.
+
+    Returns:
+        Plain data with its attribute path, and what its results look like inside, if that is known.
+    """
+    row = {**info.to_dict(), "path": clean_name(info.name)}
+    known = info.output_schema if info.output_schema is not None else info.observed
+    shape = "" if known is None else structure_of(known)
+    if shape and (known is info.observed or shape != info.returns):
+        row |= {"shape": shape, "observed": known is info.observed}
+    return row
 
 
 def encoded(reply: Reply, limits: Limits) -> tuple[dict[str, Any], list[Buffer]]:

@@ -6,7 +6,8 @@ The mean of two TF-IDF cosines: one over words and word pairs (precise), one ove
 n-grams of 3 to 5 (forgiving: ``scanning`` finds ``scan``). Both see a document as one text: its
 name, given twice so that it weighs more, its description and the rest. Identifiers are split
 (``scanPorts``, ``scan_ports`` and ``scan ports`` are the same words) and function words dropped.
-A document whose name is the query, or begins with it, comes first whatever the cosines say.
+A document whose name, or its part behind the last dot, is the query or begins with it comes first
+whatever the cosines say.
 
 scikit-learn takes a second to import, so only the first search that has anything to rank does.
 """
@@ -118,7 +119,7 @@ class Index:
         for position, (whole, last) in enumerate(self._names):
             if wanted in (whole, last):
                 yield position, _EXACT_NAME
-            elif prefixes and whole.startswith(wanted):
+            elif prefixes and (whole.startswith(wanted) or last.startswith(wanted)):
                 yield position, _NAME_PREFIX
 
     def _fit(self) -> _Fitted:

@@ -123,6 +123,17 @@ def test_no_text_breaks_it(query, documents):
     assert all(0 <= position < len(documents) and score > 0 for position, score in found)
 
 
+def test_the_beginning_of_a_name_behind_a_dot_counts():
+    """People leave out the server: what a tool's own name begins with comes first."""
+    documents = [
+        Document("notes", "How to get alerts and what get alerts means: get alerts, get alerts"),
+        Document("weather.get_alerts_of_state", "Severe weather"),
+        Document("weather.get_alerts", "Severe weather"),
+    ]
+    found = [documents[position].name for position, _ in rank("get_alerts", documents, 3)]
+    assert found == ["weather.get_alerts", "weather.get_alerts_of_state", "notes"]
+
+
 def test_cached_index_is_made_anew_only_when_the_key_changes():
     """Equal keys give the same index; another key asks for the documents again."""
     cache, calls = CachedIndex(), []

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from kernel_bootstrap.catalogue import Catalogue
 from kernel_bootstrap.cells import Cell, Flood
 from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.link import Link
-from kernel_bootstrap.namespaces import Artifacts, Catalogue, Tools
+from kernel_bootstrap.namespaces import Artifacts, Tools
 from kernel_bootstrap.skills import Skills
 from kernel_bootstrap.values import describe_variables, outgoing
 from kernel_bootstrap.wire.codec import Buffer
@@ -142,7 +143,7 @@ class HostComm:
         protocol: int,
         limits: dict[str, Any],
         libraries: list[str],
-        tools: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | bytes,
     ) -> dict[str, Any]:
         if protocol != PROTOCOL_VERSION:
             raise ProtocolError(

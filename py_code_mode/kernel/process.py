@@ -11,7 +11,7 @@ import importlib.util
 import logging
 import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -94,7 +94,7 @@ class KernelProcess:
         config: KernelConfig,
         context: zmq.Context[zmq.Socket[bytes]],
         limits: Limits,
-        tools: Sequence[Mapping[str, Any]],
+        tools: bytes,
         branch: Branch | None = None,
     ) -> KernelProcess:
         """Start a kernel and wait until it is ready.
@@ -103,7 +103,7 @@ class KernelProcess:
             config: How.
             context: Makes its sockets.
             limits: Bounds of its messages and results.
-            tools: Descriptions of the tools its code may call.
+            tools: Descriptions of the tools its code may call, packed by the codec.
             branch: Forks it from a live kernel; None: a new one.
 
         Raises:
@@ -132,9 +132,7 @@ class KernelProcess:
         """
         self._on_request, self._on_cancel = on_request, on_cancel
 
-    async def fork(
-        self, config: KernelConfig, tools: Sequence[Mapping[str, Any]]
-    ) -> tuple[KernelProcess, list[str]]:
+    async def fork(self, config: KernelConfig, tools: bytes) -> tuple[KernelProcess, list[str]]:
         """Branch this kernel between cells, with all its variables.
 
         Returns:
@@ -147,14 +145,14 @@ class KernelProcess:
         kernel = await self.start(config, self._context, self._limits, tools, branching.branch)
         return kernel, branching.lost
 
-    async def _hello(self, tools: Sequence[Mapping[str, Any]]) -> None:
+    async def _hello(self, tools: bytes) -> None:
         libraries = [name for name in LIBRARIES if importlib.util.find_spec(name)]
         await self.query(
             Query.HELLO,
             protocol=PROTOCOL_VERSION,
             limits=self._limits.to_dict(),
             libraries=libraries,
-            tools=list(tools),
+            tools=tools,
         )
         # The kernel is up; make sure that iopub is subscribed before anything is printed.
         while not self._heard_iopub.is_set():

@@ -10,6 +10,9 @@ of tools; nothing in here knows kernels or the executor.
                 and others), ``docstrings`` and ``generators`` (those that stream)
 ``directory``   a directory of tool files, read, and its servers started
 ``jsonschema``  JSON schemas as annotations and parameters
+``structure``   JSON schemas looked into, piece by piece
+``shapes``      what results look like, learned; ``observed`` keeps it beside the tools
+``stubs``       tools as a Python stub, with ``annotations`` and ``typeddicts``
 ``reports``     progress and log lines of a running call
 ``threads``     threads that run functions
 ``loader``      YAML files to adapters, with ``schema`` (what may stand in them)

@@ -68,6 +68,8 @@ class ToolInfo:
         tags: Labels for scoping (``allowed_tags``).
         returns: Return annotation as Python source, empty when unknown.
         output_schema: What is known of its result as JSON schema, or None. It stays on the host.
+        observed: What its results looked like so far as JSON schema, where nothing else is known
+            of them, or None. Not promised by anybody.
     """
 
     name: str
@@ -76,6 +78,7 @@ class ToolInfo:
     tags: frozenset[str] = frozenset()
     returns: str = ""
     output_schema: Mapping[str, Any] | None = field(default=None, compare=False)
+    observed: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire."""
@@ -111,7 +114,8 @@ class ToolAdapter(Protocol):
 
         Raises:
             ToolError: With everything the agent needs to do better (right argument names,
-                exit code, stderr).
+                exit code, stderr). Where the arguments were wrong, the detail
+                ``wrong_arguments=True`` says so: then ``tools.map`` does not try again.
         """
         ...
 

@@ -21,6 +21,8 @@ _DEPTH = 6  # of containers and references that are followed
 _ENUM = 12  # values that are written out
 _TEXT = 300  # characters of an annotation
 
+_HOMES = ("$defs", "definitions", "components")  # where references lead to
+
 _PLAIN = {
     "string": "str",
     "integer": "int",
@@ -171,8 +173,15 @@ def _param(name: str, schema: Any, root: Mapping[str, Any], *, required: bool) -
         required=required,
         default=NO_DEFAULT if required else default,
         description=" ".join(text.split()) if isinstance(text, str) else "",
-        schema=inner or None,
+        schema=_alone(inner, root) or None,
     )
+
+
+def _alone(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a part of a document with what its references lead to, so that it can go alone."""
+    if schema is root or _PLAIN.get(_first_type(schema), "[").find("[") < 0:
+        return schema
+    return {**{key: root[key] for key in _HOMES if key in root}, **schema}
 
 
 def _is_json(value: Any) -> bool:
@@ -205,7 +214,9 @@ def check_names(
     takes = f"it takes {listed(names)}"
     for name in arguments:
         if name not in names and not takes_any:
-            raise ToolCallError(f"tool {tool!r}: {unknown('argument', name, names)}; {takes}")
+            text = f"tool {tool!r}: {unknown('argument', name, names)}; {takes}"
+            raise ToolCallError(text, wrong_arguments=True)
     missing = [each.name for each in params if each.required and each.name not in arguments]
     if missing:
-        raise ToolCallError(f"tool {tool!r}: argument {listed(missing)} is missing; {takes}")
+        text = f"tool {tool!r}: argument {listed(missing)} is missing; {takes}"
+        raise ToolCallError(text, wrong_arguments=True)

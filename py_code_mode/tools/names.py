@@ -22,6 +22,7 @@ Names are NFKC normalised first, as Python does with every identifier it reads.
 from __future__ import annotations
 
 import difflib
+import functools
 import keyword
 import unicodedata
 from collections.abc import Iterable
@@ -30,12 +31,13 @@ from py_code_mode.errors import ConfigError, ToolNotFoundError
 
 __all__ = ["RESERVED", "check_name", "clean_name", "listed", "near_names", "not_found", "unknown"]
 
-RESERVED = frozenset({"acall", "call", "describe", "list", "map", "search"})
+RESERVED = frozenset({"acall", "amap", "call", "describe", "list", "map", "search"})
 """What ``tools`` in the kernel answers to itself."""
 
 _MAX_NAME = 200
 
 
+@functools.lru_cache(maxsize=8192)  # each tool's is wanted again and again
 def clean_name(name: str) -> str:
     """Return the attribute under which a tool is reached in the kernel.
 

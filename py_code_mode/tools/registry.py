@@ -6,6 +6,7 @@ dispatcher calls through it; adapters know nothing of it.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import os
@@ -22,7 +23,7 @@ from py_code_mode.tools.directory import combined, open_directory
 from py_code_mode.tools.names import clean_name, not_found
 from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
-from py_code_mode.tools.shelf import Entry, Shelf, document
+from py_code_mode.tools.shelf import Entry, Shelf
 
 __all__ = ["ToolRegistry"]
 
@@ -72,6 +73,7 @@ class ToolRegistry(FunctionOffers):
         """
         registry = cls(secrets=secrets)
         opened = await open_directory(Path(path), registry.secrets)
+        await asyncio.to_thread(registry._shelf.observed.open, Path(path))
         for file, adapter in opened.adapters:
             try:
                 registry.register_adapter(adapter, origin=file.path.name)
@@ -90,7 +92,7 @@ class ToolRegistry(FunctionOffers):
 
     @property
     def version(self) -> int:
-        """A number that grows whenever tools change."""
+        """A number that grows whenever tools change, or what is known of their results."""
         return self._shelf.version
 
     def register_adapter(
@@ -168,6 +170,12 @@ class ToolRegistry(FunctionOffers):
         for key in arguments:
             if not isinstance(key, str):
                 raise ToolCallError(f"tool {name!r}: an argument's name is text, not {key!r:.80}")
+        value = await self._call(entry, arguments)
+        self._shelf.learn(entry, value)
+        return value
+
+    async def _call(self, entry: Entry, arguments: Mapping[str, Any]) -> Any:
+        """Call a tool and let no secret out."""
         if not self.secrets.any:
             return await entry.adapter.call(entry.info.name, arguments)
         try:
@@ -190,11 +198,7 @@ class ToolRegistry(FunctionOffers):
         The first search loads scikit-learn, which takes a second: call it from a thread when
         an event loop must not wait. It is thread-safe.
         """
-        shelf, documents = self._shelf, lambda: list(map(document, list(shelf.entries.values())))
-        # One index for all views: a view leaves out what it does not show.
-        index = shelf.index.get(self.version, documents)
-        found = (index.documents[at].name for at, _ in index.search(query, len(index.documents)))
-        infos = [self.get_tool(name) for name in found]
+        infos = map(self.get_tool, self._shelf.search(query))
         return [info for info in infos if info is not None][: max(0, limit)]
 
     def scoped_view(self, tags: Collection[str]) -> ToolRegistry:
@@ -229,6 +233,7 @@ class ToolRegistry(FunctionOffers):
 
     async def _close_adapters(self) -> None:
         async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
+            stack.push_async_callback(self._shelf.observed.aclose)
             for adapter in (self._shelf.functions, *self._shelf.adapters):
                 stack.push_async_callback(adapter.aclose)
 

@@ -172,7 +172,8 @@ class Signature:
         """
         names = arguments.keys()
         if not (self._required <= names and (self._takes_any or names <= self._known)):
-            raise ToolCallError(f"tool {tool!r}: {self._explain(arguments)}")
+            text = f"tool {tool!r}: {self._explain(arguments)}"
+            raise ToolCallError(text, wrong_arguments=True)
         converted: dict[str, Any] = {
             name: field.value() for name, field in self._fields.items() if name not in names
         }
@@ -251,7 +252,7 @@ class Signature:
             got = type(value).__name__
             reason = f"{name}{where}: {first['msg']}"[:_MAX_REASON]
             text = f"argument {name!r} must be {expected}, not {got} ({reason})"
-            raise ToolCallError(f"tool {tool!r}: {text}") from None
+            raise ToolCallError(f"tool {tool!r}: {text}", wrong_arguments=True) from None
 
 
 def _without_extras(hint: Any) -> Any:

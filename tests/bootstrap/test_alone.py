@@ -46,6 +46,7 @@ def test_everything_but_the_kernel_is_standard_library(archive, how):
     """In a bare interpreter all but ``kernel`` imports, and brings in nothing from outside."""
     place = archive if how == "zip" else PACKAGE.parent
     names = [f"wire.{name}" for name in WIRE]
+    names += ["catalogue", "describing", "mapping", "progress"]
     names += ["link", "functions", "namespaces", "skills", "cells", "threads", "values"]
     done = subprocess.run(
         # -I: no environment and no working directory; -S: no site-packages at all

@@ -1,22 +1,19 @@
-"""``tools`` in a kernel: finding, calling, mapping, and what probes of it come upon."""
+"""``tools`` in a kernel: finding, calling, and what probes of it come upon."""
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import inspect
 import pickle
-import threading
+import pydoc
 
 import pytest
 
-from kernel_bootstrap.namespaces import Catalogue, ToolGroup, Tools
-from kernel_bootstrap.wire.errors import (
-    ToolCallError,
-    ToolNotFoundError,
-    ValueNotEncodableError,
-)
-from tests.bootstrap.fakes import HOLD, eventually, param, tool
+from kernel_bootstrap.catalogue import Catalogue
+from kernel_bootstrap.namespaces import ToolGroup, Tools
+from kernel_bootstrap.wire.codec import dumps
+from kernel_bootstrap.wire.errors import ToolCallError, ToolNotFoundError
+from tests.bootstrap.fakes import param, tool
 
 TOOLS = [
     tool("nmap", param("target", "str"), description="Scan hosts."),
@@ -129,10 +126,81 @@ def test_list_search_and_describe(tools, host):
     assert all(row.keys() == {"name", "description", "params"} for row in rows)
     assert tools.search("scan", limit=2) == rows[:2]
     assert dict(host.requests[0].params) == {"query": "scan", "limit": 2}
-    assert tools.describe("nmap") == "tools.nmap(target: str)\n\nScan hosts."
+    assert tools.describe("nmap", detail="brief") == "tools.nmap: Scan hosts."
     assert tools.describe("my-tool").startswith("tools.my_tool()")
     with pytest.raises(ToolNotFoundError, match="nmap"):
         tools.describe("namp")
+
+
+DETAILED = tool(
+    "srv.get-it",
+    param("where", "str", description="Which one."),
+    param("n", "int", default=3),
+    {**param("odd-name"), "required": False},
+    path="srv.get_it",
+    description="Fetch it.\n\nTwice if need be.",
+    returns="dict[str, Any]",
+    tags=["read", "web"],
+)
+
+
+def test_a_description_has_three_lengths():
+    """Brief is a line, signature a call and that line, full has all that is known."""
+    tools = Tools(None, Catalogue([DETAILED]))
+    call = "tools.srv.get_it(where: str, n: int = 3, **more) -> dict[str, Any]"
+    assert tools.describe("srv.get-it", "brief") == "tools.srv.get_it: Fetch it."
+    assert tools.describe("srv.get_it", detail="signature") == f"{call}\nFetch it."
+    assert tools.describe("srv.get_it").split("\n\n") == [
+        call,
+        "Fetch it.",
+        "Twice if need be.",
+        "Args:\n    where (str): Which one.\n    n (int, default 3)\n    odd-name (Any, optional)",
+        "Returns:\n    dict[str, Any]",
+        "Tags: read, web",
+        "Exact name: srv.get-it",
+    ]
+    with pytest.raises(ToolCallError, match="'brief', 'signature', 'full', not 'all'"):
+        tools.describe("srv.get_it", "all")
+
+
+def test_what_was_only_observed_is_flagged():
+    """A shape that was learned says so in each description, one that was declared does not."""
+    seen = {**DETAILED, "returns": "", "shape": "list[{'id': int}]", "observed": True}
+    tools = Tools(None, Catalogue([seen]))
+    line = "Returns (observed in earlier results, not promised):\n    list[{'id': int}]"
+    assert line in tools.describe("srv.get_it")
+    assert line in inspect.getdoc(tools.srv.get_it)
+    assert "# observed result: list[{'id': int}]" in tools.describe("srv.get_it", "signature")
+    assert inspect.signature(tools.srv.get_it).return_annotation is inspect.Signature.empty
+    told = {**DETAILED, "shape": "{'id': int}", "observed": False}
+    full = Tools(None, Catalogue([told])).describe("srv.get_it")
+    assert "Returns:\n    dict[str, Any]\n    {'id': int}" in full
+    assert "observed" not in full
+
+
+def test_a_group_explains_itself(tools):
+    """What a group holds is in its description, its docstring and its help."""
+    text = (
+        "tools.weather has 2 tools:\n\ntools.weather.forecast.daily: Tool weather.forecast.daily."
+    )
+    for said in (tools.describe("weather"), inspect.getdoc(tools.weather)):
+        assert said.startswith(text)
+        assert said.endswith("\ntools.weather.get_alerts: Alerts of a state.")
+    assert "get_alerts: Alerts" in pydoc.render_doc(tools.weather, renderer=pydoc.plaintext)
+    assert inspect.getdoc(ToolGroup).startswith("Tools below one attribute")
+    many = Tools(None, Catalogue([tool(f"big.t{n:03}") for n in range(200)]))
+    assert len(inspect.getdoc(many.big).splitlines()) == 53
+    assert "150 more" in inspect.getdoc(many.big)
+
+
+def test_the_catalogue_stays_bytes_until_it_is_needed(host):
+    """A list of tools may come as bytes; what is in it, defaults of any type too, is the same."""
+    rows = [*TOOLS, tool("t", param("x", default={1, 2}))]
+    catalogue = Catalogue(dumps(rows))
+    tools = Tools(host.link, catalogue)
+    assert tools.nmap("h") == ("nmap", {"target": "h"})
+    assert str(inspect.signature(tools.t)) == "(x: Any = {1, 2})"
+    assert catalogue.by_name == Catalogue(rows).by_name
 
 
 # --- probing -----------------------------------------------------------------------------------
@@ -140,7 +208,7 @@ def test_list_search_and_describe(tools, host):
 
 def test_dir_and_repr_show_each_level(tools):
     """``dir`` has the verbs and the next level's names; ``repr`` names the tools below."""
-    assert {"call", "acall", "map", "list", "search", "describe", "nmap", "weather"} <= {
+    assert {"call", "acall", "map", "amap", "list", "search", "describe", "nmap", "weather"} <= {
         *dir(tools)
     }
     assert dir(tools.weather) == ["forecast", "get_alerts"]
@@ -192,86 +260,3 @@ def test_nothing_can_be_set(tools):
     """A typo on the left of ``=`` is an error, not a tool that never was."""
     with pytest.raises(AttributeError):
         tools.nmap = 1
-
-
-# --- map ---------------------------------------------------------------------------------------
-
-
-def test_map_keeps_order_and_puts_errors_in_place(tools):
-    """One entry a call, in order; a failed call has its error in place of a value."""
-    got = tools.map("nmap", [{"n": 0}, {"fail": 7}, {"n": 2}])
-    assert got[0] == ("nmap", {"n": 0})
-    assert isinstance(got[1], ToolCallError)
-    assert got[1].n == 7
-    assert got[2] == ("nmap", {"n": 2})
-    assert tools.map("nmap", []) == []
-
-
-def test_map_puts_arguments_that_cannot_cross_in_place(tools):
-    """A call whose arguments cannot be sent is one failed call, not the end of all of them."""
-    got = tools.map("nmap", [{"n": 0}, {"n": object()}, {"n": 2}])
-    assert got[0] == ("nmap", {"n": 0})
-    assert isinstance(got[1], ValueNotEncodableError)
-    assert got[2] == ("nmap", {"n": 2})
-
-
-@pytest.mark.parametrize("concurrency", [1, 3, 0])
-def test_map_bounds_how_many_run_at_once(make_host, concurrency):
-    """Never more calls are out than asked for; less than one counts as one."""
-    host = make_host(lambda request: HOLD)
-    tools = Tools(host.link, Catalogue(TOOLS))
-    got: list = []
-    calls = ({"n": n} for n in range(10))  # an iterator is enough
-    thread = threading.Thread(
-        target=lambda: got.extend(tools.map("nmap", calls, concurrency=concurrency))
-    )
-    thread.start()
-    most = max(1, concurrency)
-    for answered in range(10):
-        out = min(answered + most, 10)
-        eventually(lambda out=out: len(host.requests) == out)
-        assert not got
-        host.reply(answered + 1, answered)
-    thread.join(5)
-    assert got == list(range(10))
-
-
-def test_map_cancels_what_is_out_when_the_arguments_fail(make_host):
-    """An exception of the caller's own iterable passes, and no call is left running."""
-    host = make_host(lambda request: HOLD)
-    tools = Tools(host.link, Catalogue(TOOLS))
-
-    def calls():
-        yield {"n": 0}
-        yield {"n": 1}
-        raise RuntimeError("no more")
-
-    with pytest.raises(RuntimeError, match="no more"):
-        tools.map("nmap", calls())
-    eventually(lambda: sorted(host.cancelled) == [1, 2])
-
-
-def test_an_interrupt_of_map_cancels_every_call(make_host, interrupting):
-    """SIGINT cancels all calls that are out, the one that is waited for included."""
-    host = make_host(lambda request: HOLD)
-    tools = Tools(host.link, Catalogue(TOOLS))
-    with interrupting(lambda: len(host.requests) == 3):
-        tools.map("nmap", [{"n": n} for n in range(3)], concurrency=8)
-    host.link.request("tools.search", query="", limit=0)  # the last thing the host hears
-    eventually(lambda: len(host.requests) == 4)
-    assert sorted(host.cancelled) == [1, 2, 3]
-
-
-async def test_awaited_calls_can_be_cancelled(make_host):
-    """Cancelling a task that awaits a tool cancels the tool on the host."""
-    host = make_host(lambda request: HOLD)
-    tools = Tools(host.link, Catalogue(TOOLS))
-    task = asyncio.create_task(tools.nmap.acall(target="h"))
-    async with asyncio.timeout(5):
-        while not host.requests:
-            await asyncio.sleep(0.002)
-        task.cancel()
-        while host.cancelled != [1]:
-            await asyncio.sleep(0.002)
-    with pytest.raises(asyncio.CancelledError):
-        await task

@@ -204,9 +204,10 @@ async def test_unknown_tool(echoing: ToolAdapter):
 
 
 async def test_unknown_argument(echoing: ToolAdapter):
-    """An argument it does not take is an error that lists those it takes."""
-    with pytest.raises(ToolCallError, match=r"no argument 'y'.*it takes 'x'"):
+    """An argument it does not take is an error that lists those it takes, and is not retried."""
+    with pytest.raises(ToolCallError, match=r"no argument 'y'.*it takes 'x'") as caught:
         await echoing.call("name", {"x": "a", "y": "b"})
+    assert caught.value.wrong_arguments is True
 
 
 async def test_arguments_are_not_changed(echoing: ToolAdapter):

@@ -328,3 +328,24 @@ def test_info_to_dict():
         "tags": [],
         "returns": "",
     }
+
+
+async def test_a_search_among_a_thousand_tools(tmp_path):
+    """Parameters and tags are looked at, nonsense finds nothing, and the index is made once."""
+    for n in range(1000):
+        (tmp_path / f"tool{n}.yaml").write_text(
+            f"name: make_thing_{n}\ndescription: Make number {n} of the things\n"
+            f"command: echo\nargs: '{{size_{n}}}'\ntags: [group{n % 7}]\n"
+        )
+    async with await ToolRegistry.from_dir(tmp_path) as registry:
+        assert len(registry.list_tools()) == 1000
+        assert registry.search("make_thing_77")[0].name == "make_thing_77"
+        assert registry.search("size 421", limit=1)[0].name == "make_thing_421"
+        assert {*registry.search("group3", limit=3)[0].tags} == {"group3"}
+        assert registry.search("zzz qqq") == []
+        index = registry._shelf.index._index
+        await registry.call_tool("make_thing_1", {})
+        registry.search("thing")
+        assert registry._shelf.index._index is index
+        registry.add(lambda: None, name="unheard")
+        assert registry.search("unheard")[0].name == "unheard"

@@ -103,7 +103,12 @@ class CLIAdapter:
         if self._is_closed:
             raise ToolCallError(f"tool {name!r} is closed")
         try:
-            process = self._start(recipe, *recipe.prepare(arguments))
+            prepared = recipe.prepare(arguments)
+        except ToolCallError as error:
+            text = f"tool {name!r}: {error.message}"
+            raise ToolCallError(text, **error.details, wrong_arguments=True) from error.__cause__
+        try:
+            process = self._start(recipe, *prepared)
         except ToolCallError as error:
             text = f"tool {name!r}: {error.message}"
             raise ToolCallError(text, **error.details) from error.__cause__
