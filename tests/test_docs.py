@@ -16,7 +16,9 @@ import doctest
 import inspect
 import io
 import itertools
+import os
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,6 +30,7 @@ from nbclient import NotebookClient
 
 import py_code_mode
 from py_code_mode import CodeExecutor, ExecutionResult, KernelConfig, Limits, Output
+from py_code_mode.tools.mcp.schema import MCPFile
 from py_code_mode.tools.schema import CLIFile
 from tests.conftest import ROOT
 
@@ -131,6 +134,8 @@ def anchors(page: Path) -> set[str]:
 async def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     """Every block of a page runs, prints what the page says, and the page closes what it opens."""
     monkeypatch.chdir(tmp_path)
+    # What a page starts as `python` is this one, with all that the project needs.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     namespace: dict[str, Any] = {}
     try:
         for block, after in itertools.pairwise([*read_blocks(page), None]):
@@ -190,8 +195,9 @@ def test_the_tree_of_errors_is_complete():
             [name for name in dir(Output) if not name.startswith(("_", "to_", "from_"))],
         ),
         ("tools.md", CLIFile.model_fields),
+        ("mcp.md", MCPFile.model_fields),
     ],
-    ids=["KernelConfig", "ExecutionResult", "Limits", "Output", "tool file"],
+    ids=["KernelConfig", "ExecutionResult", "Limits", "Output", "tool file", "server file"],
 )
 def test_every_field_is_explained(page, names):
     """Each field of what users set or read is in a table of its page."""

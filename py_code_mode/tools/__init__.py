@@ -6,6 +6,7 @@ of tools; nothing in here knows kernels or the executor.
 ``base``        what a tool is, and the seam all adapters stand behind
 ``names``       exact and clean names
 ``cli``         commands, with ``argv`` (template to argument vector) and ``process`` (running)
+``mcp``         servers of the Model Context Protocol
 ``functions``   Python functions, with ``signatures`` (what they take)
 ``directory``   a directory of tool files, read, and its servers started
 ``jsonschema``  JSON schemas as annotations and parameters
