@@ -83,7 +83,7 @@ async def test_five_hundred_tools(start):
     """All pages of a long list are asked for."""
     adapter = await start(odd("fine", 500))
     names = [info.name for info in adapter.tools()]
-    assert len(names) == len(set(names)) == 510
+    assert len(names) == len(set(names)) == 511
     assert await adapter.call("odd.tool_499", {}) == "tool_499"
 
 
@@ -203,7 +203,7 @@ async def test_a_cancelled_call_is_cancelled_at_the_server(start, eventually):
     with pytest.raises(ToolTimeoutError, match=r"'odd' took longer than its limit of 0.3 s"):
         await adapter.call("odd.silent", {})
     task = asyncio.create_task(adapter.call("odd.silent", {}))
-    await asyncio.sleep(0.05)
+    await adapter.call("odd.pid", {})  # by then the other call is under way
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -252,6 +252,7 @@ async def test_killed_in_a_call(start):
     """A server that dies in a call ends the call at once, and says so; the next call works."""
     adapter = await start(odd())
     waiting = asyncio.create_task(adapter.call("odd.silent", {}))
+    await adapter.call("odd.pid", {})  # by then the other call is under way
     begin = time.monotonic()
     with pytest.raises(ToolCallError, match=r"'odd' ended while its tool 'die' ran: exit code 3"):
         await adapter.call("odd.die", {})
@@ -285,12 +286,17 @@ async def test_not_starting():
     adapter = MCPAdapter("none", transport="http", url="http://127.0.0.1:9/mcp")
     with pytest.raises(ToolError, match="'none' did not start: ConnectError"):
         await adapter.start()
+    with listening("http") as (url, _):
+        for transport in ("http", "sse"):
+            adapter = MCPAdapter("none", transport=transport, url=f"{url}/nowhere")
+            with pytest.raises(ToolError, match=r"'none' did not start: .*(404|Not Found)"):
+                await adapter.start()
 
 
 async def test_junk_on_stdout(start):
     """What a server prints beside its messages is no matter."""
     adapter = await start(odd("junk", 200))
-    assert len(adapter.tools()) == 210
+    assert len(adapter.tools()) == 211
     assert await adapter.call("odd.pid", {})
 
 
@@ -358,7 +364,7 @@ async def test_closing_ends_calls():
     adapter = odd()
     await adapter.start()
     waiting = asyncio.create_task(adapter.call("odd.silent", {}))
-    await asyncio.sleep(0.05)
+    await adapter.call("odd.pid", {})  # by then the other call is under way
     await adapter.aclose()
     with pytest.raises(ToolCallError, match="'odd' ended while"):
         await waiting
@@ -401,7 +407,7 @@ async def test_a_restarted_server_over_http(transport, start):
     with listening(transport) as (url, process):
         adapter = await start(MCPAdapter("net", transport=transport, url=url))
         waiting = asyncio.create_task(adapter.call("net.pause", {}))
-        await asyncio.sleep(0.1)
+        await adapter.call("net.numbers", {})  # by then the other call is under way
         process.kill()
         process.wait()
         with pytest.raises(ToolCallError, match="'net' ended while its tool 'pause' ran"):
@@ -455,6 +461,60 @@ def test_settings_are_checked(settings, key):
     with pytest.raises(ConfigError) as caught:
         MCPAdapter("server", **settings)
     assert caught.value.key == key
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "message"),
+    [
+        ("command: a\nargs: -y\n", 4, "args", "must be a list, not text; put [ ] around it"),
+        ("command: a\nenv: {PORT: 80}\n", 4, "env.PORT", "put quotes around it"),
+        ("command: a\nheader: {}\n", 4, "header", "did you mean 'headers'"),
+        ("transport: tcp\n", 3, "transport", "must be 'stdio', 'sse' or 'http'"),
+        ("timeout: 0\ncommand: a\n", 3, "timeout", "greater than 0"),
+        ("url: http://a\n", 3, "url", "goes with transport 'sse' or 'http'"),
+        ("command: a\nenv:\n  A: ${NOPE_NOT_SET}\n", 5, "env.A", "NOPE_NOT_SET"),
+        ("command: a\nparse: json\n", 4, "parse", "'auto' or 'text'"),
+    ],
+)
+async def test_mistakes_in_files(tmp_path, text, line, key, message):
+    """A mistake in the file of a server is an error that names file, line and key."""
+    file = tmp_path / "a.yaml"
+    file.write_text(f"name: a\ntype: mcp\n{text}")
+    with pytest.raises(ConfigError) as caught:
+        await ToolRegistry.from_dir(tmp_path)
+    assert (caught.value.file, caught.value.line, caught.value.key) == (file, line, key)
+    assert message in caught.value.message
+
+
+async def test_files_of_servers(tmp_path):
+    """Paths are relative to the file; secrets are filled in, and hidden in what comes back."""
+    (tmp_path / "server.py").write_bytes((ROOT / "tests/tools/servers/sdk_server.py").read_bytes())
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    (tmp_path / "a.yaml").write_text(
+        "name: a\ntype: mcp\ncommand: ./python\nargs: ['${FILE:-server.py}']\ncwd: .\n"
+        "env: {KEY: '${KEY}', OLD: $$5}\ninclude: [env*, echo]\ntags: [web]\n"
+    )
+    registry = await ToolRegistry.from_dir(tmp_path, secrets={"KEY": "hidden!"})
+    assert registry.problems == ()
+    assert [(info.name, info.tags) for info in registry.list_tools()] == [
+        ("a.echo", {"web"}),
+        ("a.environment", {"web"}),
+    ]
+    seen = await registry.call_tool("a.environment", {})
+    assert (seen["KEY"], seen["OLD"]) == ("***", "$5")
+    await registry.aclose()
+
+
+async def test_an_interrupted_cell_is_cancelled_at_the_server(make_executor, eventually):
+    """A cell that runs out of time tells the server to stop what it called."""
+    registry = ToolRegistry()
+    await registry.connect(odd())
+    executor = await make_executor(registry=registry)
+    result = await executor.run("tools.odd.silent()", timeout=1)
+    assert result.error.name == "ExecutionTimeout"
+    assert [call.outcome for call in result.tool_calls] == ["cancelled"]
+    assert len(await registry.call_tool("odd.cancelled", {})) == 1
 
 
 def test_without_the_package_the_file_is_reported(tmp_path):

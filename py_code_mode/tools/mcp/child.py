@@ -138,6 +138,11 @@ class Child:
         self._stdin.write(data)
         return True
 
+    def close_output(self) -> None:
+        """Stop reading what it prints, as if it had ended there."""
+        for transport in self._outputs:
+            transport.close()
+
     def _poll(self) -> None:
         if self.has_exited():
             self._on_exit()
@@ -192,8 +197,7 @@ class Child:
             self._pidfd = None
         if self._stdin is not None and not self._input.is_lost:
             self._stdin.abort()
-        for transport in self._outputs:
-            transport.close()
+        self.close_output()
         await asyncio.sleep(0)  # the pipes are closed in the loop's next turn
         for pipe in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
             if pipe is not None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from mcp.shared.exceptions import MCPError
 from py_code_mode.errors import ToolCallError, ToolError, ToolTimeoutError
 from py_code_mode.tools.mcp.server import Server
 from py_code_mode.tools.mcp.stdio import StdioTransport
-from py_code_mode.tools.mcp.streams import opened
+from py_code_mode.tools.mcp.streams import Refusals, opened
 from py_code_mode.tools.mcp.wording import explained
 
 __all__ = ["Connection", "Ears", "NotSent"]
@@ -36,7 +35,8 @@ _log = logging.getLogger(__name__)
 
 _PAGES = 1_000  # of tools; a server that repeats its cursor must not hang its start
 _CLOSING = 10.0  # seconds for saying goodbye
-_NO_SESSION = re.compile(r"\bsession\b", re.IGNORECASE)
+_LOST = "Session terminated"  # what the SDK makes of a 404 to somebody who had a session
+_REFUSED = "Server returned an error response"  # and of every other status
 
 Progressed = Callable[[float, float | None, str | None], None]
 
@@ -75,6 +75,7 @@ class Connection:
         self._client: Client | None = None
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
+        self._refusals = Refusals()
         self._process: StdioTransport | None = None
         if server.transport == "stdio":
             self._process = StdioTransport(server, ears.on_stderr)
@@ -140,7 +141,7 @@ class Connection:
 
     def _new_client(self) -> Client:
         return Client(
-            opened(self._server, self._process, self._over.set),
+            opened(self._server, self._process, self._refusals, self._over.set),
             client_info=types.Implementation(name="py-code-mode", version=_version()),
             logging_callback=self._on_log,
             message_handler=self._on_message,
@@ -220,13 +221,17 @@ class Connection:
         """Return what an error of the protocol means for the caller."""
         if error.code == types.CONNECTION_CLOSED:
             return await self._ended(tool)
-        if self._process is None and _NO_SESSION.search(error.message):
-            self._over.set()  # it was started anew and does not know us
+        if self._refusals.has_lost_session or error.message == _LOST:
+            self._over.set()
             return NotSent()
         name = self._server.name
         return ToolCallError(
-            f"tool {tool!r} of MCP server {name!r}: {explained(error)}", code=error.code
+            f"tool {tool!r} of MCP server {name!r}: {self._explained(error)}", code=error.code
         )
+
+    def _explained(self, error: BaseException) -> str:
+        text = explained(error)
+        return self._refusals.last if text == _REFUSED and self._refusals.last else text
 
     async def _ended(self, tool: str) -> Exception:
         """Return what it means for the caller that the connection has ended."""
@@ -251,7 +256,7 @@ class Connection:
             text = f"did not answer within {self._server.start_timeout:g} s (start_timeout)"
             return f"{text}: {said}" if said else text
         said = "" if self._process is None else self._process.epitaph()
-        reason = "it was closed" if self._failure is None else explained(self._failure)
+        reason = "it was closed" if self._failure is None else self._explained(self._failure)
         return f"did not start: {said or reason}"
 
 

@@ -101,6 +101,10 @@ def offers_of(
     for tool in listed:
         if not choice.takes(tool.name):
             continue
+        if tool.execution is not None and tool.execution.task_support == "required":
+            text = "it runs only as a task, an experiment of the protocol that the SDK left out"
+            offers.told.append(f"tool {tool.name!r} of MCP server {server!r} is left out: {text}")
+            continue
         offer = _offer(server, tool, choice)
         try:
             shelf.put([Entry(offer.info, clean_name(offer.info.name), adapter, "")])

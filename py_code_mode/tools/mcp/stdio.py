@@ -2,9 +2,9 @@
 
 Place in the house: ``tools.mcp``, on ``child``; loaded on use. The SDK has such a transport, but
 it does not tell whom it has started: the reaper must know the process group before a host that
-is killed could leave it behind. Here, besides, what is no message is skipped without a trace in
-the log, a message of many megabytes is not copied with every piece that arrives, and a server
-that does not read holds nobody up.
+is killed could leave it behind. Here, besides, what is no message is skipped, a message of many
+megabytes is not copied with every piece that arrives, a server that does not read holds nobody
+up, and no task stands between the pipes and the session.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
+from typing import Self
 
-import anyio
 import mcp_types as types
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio import ClosedResourceError
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 
@@ -34,14 +32,61 @@ _log = logging.getLogger(__name__)
 _CHUNK = 1024 * 1024
 _LONGEST = 256 * 1024 * 1024  # bytes of one message
 _LINGER = 0.5  # seconds for what an ended server has left in its pipe
-_FLUSH = 0.5  # seconds for what is still to be written, a cancellation above all
 _LAST_LINES = 10  # of stderr, for messages
 _LINE = 2_000  # characters of one of them
 
 _START = b'{"jsonrpc"'
 
-_Incoming = SessionMessage | Exception
-_Streams = tuple[MemoryObjectReceiveStream[_Incoming], MemoryObjectSendStream[SessionMessage]]
+
+class _Closing:
+    """What both streams are to the session: something to leave."""
+
+    async def aclose(self) -> None:
+        """Do nothing: the process is ended by its transport."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+
+class _Messages(_Closing):
+    """The messages that arrive."""
+
+    def __init__(self, stdout: asyncio.StreamReader) -> None:
+        self._lines = _lines(stdout)
+
+    async def receive(self) -> SessionMessage | Exception:
+        """Return the next message."""
+        async for line in self._lines:
+            message = _parsed(line)
+            if message is not None:
+                return SessionMessage(message)
+        raise StopAsyncIteration
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        return await self.receive()
+
+    async def aclose(self) -> None:
+        """Stop reading lines."""
+        await self._lines.aclose()
+
+
+class _Sender(_Closing):
+    """Where messages are sent."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    async def send(self, item: SessionMessage) -> None:
+        """Send a message; it may wait in the pipe's own buffer."""
+        text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
+        if not self._child.write(text.encode() + b"\n"):
+            raise ClosedResourceError
 
 
 class StdioTransport:
@@ -63,21 +108,14 @@ class StdioTransport:
         self._tasks: list[asyncio.Task[None]] = []
         self.is_gentle = False
 
-    async def __aenter__(self) -> _Streams:
+    async def __aenter__(self) -> tuple[_Messages, _Sender]:
         server = self._server
         argv = [server.command or "", *server.args]
         env = {**get_default_environment(), **server.env}
-        self._child = await Child.start(argv, env=env, cwd=server.cwd)
-        self._arriving, arrived = anyio.create_memory_object_stream[_Incoming](16)
-        # Without a bound: the pipe's own buffer has none, and calls are bounded elsewhere.
-        leaving, self._leaving = anyio.create_memory_object_stream[SessionMessage](math.inf)
-        self._ends = (self._arriving, arrived, leaving, self._leaving)
-        reader = asyncio.create_task(self._read(self._child))
-        self._writer = asyncio.create_task(self._write(self._child, reader))
-        listener = asyncio.create_task(self._listen(self._child))
-        watcher = asyncio.create_task(self._watch(self._child, reader))
-        self._tasks = [reader, self._writer, listener, watcher]
-        return arrived, leaving
+        child = await Child.start(argv, env=env, cwd=server.cwd)
+        self._child = child
+        self._tasks = [asyncio.create_task(self._listen(child)), asyncio.create_task(_watch(child))]
+        return _Messages(child.stdout), _Sender(child)
 
     async def __aexit__(
         self,
@@ -86,19 +124,14 @@ class StdioTransport:
         traceback: TracebackType | None,
     ) -> None:
         assert self._child is not None
+        # A server that is in the middle of printing could not end.
+        self._tasks.append(asyncio.create_task(_drain(self._child.stdout)))
         try:
-            self._ends[2].close()
-            if self.is_gentle:
-                await asyncio.wait([self._writer], timeout=_FLUSH)
+            await self._child.stop(gently=self.is_gentle)
         finally:
-            try:
-                await self._child.stop(gently=self.is_gentle)
-            finally:
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
-                for end in self._ends:
-                    end.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def has_exited(self) -> bool:
         """Tell whether the process has ended."""
@@ -117,22 +150,6 @@ class StdioTransport:
         """The last lines of its standard error."""
         return "\n".join(self._last)
 
-    async def _read(self, child: Child) -> None:
-        async with self._arriving:
-            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                async for line in _lines(child.stdout):
-                    message = _parsed(line)
-                    if message is not None:
-                        await self._arriving.send(SessionMessage(message))
-
-    async def _write(self, child: Child, reader: asyncio.Task[None]) -> None:
-        async with self._leaving:
-            async for sent in self._leaving:
-                text = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
-                if not child.write(text.encode() + b"\n"):
-                    reader.cancel()  # it may live on, but nobody will answer
-                    return
-
     async def _listen(self, child: Child) -> None:
         async for line in _lines(child.stderr):
             text = line.decode("utf-8", "replace").rstrip()[:_LINE]
@@ -140,14 +157,20 @@ class StdioTransport:
                 self._last.append(text)
                 self._on_stderr(text)
 
-    async def _watch(self, child: Child, reader: asyncio.Task[None]) -> None:
-        """End the conversation when the process has ended, whoever still holds its pipe."""
-        await child.exited.wait()
-        await asyncio.wait([reader], timeout=_LINGER)
-        reader.cancel()
+
+async def _watch(child: Child) -> None:
+    """End the conversation when the process has ended, whoever still holds its pipe."""
+    await child.exited.wait()
+    await asyncio.sleep(_LINGER)
+    child.close_output()
 
 
-async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.read(_CHUNK):
+        pass
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
     """Yield the lines of a stream, each put together once."""
     parts: list[bytes] = []
     size = 0

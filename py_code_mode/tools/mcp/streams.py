@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
+from dataclasses import dataclass
 from typing import Any, Self
 
 import httpx2
@@ -17,11 +18,36 @@ from mcp.client.streamable_http import streamable_http_client
 from py_code_mode.tools.mcp.server import Server
 from py_code_mode.tools.mcp.stdio import StdioTransport
 
-__all__ = ["opened"]
+__all__ = ["Refusals", "opened"]
 
 _CONNECT = 30.0  # seconds for connecting and sending
 _QUIET = 24 * 3600.0  # seconds a server may say nothing; calls have limits of their own
+_REFUSED = 400  # statuses from here on
+_BODY = 500  # bytes of a refusal
 _LARGEST = 256 * 1024 * 1024  # bytes of one event
+
+
+@dataclass(slots=True)
+class Refusals:
+    """What a server answers to requests it does not take; the SDK leaves most of that out.
+
+    Attributes:
+        last: Status and beginning of the last such answer.
+        has_lost_session: Whether it does not know our session: it was started anew.
+    """
+
+    last: str = ""
+    has_lost_session: bool = False
+
+    async def see(self, response: httpx2.Response) -> None:
+        """Look at a response as it arrives."""
+        if response.status_code < _REFUSED:
+            return
+        text = (await response.aread())[:_BODY].decode("utf-8", "replace")
+        status = f"HTTP {response.status_code} {response.reason_phrase}"
+        self.last = f"{status}: {text}" if text else status
+        if "mcp-session-id" in response.request.headers and "session" in text.lower():
+            self.has_lost_session = True
 
 
 class _Watched:
@@ -67,13 +93,17 @@ class _Watched:
 
 @asynccontextmanager
 async def opened(
-    server: Server, process: StdioTransport | None, on_end: Callable[[], None]
+    server: Server,
+    process: StdioTransport | None,
+    refusals: Refusals,
+    on_end: Callable[[], None],
 ) -> AsyncIterator[tuple[Any, Any]]:
     """Open the streams to a server.
 
     Args:
         server: The server.
         process: What starts it, for ``stdio``.
+        refusals: Notes what it refuses, for ``http``.
         on_end: Called when nothing comes from it any more.
     """
     if process is not None:
@@ -87,8 +117,9 @@ async def opened(
             yield _Watched(incoming, on_end), outgoing
         return
     timeout = httpx2.Timeout(_CONNECT, read=_QUIET)
+    hooks = {"response": [refusals.see]}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=timeout) as client,
+        httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks=hooks) as client,
         streamable_http_client(server.url, http_client=client, max_sse_event_size=_LARGEST) as (
             incoming,
             outgoing,

@@ -25,6 +25,7 @@ TOOLS = {
     "child": NOTHING,  # starts a process that stays; gives its number
     "cancelled": NOTHING,  # which requests were cancelled
     "die": NOTHING,  # ends the server in the middle of the call
+    "arguments": ANY,  # gives its arguments back
     "big": {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]},
     "log": NOTHING,  # logs a line
     "more": NOTHING,  # has one tool more from now on, and says so
@@ -71,6 +72,7 @@ def more() -> dict:
 
 ANSWERS = {
     "answer": lambda result: result,
+    "arguments": lambda **given: {"content": [], "structuredContent": given},
     "big": lambda size: text("x" * size),
     "cancelled": lambda: text(cancelled),
     "child": lambda: text(str(subprocess.Popen(["sleep", "1000"]).pid)),
