@@ -275,6 +275,19 @@ async def test_hanging_at_start():
     await adapter.aclose()
 
 
+async def test_giving_up_a_start(eventually):
+    """Whoever gives up waiting for a server leaves no process behind."""
+    adapter = odd("hang")
+    starting = asyncio.create_task(adapter.start())
+    mine = psutil.Process()
+    await eventually(lambda: any("odd_server" in str(each.cmdline()) for each in mine.children()))
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not any("odd_server" in str(each.cmdline()) for each in mine.children())
+    await adapter.aclose()
+
+
 async def test_not_starting():
     """A server that ends, or is not there, is an error with what it said, without secrets."""
     adapter = odd("exit", env={"KEY": "${KEY}"}, secrets={"KEY": "hidden!"})

@@ -146,7 +146,10 @@ class MCPAdapter:
             return await self._answer(offer, checked, sink)
         except CodeModeError as error:
             message = self._secrets.redact(error.message)
-            raise type(error)(message, **self._secrets.redact(error.details)) from error
+            details = self._secrets.redact(error.details)
+            if (message, details) == (error.message, error.details):
+                raise
+            raise type(error)(message, **details) from None  # what it came from shows them too
         finally:
             del self._sinks[key]
 
@@ -203,7 +206,7 @@ class MCPAdapter:
         try:
             tools = await connection.open()
         except ToolError as error:
-            raise ToolError(self._secrets.redact(error.message)) from error
+            raise ToolError(self._secrets.redact(error.message)) from None
         self._connection = connection
         self._offers = offers_of(self._server.name, tools, self._choice, self)
         if self._is_closed:  # while it was being opened

@@ -5,8 +5,9 @@ Place in the house: ``tools.mcp``, between ``connection`` and the SDK's transpor
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Self
@@ -24,6 +25,7 @@ _CONNECT = 30.0  # seconds for connecting and sending
 _QUIET = 24 * 3600.0  # seconds a server may say nothing; calls have limits of their own
 _REFUSED = 400  # statuses from here on
 _BODY = 500  # bytes of a refusal
+_BODY_SECONDS = 5.0
 _LARGEST = 256 * 1024 * 1024  # bytes of one event
 
 
@@ -43,7 +45,10 @@ class Refusals:
         """Look at a response as it arrives."""
         if response.status_code < _REFUSED:
             return
-        text = (await response.aread())[:_BODY].decode("utf-8", "replace")
+        text = ""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BODY_SECONDS):
+                text = (await response.aread())[:_BODY].decode("utf-8", "replace")
         status = f"HTTP {response.status_code} {response.reason_phrase}"
         self.last = f"{status}: {text}" if text else status
         if "mcp-session-id" in response.request.headers and "session" in text.lower():
