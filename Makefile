@@ -9,6 +9,10 @@ BIN := $(VENV)/bin
 # Kernels run in interpreters of their own too; routing inside ipykernel moves between releases.
 IPYKERNELS := 6.30 7.3 7.4
 KERNELS := $(IPYKERNELS:%=.venv-kernels/%/.ready)
+# Servers of other people that the tests of MCP tools run.
+MCP_PACKAGES := mcp-server-fetch mcp-server-git mcp-server-time
+MCP_NPM_PACKAGES := @modelcontextprotocol/server-everything@^2026.8 @modelcontextprotocol/server-filesystem@^2026.8
+MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready
 PYTEST_ARGS ?=
 
 .PHONY: demo test bench lint format docs programs clean help
@@ -20,7 +24,7 @@ demo: $(VENV)/.demo-ready
 	@echo "==> running the demo"
 	@$(BIN)/python -m py_code_mode.demo
 
-test: $(VENV)/.test-ready $(KERNELS) programs
+test: $(VENV)/.test-ready $(KERNELS) $(MCP_SERVERS) programs
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -38,7 +42,7 @@ programs:
 	@sh tests/install-programs.sh nmap curl jq git
 
 clean:
-	rm -rf $(VENV) .venv-kernels build dist demo-output
+	rm -rf $(VENV) .venv-kernels .venv-mcp-servers .venv-npm build dist demo-output
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
@@ -65,3 +69,21 @@ $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	@$(PYTHON) -m venv .venv-kernels/$*
 	@.venv-kernels/$*/bin/python -m pip install --quiet "ipykernel==$*.*"
 	@touch $@
+
+.venv-mcp-servers/.ready: | $(BIN)/python
+	@echo "==> making an interpreter that has MCP servers"
+	@$(PYTHON) -m venv .venv-mcp-servers
+	@.venv-mcp-servers/bin/python -m pip install --quiet $(MCP_PACKAGES)
+	@touch $@
+
+# Without npm it is not made, and looked for again the next time.
+.venv-npm/.ready:
+	@sh tests/install-programs.sh npm
+	@if command -v npm >/dev/null 2>&1; then \
+	    echo "==> installing MCP servers from npm" && \
+	    npm install --prefix .venv-npm --no-package-lock --no-audit --no-fund --silent $(MCP_NPM_PACKAGES) && \
+	    touch $@; \
+	else \
+	    echo "==> npm is not installed, so tests that need its MCP servers are skipped"; \
+	    [ "$${CI:-}" != true ]; \
+	fi

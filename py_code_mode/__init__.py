@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.functions import FunctionAdapter
+    from py_code_mode.tools.mcp.adapter import MCPAdapter
     from py_code_mode.tools.registry import ToolRegistry
     from py_code_mode.tools.reports import report_log, report_progress
 
@@ -130,6 +131,7 @@ _WHERE = {
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
     "tools.functions": ("FunctionAdapter",),
+    "tools.mcp.adapter": ("MCPAdapter",),
     "tools.registry": ("ToolRegistry",),
     "tools.reports": ("report_log", "report_progress"),
 }
@@ -168,6 +170,7 @@ __all__ = [
     "KernelError",
     "KernelStartError",
     "Limits",
+    "MCPAdapter",
     "Media",
     "MemoryArtifactStore",
     "MemorySkillStore",

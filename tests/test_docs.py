@@ -16,7 +16,9 @@ import doctest
 import inspect
 import io
 import itertools
+import os
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -40,6 +42,7 @@ from py_code_mode import (
     ToolCall,
     ToolLimit,
 )
+from py_code_mode.tools.mcp.schema import MCPFile
 from py_code_mode.tools.schema import CLIFile, CLIParam
 from tests.conftest import ROOT
 
@@ -144,6 +147,8 @@ def anchors(page: Path) -> set[str]:
 async def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     """Every block of a page runs, prints what the page says, and the page closes what it opens."""
     monkeypatch.chdir(tmp_path)
+    # What a page starts as `python` is this one, with all that the project needs.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     namespace: dict[str, Any] = {}
     try:
         for block, after in itertools.pairwise([*read_blocks(page), None]):
@@ -204,13 +209,14 @@ def test_the_tree_of_errors_is_complete():
         ),
         ("commands.md", CLIFile.model_fields),
         ("commands.md", CLIParam.model_fields),
+        ("mcp.md", MCPFile.model_fields),
         *(
             ("governance.md", [field.name for field in fields(each)])
             for each in (Action, Budget, Decision, Rule, ToolCall, ToolLimit)
         ),
     ],
     ids=[
-        *("KernelConfig", "ExecutionResult", "Limits", "Output", "command", "parameter"),
+        *("KernelConfig", "ExecutionResult", "Limits", "Output", "command", "parameter", "server"),
         *("Action", "Budget", "Decision", "Rule", "ToolCall", "ToolLimit"),
     ],
 )

@@ -181,17 +181,20 @@ async def test_artifacts_as_printed(folder, host, executor):
 
 
 @nmap
-async def test_tool_types_this_version_lacks_are_reported_and_hide_no_other(folder, host):
-    """The CLI tool as printed works; each MCP file is named as a problem, with file and key."""
+@pytest.mark.needs("npx")
+async def test_the_mcp_files_load_and_a_server_that_is_not_there_hides_no_other(
+    folder, host, monkeypatch
+):
+    """The CLI tool as printed works; each MCP server that does not start is named as a problem."""
     write_files(folder, "Tool Types")
+    (folder / ".npmrc").write_text("offline=true\n")  # what npx would fetch is not for a test
+    monkeypatch.setenv("HOME", str(folder))
     host["CodeExecutor"] = CodeExecutor
     await run_block(python_of("CodeExecutor.create()"), host)
     executor = host["executor"]
-    assert [(Path(p.file).name, p.key) for p in executor.problems] == [
-        ("brave_search.yaml", "type"),
-        ("weather.yaml", "type"),
-    ]
-    assert all("'mcp'" in str(problem) for problem in executor.problems)
+    assert {Path(p.file).stem: p.reason.split(":")[0] for p in executor.problems} == {
+        name: f"MCP server {name!r} did not start" for name in ("brave_search", "weather")
+    }
     result = await executor.run("tools.nmap(target='127.0.0.1', flags='-p 22')")
     assert "22/tcp" in result.value
 

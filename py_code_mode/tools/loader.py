@@ -50,7 +50,28 @@ def _settle(file: YamlFile, said: dict[str, Any], secrets: Secrets, where: KeyPa
             raise file.error(error.reason, (*where, "env", name)) from None
 
 
-TYPES: dict[str, Callable[[YamlFile, Secrets], ToolAdapter]] = {"cli": _cli}
+def _mcp(file: YamlFile, secrets: Secrets) -> ToolAdapter:
+    from py_code_mode.tools.mcp.adapter import MCPAdapter
+    from py_code_mode.tools.mcp.schema import MCPFile
+
+    said = validate(file, MCPFile)
+    here = file.path.absolute().parent
+    command, cwd = said.command, said.cwd
+    if command is not None and os.sep in command:
+        command = str(here / Path(command).expanduser())
+    try:
+        return MCPAdapter(
+            command=command,
+            cwd=None if cwd is None else here / Path(cwd).expanduser(),
+            secrets=secrets,
+            **said.model_dump(exclude={"type", "command", "cwd"}),
+        )
+    except ConfigError as error:
+        key = tuple(error.key.split(".", 1)) if error.key else ()
+        raise file.error(error.reason, key) from None
+
+
+TYPES: dict[str, Callable[[YamlFile, Secrets], ToolAdapter]] = {"cli": _cli, "mcp": _mcp}
 """The literal list of types: value of the key ``type`` -> what makes the adapter."""
 
 

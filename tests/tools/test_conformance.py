@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from py_code_mode import MCPAdapter
 from py_code_mode.errors import ToolCallError, ToolError, ToolNotFoundError
 from py_code_mode.tools import CLIAdapter, FunctionAdapter, ToolAdapter, ToolInfo, clean_name
+from py_code_mode.tools.base import StartingAdapter
+from tests.tools.mcp_servers import listening, proof
 
 
 @dataclass
@@ -126,6 +131,49 @@ async def hang_stream(x: str) -> AsyncIterator[None]:
         yield
 
 
+class Served:
+    """One tool of an MCP server under the name ``name``, its server started by the first call."""
+
+    def __init__(self, adapter: MCPAdapter, tool: str) -> None:
+        self._adapter = adapter
+        self._tool = f"proof.{tool}"
+        self._start = asyncio.Lock()
+
+    async def start(self) -> Sequence[str]:
+        async with self._start:
+            return [] if self._adapter.tools() else await self._adapter.start()
+
+    def tools(self) -> Sequence[ToolInfo]:
+        infos = [info for info in self._adapter.tools() if info.name == self._tool]
+        return [dataclasses.replace(info, name="name") for info in infos]
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        await self.start()
+        return await self._adapter.call(self._tool if name == "name" else name, arguments)
+
+    async def aclose(self) -> None:
+        await self._adapter.aclose()
+
+
+def served(tool: str) -> Callable[[], Served]:
+    return lambda: Served(proof(), tool)
+
+
+WEB: dict[str, str] = {}
+
+
+def served_by_http(tool: str) -> Callable[[], Served]:
+    return lambda: Served(MCPAdapter("proof", transport="http", url=WEB["url"]), tool)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def web() -> Iterator[None]:
+    """Run the server that listens."""
+    with listening("http") as (url, _):
+        WEB["url"] = url
+        yield
+
+
 KINDS = {
     "command": Kind(
         echo=command('echo "$0"'),
@@ -162,7 +210,16 @@ KINDS = {
     "async generator": Kind(
         function(echo), function(fail_stream), function(pause_stream), function(hang_stream)
     ),
+    "MCP server": Kind(served("echo"), served("fail"), served("pause"), served("hang")),
+    "MCP server over HTTP": Kind(*map(served_by_http, ("echo", "fail", "pause", "hang"))),
 }
+
+
+async def ready(adapter: ToolAdapter) -> ToolAdapter:
+    """Start an adapter if it needs that."""
+    if isinstance(adapter, StartingAdapter):
+        await adapter.start()
+    return adapter
 
 
 @pytest.fixture(params=KINDS)
@@ -172,7 +229,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture
 async def echoing(kind: Kind) -> AsyncIterator[ToolAdapter]:
-    adapter = kind.echo()
+    adapter = await ready(kind.echo())
     yield adapter
     await adapter.aclose()
 
@@ -219,7 +276,7 @@ async def test_arguments_are_not_changed(echoing: ToolAdapter):
 
 async def test_failure(kind: Kind):
     """A tool that fails raises a ``ToolCallError`` that says why; the next call works."""
-    adapter = kind.fail()
+    adapter = await ready(kind.fail())
     for _ in range(2):
         with pytest.raises(ToolCallError, match="gone wrong"):
             await adapter.call("name", {})
@@ -228,7 +285,7 @@ async def test_failure(kind: Kind):
 
 async def test_calls_overlap(kind: Kind):
     """Four calls of half a second at once take under a second, and the loop runs meanwhile."""
-    adapter = kind.pause()
+    adapter = await ready(kind.pause())
     ticks = 0
 
     async def tick() -> None:
@@ -254,7 +311,7 @@ async def test_replies_do_not_mix(echoing: ToolAdapter):
 
 async def test_cancellation_stops_the_work(kind: Kind, tmp_path: Path, eventually):
     """A cancelled call ends at once, and so does everything it had started."""
-    adapter, file = kind.hang(), tmp_path / "file"
+    adapter, file = await ready(kind.hang()), tmp_path / "file"
     task = asyncio.create_task(adapter.call("name", {"x": str(file)}))
     await eventually(file.exists)
     start = time.monotonic()
@@ -280,7 +337,7 @@ async def test_cancellation_stops_the_work(kind: Kind, tmp_path: Path, eventuall
 
 async def test_cancelling_one_call_leaves_the_others(kind: Kind):
     """Cancelling one call does nothing to the others."""
-    adapter = kind.pause()
+    adapter = await ready(kind.pause())
     first, second = (asyncio.create_task(adapter.call("name", {})) for _ in range(2))
     await asyncio.sleep(0.05)
     first.cancel()
