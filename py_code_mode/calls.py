@@ -148,13 +148,13 @@ def _recorder(kernel: KernelProcess, parent_id: str) -> Callable[[ToolCall], Non
     return record
 
 
-def _reporter(kernel: KernelProcess, parent_id: str) -> Callable[[str, Report], None]:
+def _reporter(kernel: KernelProcess, parent_id: str) -> Callable[[str, Report], None] | None:
     execution, loop = kernel.execution(parent_id), asyncio.get_running_loop()
     emit = None if execution is None else execution.emit
+    if emit is None:
+        return None  # nobody listens
 
     def report(tool: str, what: Report) -> None:
-        if emit is None:
-            return  # nobody listens
         if isinstance(what, Progress):
             event: Event = ToolProgressed(tool, what.progress, what.total, what.message)
         else:

@@ -61,7 +61,8 @@ class Origin:
         session: Name of the session.
         cell: Id of the cell, for naming what it left behind.
         on_call: Takes the record of each finished tool call.
-        on_report: Takes the tool's name and what it tells while it runs, from any thread.
+        on_report: Takes the tool's name and what it tells while it runs, from any thread; None:
+            nobody listens, so tools need not tell.
         spent: Counts the session's calls.
         waiting: Entered while a call waits for an answer or for its turn.
     """
@@ -69,7 +70,7 @@ class Origin:
     session: str
     cell: str = ""
     on_call: Callable[[ToolCall], None] = field(default=lambda _: None)
-    on_report: Callable[[str, Report], None] = field(default=lambda _, __: None)
+    on_report: Callable[[str, Report], None] | None = None
     spent: Spent = field(default_factory=Spent)
     waiting: Waiting = contextlib.nullcontext
 
@@ -104,7 +105,8 @@ class ToolCaller:
             action = Action("tool", name, arguments, origin.session, info.tags)
             async with self._governor.admitted(action, origin.waiting) as admitted:
                 call.begin(admitted)
-                with reporting(functools.partial(origin.on_report, name)):
+                heard = origin.on_report
+                with reporting(None if heard is None else functools.partial(heard, name)):
                     value = await self._tools.call_tool(name, admitted)
             call.end("ok", size_of(value))
         return value

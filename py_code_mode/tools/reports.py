@@ -84,8 +84,8 @@ def redacting(redact: Callable[[str], str]) -> Iterator[None]:
 
 
 @contextmanager
-def reporting(sink: Sink) -> Iterator[None]:
-    """Let the reports of the calls made below go to ``sink``."""
+def reporting(sink: Sink | None) -> Iterator[None]:
+    """Let the reports of the calls made below go to ``sink``, or nowhere."""
     token = _sink.set(sink)
     try:
         yield
