@@ -37,7 +37,7 @@ def span(name: str, **attributes: str | bool | float) -> Iterator[Note]:
         name: What follows ``py_code_mode.`` in its name.
         **attributes: What is known of it now; the names get the same prefix.
     """
-    if "opentelemetry.trace" not in sys.modules:
+    if not _traces():
         yield _ignore
         return
     current = _tracer().start_as_current_span(
@@ -57,6 +57,14 @@ def span(name: str, **attributes: str | bool | float) -> Iterator[Note]:
                 made.set_status(StatusCode.ERROR)
 
         yield note
+
+
+def _traces() -> bool:
+    """Whether anybody has said where spans go; other libraries may have loaded the module."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return False
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def _ignore(error: str = "", /, **attributes: str | bool | float) -> None:
