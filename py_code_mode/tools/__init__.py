@@ -7,6 +7,7 @@ of tools; nothing in here knows kernels or the executor.
 ``names``       exact and clean names
 ``cli``         commands, with ``argv`` (template to argument vector) and ``process`` (running)
 ``functions``   Python functions, with ``signatures`` (what they take)
+``http``        HTTP APIs: endpoints written down, or an OpenAPI document
 ``directory``   a directory of tool files, read, and its servers started
 ``jsonschema``  JSON schemas as annotations and parameters
 ``reports``     progress and log lines of a running call

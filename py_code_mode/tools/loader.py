@@ -43,7 +43,23 @@ def _cli(file: YamlFile, secrets: Secrets) -> ToolAdapter:  # noqa: ARG001 - com
         raise file.error(error.reason, (error.key,) if error.key else ()) from None
 
 
-TYPES: dict[str, Callable[[YamlFile, Secrets], ToolAdapter]] = {"cli": _cli}
+def _http(file: YamlFile, secrets: Secrets) -> ToolAdapter:
+    from py_code_mode.tools.http.files import make_http
+
+    return make_http(file, secrets)
+
+
+def _openapi(file: YamlFile, secrets: Secrets) -> ToolAdapter:
+    from py_code_mode.tools.http.files import make_openapi
+
+    return make_openapi(file, secrets)
+
+
+TYPES: dict[str, Callable[[YamlFile, Secrets], ToolAdapter]] = {
+    "cli": _cli,
+    "http": _http,
+    "openapi": _openapi,
+}
 """The literal list of types: value of the key ``type`` -> what makes the adapter."""
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from py_code_mode.errors import ToolCallError, ToolError, ToolNotFoundError
 from py_code_mode.tools import CLIAdapter, FunctionAdapter, ToolAdapter, ToolInfo, clean_name
+from py_code_mode.tools.http import Endpoint, HTTPAdapter, Param
+from tests.tools.http_app import running
 
 
 @dataclass
@@ -87,6 +90,26 @@ async def hang_async(x: str) -> None:
         await asyncio.sleep(0.01)
 
 
+class Alone:
+    """The one endpoint of an API, under the name the suite uses."""
+
+    def __init__(self, path: str, *params: Param) -> None:
+        self.api = HTTPAdapter(
+            "api", base_url=running(), endpoints=[Endpoint("name", path=path, params=params)]
+        )
+
+    def tools(self) -> list[ToolInfo]:
+        return [replace(info, name="name") for info in self.api.tools()]
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        return await self.api.call(f"api.{name}", arguments)
+
+    async def aclose(self) -> None:
+        await self.api.aclose()
+
+
+X = Param("x", required=True)
+
 KINDS = {
     "command": Kind(
         echo=command('echo "$0"'),
@@ -99,6 +122,12 @@ KINDS = {
     ),
     "async function": Kind(
         function(echo_async), function(fail_async), function(pause_async), function(hang_async)
+    ),
+    "HTTP endpoint": Kind(
+        echo=lambda: Alone("/echo", X),
+        fail=lambda: Alone("/status/500"),
+        pause=lambda: Alone("/pause"),
+        hang=lambda: Alone("/hang", X),
     ),
 }
 
