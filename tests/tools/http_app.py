@@ -9,7 +9,10 @@ import enum
 import functools
 import gzip
 import json
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -38,6 +41,8 @@ from fastapi.responses import (
     StreamingResponse,
 )
 from pydantic import BaseModel
+
+from tests.conftest import ROOT
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
@@ -183,11 +188,14 @@ async def whoami(request: Request) -> dict[str, Any]:
 
 
 @app.get("/huge")
-async def huge(size: int) -> Response:
+async def huge(size: int, request: Request) -> Response:
     async def parts() -> Any:
         for _ in range(0, size, 65536):
+            if await request.is_disconnected():
+                return
             seen["huge"] += 65536
             yield b"x" * 65536
+            await asyncio.sleep(0.001)
 
     return StreamingResponse(parts(), media_type="text/plain")
 
@@ -267,26 +275,44 @@ async def hang(x: str, request: Request) -> None:
 
 
 @contextlib.contextmanager
-def serve(application: Any, **options: Any) -> Iterator[str]:
+def serve(application: Any) -> Iterator[str]:
     """Serve an application on a free port of loopback; give its url."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(100)
-        config = uvicorn.Config(
-            application, log_level="critical", lifespan="off", ws="none", **options
-        )
+        config = uvicorn.Config(application, log_level="critical", lifespan="off", ws="none")
+        config.timeout_graceful_shutdown = 1
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         while not server.started:
             time.sleep(0.005)
             assert thread.is_alive()
-        scheme = "https" if options.get("ssl_certfile") else "http"
         try:
-            yield f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             thread.join(10)
+
+
+@contextlib.contextmanager
+def serve_tls(certificate: Path) -> Iterator[str]:
+    """Serve the API over TLS, in a process: asyncio leaves refused connections unclosed there."""
+    command = [sys.executable, "-m", "uvicorn", "--port", "0", "--ssl-certfile", str(certificate)]
+    with subprocess.Popen(
+        [*command, "tests.tools.http_app:app"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            found = None
+            while found is None:
+                line = process.stderr.readline()
+                assert line, "the server ended"
+                found = re.search(r"https://[\d.]+:\d+", line)
+            yield found[0]
+        finally:
+            process.terminate()
+            process.communicate()
 
 
 @functools.cache

@@ -46,7 +46,8 @@ class _Copy:
         target = resolve(schema, self._root)
         self._left -= 1
         if not target or self._left < 0 or depth > _MAX_DEPTH or id(target) in above:
-            return {}
+            kind = target.get("type")  # no deeper, but this much is known
+            return {"type": kind} if isinstance(kind, str) and kind in _TYPES else {}
         above |= {id(target)}
         copy: dict[str, Any] = {}
         for key, value in target.items():
