@@ -28,6 +28,7 @@ from nbclient import NotebookClient
 
 import py_code_mode
 from py_code_mode import CodeExecutor, ExecutionResult, KernelConfig, Limits, Output
+from py_code_mode.tools.http.files import HTTPFile, OpenAPIFile
 from py_code_mode.tools.schema import CLIFile
 from tests.conftest import ROOT
 
@@ -190,8 +191,9 @@ def test_the_tree_of_errors_is_complete():
             [name for name in dir(Output) if not name.startswith(("_", "to_", "from_"))],
         ),
         ("tools.md", CLIFile.model_fields),
+        ("http.md", {**HTTPFile.model_fields, **OpenAPIFile.model_fields}),
     ],
-    ids=["KernelConfig", "ExecutionResult", "Limits", "Output", "tool file"],
+    ids=["KernelConfig", "ExecutionResult", "Limits", "Output", "tool file", "HTTP file"],
 )
 def test_every_field_is_explained(page, names):
     """Each field of what users set or read is in a table of its page."""

@@ -311,7 +311,7 @@ def serve_tls(certificate: Path) -> Iterator[str]:
                 found = re.search(r"https://[\d.]+:\d+", line)
             yield found[0]
         finally:
-            process.terminate()
+            process.kill()
             process.communicate()
 
 

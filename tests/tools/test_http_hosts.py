@@ -202,3 +202,22 @@ async def test_a_fixed_base_url_may_be_private(make: Make):
     """What the file says is its owner's word."""
     adapter = make(Endpoint("whoami", path="/whoami"), base_url=running())
     assert (await adapter.call("web.whoami", {}))["method"] == "GET"
+
+
+async def test_proxies_of_the_environment(make: Make, monkeypatch):
+    """A fixed host is reached through them; one that an argument names never is."""
+    monkeypatch.setenv("HTTP_PROXY", running())
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    fixed = make(Endpoint("get", path="/x"), base_url="http://api.invalid", retries=0)
+    with pytest.raises(ToolCallError, match="answered 404"):  # by the proxy: there is no such host
+        await fixed.call("web.get", {})
+    with pytest.raises(ToolDeniedError, match="not on the open internet"):
+        await make(FETCH, resolve=at("10.0.0.1")).call("web.fetch", {"url": "http://api.invalid/"})
+
+
+async def test_a_proxy_that_cannot_be_used(make: Make, monkeypatch):
+    """What is wrong with the environment is an error of the call, and says so."""
+    monkeypatch.setenv("ALL_PROXY", "nonsense://proxy")
+    with pytest.raises(ToolCallError, match="the environment's proxies"):
+        await make(Endpoint("get"), base_url="http://api.invalid").call("web.get", {})

@@ -14,7 +14,7 @@ from py_code_mode.tools.jsonschema import annotation_of, resolve
 
 __all__ = ["Body", "body_of", "result_of"]
 
-_MAX_RESULT = 400  # schemas of a result that are written out
+_MAX_RESULT = 100  # schemas of a result that are written out
 
 Body = tuple[tuple[Param, ...], BodyKind, str]
 """Parameters, how they are written, and the content type where that does not say it."""

@@ -96,10 +96,12 @@ class OpenAPIAdapter(HTTPAdapter):
                 raise ToolError("; ".join([f"spec {where!r} has no operations", *found.told]))
             await asyncio.to_thread(self._offer, base_url, found.endpoints)
         except ConfigError as error:
-            raise ToolError(f"API {self.name!r}: {error.key}: {error.reason}") from None
+            text = f"API {self.name!r}: {error.key}: {error.reason}"
+            raise ToolError(self._redact(text)) from None
         except ToolError as error:
-            raise type(error)(f"API {self.name!r}: {error.message}") from error.__cause__
-        return [f"API {self.name!r}: {text}" for text in self._told(found, document)]
+            text = self._redact(f"API {self.name!r}: {error.message}")
+            raise type(error)(text, **self._redact(error.details)) from error.__cause__
+        return [self._redact(f"API {self.name!r}: {text}") for text in self._told(found, document)]
 
     async def _fetched(self) -> bytes:
         """Get the document; credentials go along if the API is at the same host."""

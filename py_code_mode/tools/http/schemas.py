@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,12 +17,12 @@ from py_code_mode.tools.jsonschema import resolve
 
 __all__ = ["as_object", "self_contained"]
 
-_MAX_DEPTH = 24
+_MAX_DEPTH = 12
 _TYPES = frozenset({"string", "integer", "number", "boolean", "null", "object", "array"})
 
 
 def self_contained(
-    schema: Any, root: Mapping[str, Any], *, most: int = 1_000, for_request: bool = False
+    schema: Any, root: Mapping[str, Any], *, most: int = 300, for_request: bool = False
 ) -> dict[str, Any]:
     """Return a schema with everything it refers to in its place.
 
@@ -31,30 +32,52 @@ def self_contained(
         most: Schemas within it that are written out; the others allow anything.
         for_request: Leave out properties that only answers have.
     """
-    return _Copy(root, most, for_request=for_request).of(schema, frozenset(), 0)
+    return _Copy(root, most, for_request=for_request).of(schema)
+
+
+_Task = tuple[Any, dict[str, Any], frozenset[int], int]
+"""What is to be copied, into what, within which schemas, and how deep."""
 
 
 class _Copy:
-    """Copies a schema, within a budget."""
+    """Copies a schema, within a budget.
+
+    Level by level, not branch by branch: where the budget ends, it is the depth that is missing,
+    not the last parameters.
+    """
 
     def __init__(self, root: Mapping[str, Any], most: int, *, for_request: bool) -> None:
         self._root = root
         self._left = most
         self._for_request = for_request
+        self._todo: deque[_Task] = deque()
 
-    def of(self, schema: Any, above: frozenset[int], depth: int) -> dict[str, Any]:
-        target = resolve(schema, self._root)
-        self._left -= 1
-        if not target or self._left < 0 or depth > _MAX_DEPTH or id(target) in above:
-            kind = target.get("type")  # no deeper, but this much is known
-            return {"type": kind} if isinstance(kind, str) and kind in _TYPES else {}
-        above |= {id(target)}
+    def of(self, schema: Any) -> dict[str, Any]:
+        copy = self._later(schema, frozenset(), 0)
+        while self._todo and self._left > 0:
+            self._left -= 1
+            self._fill(*self._todo.popleft())
+        return copy
+
+    def _later(self, schema: Any, above: frozenset[int], depth: int) -> dict[str, Any]:
         copy: dict[str, Any] = {}
+        self._todo.append((schema, copy, above, depth))
+        return copy
+
+    def _fill(self, schema: Any, copy: dict[str, Any], above: frozenset[int], depth: int) -> None:
+        target = resolve(schema, self._root)
+        if not target:
+            return
+        if depth > _MAX_DEPTH or id(target) in above:
+            kind = target.get("type")  # no deeper, but this much is known
+            if isinstance(kind, str) and kind in _TYPES:
+                copy["type"] = kind
+            return
         for key, value in target.items():
             keep = _KEEP.get(key)
             if keep is not None and keep(value):
                 copy[key] = value
-        self._containers(target, copy, above, depth + 1)
+        self._containers(target, copy, above | {id(target)}, depth + 1)
         _modernise(target, copy)
         if target is not schema:  # what stands beside a reference is about this use of it
             copy |= {
@@ -62,7 +85,6 @@ class _Copy:
                 for key in ("description", "default")
                 if key in schema and _KEEP[key](schema[key])
             }
-        return copy
 
     def _containers(
         self, schema: Mapping[str, Any], copy: dict[str, Any], above: frozenset[int], depth: int
@@ -72,16 +94,16 @@ class _Copy:
             if isinstance(branches, list) and branches:
                 # Servers are laxer than `oneOf`: a whole number is both integer and number.
                 name = "anyOf" if key == "oneOf" else key
-                copy.setdefault(name, [self.of(each, above, depth) for each in branches])
+                copy.setdefault(name, [self._later(each, above, depth) for each in branches])
         for key in ("items", "additionalProperties"):
             if isinstance(schema.get(key), Mapping):
-                copy[key] = self.of(schema[key], above, depth)
+                copy[key] = self._later(schema[key], above, depth)
         if schema.get("additionalProperties") is False and "properties" in schema:
             copy["additionalProperties"] = False
         properties = schema.get("properties")
         if isinstance(properties, Mapping):
             copy["properties"] = {
-                str(name): self.of(each, above, depth)
+                str(name): self._later(each, above, depth)
                 for name, each in properties.items()
                 if not (self._for_request and resolve(each, self._root).get("readOnly") is True)
             }

@@ -145,7 +145,11 @@ class Sender:
             self._loop, self._clients = loop, {}
         if guarded not in self._clients:
             lookup = self._settings.resolve if guarded else None
-            client = make_client(lookup, allow_private=self._settings.allow_private)
+            try:
+                client = make_client(lookup, allow_private=self._settings.allow_private)
+            except (ImportError, OSError, ValueError) as error:
+                text = f"the environment's proxies or certificates cannot be used: {error}"
+                raise ToolCallError(text) from error
             self._clients[guarded] = client
         return self._clients[guarded]
 
