@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -394,6 +395,14 @@ def test_another_loop(make: Make):
             await adapter._sender.aclose()
 
     assert [asyncio.run(once()) for _ in range(2)] == ["GET", "GET"]
+
+
+async def test_without_httpx(make: Make, monkeypatch):
+    """A call where httpx is not installed says what to install."""
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    monkeypatch.delitem(sys.modules, "py_code_mode.tools.http.transport", raising=False)
+    with pytest.raises(ToolCallError, match=r"need httpx: pip install 'py-code-mode\[http\]'"):
+        await ask(make(whoami()))
 
 
 @pytest.mark.parametrize(

@@ -154,8 +154,8 @@ class HTTPAdapter:
             raise not_found(name, self._operations)
         if self._is_closed:
             raise ToolCallError(f"tool {name!r} is closed")
-        out = operation.request(arguments)
         self._hide_in_logs()
+        out = operation.request(arguments)
         try:
             answer = await self._sender.send(out)
             if not answer.is_ok:
@@ -168,7 +168,11 @@ class HTTPAdapter:
         return self._redact(value)
 
     def _hide_in_logs(self) -> None:
-        from py_code_mode.tools.http.transport import hide_in_logs
+        try:
+            from py_code_mode.tools.http.transport import hide_in_logs
+        except ModuleNotFoundError as error:
+            text = f"tools over HTTP need {error.name}: pip install 'py-code-mode[http]'"
+            raise ToolCallError(text) from error
 
         hide_in_logs(self._secrets)
         hide_in_logs(self._hidden)
