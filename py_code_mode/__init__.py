@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.functions import FunctionAdapter
+    from py_code_mode.tools.http.adapter import HTTPAdapter
+    from py_code_mode.tools.http.openapi import OpenAPIAdapter
     from py_code_mode.tools.mcp.adapter import MCPAdapter
     from py_code_mode.tools.registry import ToolRegistry
     from py_code_mode.tools.reports import report_log, report_progress
@@ -131,6 +133,8 @@ _WHERE = {
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
     "tools.functions": ("FunctionAdapter",),
+    "tools.http.adapter": ("HTTPAdapter",),
+    "tools.http.openapi": ("OpenAPIAdapter",),
     "tools.mcp.adapter": ("MCPAdapter",),
     "tools.registry": ("ToolRegistry",),
     "tools.reports": ("report_log", "report_progress"),
@@ -165,6 +169,7 @@ __all__ = [
     "FileSkillStore",
     "Finished",
     "FunctionAdapter",
+    "HTTPAdapter",
     "KernelConfig",
     "KernelDied",
     "KernelError",
@@ -174,6 +179,7 @@ __all__ = [
     "Media",
     "MemoryArtifactStore",
     "MemorySkillStore",
+    "OpenAPIAdapter",
     "Output",
     "Policy",
     "PolicyError",

@@ -42,6 +42,7 @@ from py_code_mode import (
     ToolCall,
     ToolLimit,
 )
+from py_code_mode.tools.http.files import HTTPFile, OpenAPIFile
 from py_code_mode.tools.mcp.schema import MCPFile
 from py_code_mode.tools.schema import CLIFile, CLIParam
 from tests.conftest import ROOT
@@ -210,13 +211,23 @@ def test_the_tree_of_errors_is_complete():
         ("commands.md", CLIFile.model_fields),
         ("commands.md", CLIParam.model_fields),
         ("mcp.md", MCPFile.model_fields),
+        ("http.md", {**HTTPFile.model_fields, **OpenAPIFile.model_fields}),
         *(
             ("governance.md", [field.name for field in fields(each)])
             for each in (Action, Budget, Decision, Rule, ToolCall, ToolLimit)
         ),
     ],
     ids=[
-        *("KernelConfig", "ExecutionResult", "Limits", "Output", "command", "parameter", "server"),
+        *(
+            "KernelConfig",
+            "ExecutionResult",
+            "Limits",
+            "Output",
+            "command",
+            "parameter",
+            "server",
+            "API",
+        ),
         *("Action", "Budget", "Decision", "Rule", "ToolCall", "ToolLimit"),
     ],
 )

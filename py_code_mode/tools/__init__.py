@@ -7,6 +7,7 @@ of tools; nothing in here knows kernels or the executor.
 ``names``       exact and clean names
 ``cli``         commands: a package of its own
 ``mcp``         servers of the Model Context Protocol: a package of its own
+``http``        HTTP APIs: endpoints written down, or an OpenAPI document: a package of its own
 ``functions``   Python functions, with ``signatures`` (what they take), ``models`` (pydantic's
                 and others), ``docstrings`` and ``generators`` (those that stream)
 ``directory``   a directory of tool files, read, and its servers started

@@ -71,7 +71,24 @@ def _mcp(file: YamlFile, secrets: Secrets) -> ToolAdapter:
         raise file.error(error.reason, key) from None
 
 
-TYPES: dict[str, Callable[[YamlFile, Secrets], ToolAdapter]] = {"cli": _cli, "mcp": _mcp}
+def _http(file: YamlFile, secrets: Secrets) -> ToolAdapter:
+    from py_code_mode.tools.http.files import make_http
+
+    return make_http(file, secrets)
+
+
+def _openapi(file: YamlFile, secrets: Secrets) -> ToolAdapter:
+    from py_code_mode.tools.http.files import make_openapi
+
+    return make_openapi(file, secrets)
+
+
+TYPES: dict[str, Callable[[YamlFile, Secrets], ToolAdapter]] = {
+    "cli": _cli,
+    "mcp": _mcp,
+    "http": _http,
+    "openapi": _openapi,
+}
 """The literal list of types: value of the key ``type`` -> what makes the adapter."""
 
 

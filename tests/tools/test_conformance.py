@@ -17,6 +17,8 @@ from py_code_mode import MCPAdapter
 from py_code_mode.errors import ToolCallError, ToolError, ToolNotFoundError
 from py_code_mode.tools import CLIAdapter, FunctionAdapter, ToolAdapter, ToolInfo, clean_name
 from py_code_mode.tools.base import StartingAdapter
+from py_code_mode.tools.http import Endpoint, HTTPAdapter, Param
+from tests.tools.http_app import running
 from tests.tools.mcp_servers import listening, proof
 
 
@@ -174,6 +176,27 @@ def web() -> Iterator[None]:
         yield
 
 
+class Alone:
+    """The one endpoint of an API, under the name the suite uses."""
+
+    def __init__(self, path: str, *params: Param) -> None:
+        self.api = HTTPAdapter(
+            "api", base_url=running(), endpoints=[Endpoint("name", path=path, params=params)]
+        )
+
+    def tools(self) -> list[ToolInfo]:
+        return [dataclasses.replace(info, name="name") for info in self.api.tools()]
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        return await self.api.call(f"api.{name}", arguments)
+
+    async def aclose(self) -> None:
+        await self.api.aclose()
+
+
+X = Param("x", required=True)
+
+
 KINDS = {
     "command": Kind(
         echo=command('echo "$0"'),
@@ -212,6 +235,12 @@ KINDS = {
     ),
     "MCP server": Kind(served("echo"), served("fail"), served("pause"), served("hang")),
     "MCP server over HTTP": Kind(*map(served_by_http, ("echo", "fail", "pause", "hang"))),
+    "HTTP endpoint": Kind(
+        echo=lambda: Alone("/echo", X),
+        fail=lambda: Alone("/status/500"),
+        pause=lambda: Alone("/pause"),
+        hang=lambda: Alone("/hang", X),
+    ),
 }
 
 
