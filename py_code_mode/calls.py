@@ -63,6 +63,7 @@ class SessionCalls:
         self._tasks: dict[tuple[KernelProcess, int], asyncio.Task[None]] = {}
         self._context: Context | None = None
         self._limit = TimeLimit(None)
+        self._last: tuple[tuple[KernelProcess, str, TimeLimit], Origin] | None = None
         self.spent = Spent()
 
     def begin(self, owners: frozenset[Any], limit: TimeLimit) -> None:
@@ -71,7 +72,7 @@ class SessionCalls:
         What it calls is called in the context of whoever runs the cell, while ``owners`` wait.
         """
         self.spent.run = 0
-        self._limit = limit
+        self._limit, self._last = limit, None
         self._context = copy_context()
         self._context.run(_ancestry.set, owners)
         self._context.run(_limit.set, limit)
@@ -94,16 +95,24 @@ class SessionCalls:
     async def _serve(
         self, kernel: KernelProcess, request: Request, parent_id: str, limit: TimeLimit
     ) -> None:
-        origin = Origin(
-            self._session,
-            parent_id,
-            _recorder(kernel, parent_id),
-            _reporter(kernel, parent_id),
-            self.spent,
-            limit.waiting,
-        )
+        origin = self._origin_of(kernel, parent_id, limit)
         data, buffers = await self._dispatcher.handle(request, origin)
         kernel.reply(data, buffers)
+
+    def _origin_of(self, kernel: KernelProcess, parent_id: str, limit: TimeLimit) -> Origin:
+        """Return where a request comes from; those of one cell share it."""
+        cell = (kernel, parent_id, limit)
+        if self._last is None or self._last[0] != cell:
+            origin = Origin(
+                self._session,
+                parent_id,
+                _recorder(kernel, parent_id),
+                _reporter(kernel, parent_id),
+                self.spent,
+                limit.waiting,
+            )
+            self._last = cell, origin
+        return self._last[1]
 
     def _refuse(self, kernel: KernelProcess, request: Request) -> None:
         most = self._limits.pending_requests

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -23,7 +23,7 @@ from py_code_mode.replies import shown_arguments, size_of
 from py_code_mode.results import ToolCall
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import not_found
-from py_code_mode.tools.reports import Report, reporting
+from py_code_mode.tools.reports import Report, current_sink, reporting
 
 __all__ = ["Origin", "ToolCaller", "ToolSource"]
 
@@ -95,21 +95,61 @@ class ToolCaller:
             ToolDeniedError: Policy, budget or a limit said no.
             ToolError: It failed, was stopped, or its arguments were wrong.
         """
-        with _recorded(origin, name, arguments) as call:
-            self._governor.count(origin.spent, name)
-            info = self._tools.get_tool(name)
-            if info is None:
-                raise not_found(name, (known.name for known in self._tools.list_tools()))
-            # Rules are written for exact names; a kernel may use the other one.
-            call.name = name = info.name
-            action = Action("tool", name, arguments, origin.session, info.tags)
-            async with self._governor.admitted(action, origin.waiting) as admitted:
-                call.begin(admitted)
-                heard = origin.on_report
-                with reporting(None if heard is None else functools.partial(heard, name)):
-                    value = await self._tools.call_tool(name, admitted)
+        call = _Call(name, arguments, time.monotonic())
+        if not tracing.is_on():
+            return await self._recorded(origin, call)
+        with tracing.span("tool", session=origin.session) as note:
+            try:
+                return await self._recorded(origin, call)
+            finally:
+                record = call.record()
+                note(
+                    call.failed,
+                    tool=record.tool,
+                    outcome=record.outcome,
+                    seconds=record.seconds,
+                    waited=record.waited,
+                    bytes=record.bytes,
+                )
+
+    async def _recorded(self, origin: Origin, call: _Call) -> Any:
+        """Call, and leave a record whatever becomes of it."""
+        try:
+            value = await self._governed(origin, call)
             call.end("ok", size_of(value))
+        except Exception as error:
+            denied = isinstance(error, ToolDeniedError)
+            call.failed = type(error).__name__
+            call.end("denied" if denied else "error", error=str(error)[:1_000])
+            raise
+        finally:
+            origin.on_call(call.record())
         return value
+
+    async def _governed(self, origin: Origin, call: _Call) -> Any:
+        """Call if and when everybody who has a say agrees."""
+        governor, name = self._governor, call.name
+        governor.count(origin.spent, name)
+        info = self._tools.get_tool(name)
+        if info is None:
+            raise not_found(name, (known.name for known in self._tools.list_tools()))
+        # Rules are written for exact names; a kernel may use the other one.
+        call.name = info.name
+        if not governor.has_say:
+            call.begin(call.arguments)
+            return await self._reported(origin, info.name, call.arguments)
+        action = Action("tool", info.name, call.arguments, origin.session, info.tags)
+        async with governor.admitted(action, origin.waiting) as admitted:
+            call.begin(admitted)
+            return await self._reported(origin, info.name, admitted)
+
+    async def _reported(self, origin: Origin, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Call, and let what the tool tells meanwhile be heard."""
+        heard = origin.on_report
+        if heard is None and current_sink() is None:
+            return await self._tools.call_tool(name, arguments)
+        with reporting(None if heard is None else functools.partial(heard, name)):
+            return await self._tools.call_tool(name, arguments)
 
 
 @dataclass(slots=True)
@@ -123,6 +163,8 @@ class _Call:
     waited: float | None = None
     bytes: int = 0
     error: str = ""
+    failed: str = "CancelledError"
+    made: ToolCall | None = None
 
     def begin(self, arguments: Mapping[str, Any]) -> None:
         """It may go on, perhaps with other arguments."""
@@ -134,36 +176,17 @@ class _Call:
     ) -> None:
         """It is over."""
         self.outcome, self.bytes, self.error = outcome, size, error
+        if outcome == "ok":
+            self.failed = ""
 
     def record(self) -> ToolCall:
-        """Return what is remembered of it."""
+        """Return what is remembered of it; the same however often it is asked for."""
+        if self.made is None:
+            self.made = self._record()
+        return self.made
+
+    def _record(self) -> ToolCall:
         seconds = time.monotonic() - self.started
         waited = seconds if self.waited is None else self.waited
         name, kept = self.name[:200], shown_arguments(self.arguments)
         return ToolCall(name, kept, seconds, self.outcome, self.bytes, self.error, waited)
-
-
-@contextlib.contextmanager
-def _recorded(origin: Origin, name: str, arguments: Mapping[str, Any]) -> Iterator[_Call]:
-    call = _Call(name, arguments, time.monotonic())
-    failed = "CancelledError"
-    with tracing.span("tool", session=origin.session) as note:
-        try:
-            yield call
-            failed = ""
-        except Exception as error:
-            failed = type(error).__name__
-            denied = isinstance(error, ToolDeniedError)
-            call.end("denied" if denied else "error", error=str(error)[:1_000])
-            raise
-        finally:
-            record = call.record()
-            note(
-                failed,
-                tool=record.tool,
-                outcome=record.outcome,
-                seconds=record.seconds,
-                waited=record.waited,
-                bytes=record.bytes,
-            )
-            origin.on_call(record)

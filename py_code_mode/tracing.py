@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-__all__ = ["Note", "span"]
+__all__ = ["Note", "is_on", "span"]
 
 
 class Note(Protocol):
@@ -37,7 +37,7 @@ def span(name: str, **attributes: str | bool | float) -> Iterator[Note]:
         name: What follows ``py_code_mode.`` in its name.
         **attributes: What is known of it now; the names get the same prefix.
     """
-    if not _traces():
+    if not is_on():
         yield _ignore
         return
     current = _tracer().start_as_current_span(
@@ -59,7 +59,7 @@ def span(name: str, **attributes: str | bool | float) -> Iterator[Note]:
         yield note
 
 
-def _traces() -> bool:
+def is_on() -> bool:
     """Whether anybody has said where spans go; other libraries may have loaded the module."""
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None:

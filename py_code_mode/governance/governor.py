@@ -45,7 +45,12 @@ class Governor:
         self._on_tool_call = on_tool_call
         self._budget = budget or Budget()
         self._gates = Gates(self._budget.tool_limits)
-        self._has_say = policy is not None or on_tool_call is not None
+        self._is_asked = policy is not None or on_tool_call is not None
+
+    @property
+    def has_say(self) -> bool:
+        """Whether a call could be held up or refused, other than by a count."""
+        return self._is_asked or bool(self._budget.tool_limits)
 
     def count(self, spent: Spent, name: str) -> None:
         """Count one call.
@@ -85,7 +90,7 @@ class Governor:
 
     async def decide(self, action: Action, waiting: Waiting) -> Decision:
         """Ask the policy, then ``on_tool_call``; nothing but a cancellation is raised."""
-        if not self._has_say:
+        if not self._is_asked:
             return ALLOW
         with waiting():
             decision = ALLOW

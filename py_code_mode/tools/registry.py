@@ -170,14 +170,15 @@ class ToolRegistry(FunctionOffers):
         for key in arguments:
             if not isinstance(key, str):
                 raise ToolCallError(f"tool {name!r}: an argument's name is text, not {key!r:.80}")
-        value = await self._call(entry, arguments)
+        if self.secrets.any:
+            value = await self._call_hiding(entry, arguments)
+        else:
+            value = await entry.adapter.call(entry.info.name, arguments)
         self._shelf.learn(entry, value)
         return value
 
-    async def _call(self, entry: Entry, arguments: Mapping[str, Any]) -> Any:
+    async def _call_hiding(self, entry: Entry, arguments: Mapping[str, Any]) -> Any:
         """Call a tool and let no secret out."""
-        if not self.secrets.any:
-            return await entry.adapter.call(entry.info.name, arguments)
         try:
             with redacting(self.secrets.redact):
                 value = await entry.adapter.call(entry.info.name, arguments)
