@@ -5,11 +5,18 @@ Place in the house: bottom of ``tools``; adapters and the registry stand on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["NO_DEFAULT", "StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"]
+__all__ = [
+    "NO_DEFAULT",
+    "ChangingAdapter",
+    "StartingAdapter",
+    "ToolAdapter",
+    "ToolInfo",
+    "ToolParam",
+]
 
 
 class _NoDefault:
@@ -137,4 +144,13 @@ class StartingAdapter(ToolAdapter, Protocol):
         Raises:
             ToolError: There is nothing to offer; the message names the server.
         """
+        ...
+
+
+@runtime_checkable
+class ChangingAdapter(ToolAdapter, Protocol):
+    """An adapter whose tools may be others after a while: a server that learns, say."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have ``changed`` called, on the event loop, whenever ``tools()`` is not what it was."""
         ...

@@ -13,7 +13,7 @@ characters no identifier has               ``_``               ``a-b`` -> ``a_b`
 an underscore in front                     ``_`` appended      ``_x`` -> ``_x_``
 a digit in front                           ``_`` put before    ``3d`` -> ``_3d``
 a keyword                                  ``_`` appended      ``class`` -> ``class_``
-a method of ``tools`` (first part only)    ``_`` appended      ``list`` -> ``list_``
+an attribute of ``tools`` (first part)     ``_`` appended      ``list`` -> ``list_``
 =========================================  ==================  ====================
 
 Names are NFKC normalised first, as Python does with every identifier it reads.
@@ -31,7 +31,10 @@ from py_code_mode.errors import ConfigError, ToolNotFoundError
 
 __all__ = ["RESERVED", "check_name", "clean_name", "listed", "near_names", "not_found", "unknown"]
 
-RESERVED = frozenset({"acall", "amap", "call", "describe", "list", "map", "search"})
+RESERVED = frozenset(
+    {"acall", "amap", "call", "describe", "list", "map", "search"}
+    | {"ToolError", "ToolNotFoundError", "ToolCallError", "ToolTimeoutError", "ToolDeniedError"}
+)
 """What ``tools`` in the kernel answers to itself."""
 
 _MAX_NAME = 200

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, overload
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.tools.names import clean_name
-from py_code_mode.tools.shelf import Entry, Shelf
+from py_code_mode.tools.shelf import Shelf
+from py_code_mode.tools.table import Entry
 
 __all__ = ["FunctionOffers"]
 

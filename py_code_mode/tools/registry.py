@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -18,12 +19,13 @@ from typing import Any, Self
 
 from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
 from py_code_mode.secrets import Secrets
-from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo
+from py_code_mode.tools.base import ChangingAdapter, StartingAdapter, ToolAdapter, ToolInfo
 from py_code_mode.tools.directory import combined, open_directory
 from py_code_mode.tools.names import clean_name, not_found
 from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
-from py_code_mode.tools.shelf import Entry, Shelf
+from py_code_mode.tools.shelf import Shelf
+from py_code_mode.tools.table import Entry
 
 __all__ = ["ToolRegistry"]
 
@@ -98,7 +100,10 @@ class ToolRegistry(FunctionOffers):
     def register_adapter(
         self, adapter: ToolAdapter, tags: Collection[str] | None = None, *, origin: str = ""
     ) -> None:
-        """Offer the tools an adapter has now; ``aclose`` will close it.
+        """Offer an adapter's tools; ``aclose`` will close it.
+
+        When it says that its tools have changed, the registry's change, too. A new one whose
+        name is taken is left out then, with a warning in the log.
 
         Args:
             adapter: Where they come from.
@@ -109,10 +114,15 @@ class ToolRegistry(FunctionOffers):
             ConfigError: A name is taken; then none of its tools was added.
         """
         self._refuse_in_view()
-        more = frozenset(tags or ())
-        infos = [dataclasses.replace(info, tags=info.tags | more) for info in adapter.tools()]
-        self._shelf.put([Entry(info, clean_name(info.name), adapter, origin) for info in infos])
+        entries = functools.partial(_entries, adapter, frozenset(tags or ()), origin)
+        self._shelf.put(entries())
         self._shelf.adapters.append(adapter)
+        if isinstance(adapter, ChangingAdapter):
+            adapter.watch(lambda: self._replace(adapter, entries()))
+
+    def _replace(self, adapter: ToolAdapter, entries: list[Entry]) -> None:
+        for problem in self._shelf.replace(adapter, entries):
+            _log.warning("left out: %s", problem)
 
     async def connect(
         self, adapter: StartingAdapter, tags: Collection[str] | None = None
@@ -254,8 +264,7 @@ class ToolRegistry(FunctionOffers):
         return all(scope & entry.info.tags for scope in self._scopes)
 
     def _find(self, name: str) -> Entry | None:
-        exact = self._shelf.taken.get(name)
-        entry = None if exact is None else self._shelf.entries[exact]
+        entry = self._shelf.find(name)
         return entry if entry is not None and self._sees(entry) else None
 
     def _get(self, name: str) -> Entry:
@@ -263,3 +272,9 @@ class ToolRegistry(FunctionOffers):
         if entry is None:
             raise not_found(name, (info.name for info in self.list_tools()))
         return entry
+
+
+def _entries(adapter: ToolAdapter, tags: frozenset[str], origin: str) -> list[Entry]:
+    """Return what an adapter offers now."""
+    infos = [dataclasses.replace(info, tags=info.tags | tags) for info in adapter.tools()]
+    return [Entry(info, clean_name(info.name), adapter, origin) for info in infos]

@@ -1,48 +1,36 @@
-"""Where tools stand side by side, and where names that clash are found out.
+"""Where tools stand side by side: what a registry and its views share.
 
 Place in the house: ``tools``, below the registry, which it serves alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.search import CachedIndex, Document
-from py_code_mode.tools.base import ToolAdapter, ToolInfo
+from py_code_mode.tools.base import ToolAdapter
 from py_code_mode.tools.functions import FunctionAdapter
-from py_code_mode.tools.names import check_name
 from py_code_mode.tools.observed import Observed
+from py_code_mode.tools.table import Entry, Table
 
-__all__ = ["Entry", "Shelf", "document"]
+__all__ = ["Shelf", "document"]
 
 _UNKNOWN = frozenset({"", "Any", "object"})
 """Return annotations that say nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A tool, its clean name, who runs it, and where it came from."""
-
-    info: ToolInfo
-    clean: str
-    adapter: ToolAdapter
-    origin: str
 
 
 class Shelf:
     """The tools themselves: what a registry and all its scoped views share."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
-        self.taken: dict[str, str] = {}  # every exact and clean name, and the exact name it means
-        self.groups: dict[str, str] = {}  # what stands before a dot, and a tool that has it
         self.adapters: list[ToolAdapter] = []
         self.functions = FunctionAdapter()
         self.index = CachedIndex()
         self.observed = Observed()
         self.holders = 0
+        self._table = Table()
         self._puts = 0
 
     @property
@@ -50,15 +38,30 @@ class Shelf:
         """Grows whenever tools change, or what is known of their results."""
         return self._puts + self.observed.version
 
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """All tools in order, by their exact names."""
+        return self._table.entries
+
+    def find(self, name: str) -> Entry | None:
+        """Return the tool of that exact or clean name, None if there is none."""
+        return self._table.find(name)
+
     def put(self, entries: list[Entry]) -> None:
         """Put tools on the shelf: all of them, or none when a name clashes."""
-        for position, entry in enumerate(entries):
-            try:
-                self._put(entry)
-            except ConfigError:
-                self._drop({done.info.name for done in entries[:position]})
-                raise
+        self._table.put(list(map(self._with_shape, entries)))
         self._puts += 1
+
+    def replace(self, adapter: ToolAdapter, entries: list[Entry]) -> list[ConfigError]:
+        """Put other tools in the place of an adapter's.
+
+        Returns:
+            What was wrong with those that are left out.
+        """
+        # Searches look on from their threads meanwhile: the old table or the new one, no mixture.
+        self._table, wrong = self._table.instead_of(adapter, map(self._with_shape, entries))
+        self._puts += 1
+        return wrong
 
     def search(self, query: str) -> list[str]:
         """Return the names of all tools that fit a query, best first."""
@@ -80,39 +83,6 @@ class Shelf:
         if shape is None or info.returns not in _UNKNOWN or info.output_schema is not None:
             return entry
         return replace(entry, info=replace(info, observed=shape))
-
-    def _put(self, entry: Entry) -> None:
-        name, clean = entry.info.name, entry.clean
-        check_name(name)
-        prefixes = _prefixes(clean)
-        other = self.taken.get(name) or self.taken.get(clean) or self.groups.get(clean)
-        for prefix in prefixes:
-            other = other or self.taken.get(prefix)
-        if other is not None:
-            first = self.entries[other]
-            here = f" ({entry.origin})" if entry.origin else ""
-            there = f" ({first.origin})" if first.origin else ""
-            what = "have the same name" if other == name else f"would both be tools.{clean}"
-            raise ConfigError(
-                f"tool {name!r}{here} and tool {other!r}{there} {what}; rename one", key="name"
-            )
-        self.entries[name] = self._with_shape(entry)
-        self.taken[name] = self.taken[clean] = name
-        for prefix in prefixes:
-            self.groups.setdefault(prefix, name)
-
-    def _drop(self, names: set[str]) -> None:
-        for name in names:
-            del self.entries[name]
-        for table in (self.taken, self.groups):
-            for key in [key for key, value in table.items() if value in names]:
-                del table[key]
-
-
-def _prefixes(name: str) -> list[str]:
-    """``a.b.c`` -> ``["a", "a.b"]``."""
-    parts = name.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
 def document(entry: Entry) -> Document:

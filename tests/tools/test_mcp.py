@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import psutil
 import pytest
 
-from py_code_mode import MCPAdapter, Media, ToolRegistry
+from py_code_mode import CodeExecutor, MCPAdapter, Media, ToolRegistry
 from py_code_mode.errors import (
     ConfigError,
     ToolCallError,
@@ -44,6 +45,16 @@ async def start() -> AsyncIterator[Start]:
     yield start
     for adapter in started:
         await adapter.aclose()
+
+
+def odd_servers() -> list[int]:
+    """The odd servers that are running now as children of this process."""
+    found = []
+    for each in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # also when it is a zombie
+            if "odd_server" in str(each.cmdline()):
+                found.append(each.pid)
+    return found
 
 
 @pytest.fixture(scope="module", params=["http", "sse"])
@@ -116,6 +127,16 @@ async def test_changed_tools_are_taken_note_of(start, eventually):
     await adapter.call("odd.more", {})
     await eventually(lambda: "odd.extra" in [info.name for info in adapter.tools()])
     assert await adapter.call("odd.extra", {}) == "extra"
+
+
+async def test_changed_tools_reach_sessions(eventually):
+    """A tool that a server got while it ran is there in the next cell of an open session."""
+    async with ToolRegistry() as registry, CodeExecutor(registry) as executor:
+        await registry.connect(odd())
+        assert (await executor.run("tools.odd.more()")).value == "more"
+        await eventually(lambda: registry.get_tool("odd.extra"))
+        assert (await executor.run("tools.odd.extra()")).value == "extra"
+        assert registry.get_tool("odd.more") is not None
 
 
 # --- calls --------------------------------------------------------------------------------------
@@ -269,9 +290,7 @@ async def test_hanging_at_start():
     with pytest.raises(ToolError, match=r"'odd' did not answer within 0.5 s"):
         await adapter.start()
     assert time.monotonic() - begin < 3
-    assert [
-        each for each in psutil.Process().children() if "odd_server" in str(each.cmdline())
-    ] == []
+    assert not odd_servers()
     await adapter.aclose()
 
 
@@ -279,12 +298,11 @@ async def test_giving_up_a_start(eventually):
     """Whoever gives up waiting for a server leaves no process behind."""
     adapter = odd("hang")
     starting = asyncio.create_task(adapter.start())
-    mine = psutil.Process()
-    await eventually(lambda: any("odd_server" in str(each.cmdline()) for each in mine.children()))
+    await eventually(odd_servers)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    assert not any("odd_server" in str(each.cmdline()) for each in mine.children())
+    assert not odd_servers()
     await adapter.aclose()
 
 

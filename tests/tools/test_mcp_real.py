@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from py_code_mode import CodeExecutor, MCPAdapter, Media, ResourceLink, ToolProgressed
-from py_code_mode.errors import ToolCallError
+from py_code_mode.errors import ToolCallError, ToolTimeoutError
 from py_code_mode.tools.reports import Progress, Report, reporting
 from tests.conftest import ROOT
 
@@ -122,6 +122,11 @@ CASES: list[tuple[str, dict[str, Any], Check]] = [
         {"name": "a.gz", "data": "data:text/plain,hello"},
         lambda v: v == ResourceLink("demo://resource/session/a.gz", "a.gz", "application/gzip"),
     ),
+    (
+        "simulate-research-query",  # runs only as a task
+        {"topic": "tides"},
+        lambda v: v.startswith("# Research Report: tides"),
+    ),
     ("toggle-simulated-logging", {}, lambda v: v.startswith("Started")),
     ("toggle-simulated-logging", {}, lambda v: v.startswith("Stopped")),
     ("toggle-subscriber-updates", {}, lambda v: v.startswith("Started")),
@@ -163,12 +168,21 @@ async def test_every_tool_of_the_server_of_everything(transport, start):
 
 
 @pytest.mark.needs("node", EVERYTHING)
-async def test_the_one_tool_that_runs_only_as_a_task():
-    """It is left out, and that is told of."""
-    adapter = MCPAdapter("all", command=EVERYTHING)
-    (told,) = await adapter.start()
-    assert "tool 'simulate-research-query' of MCP server 'all' is left out" in told
-    await adapter.aclose()
+async def test_the_one_tool_that_runs_only_as_a_task(start):
+    """What its server says of the task is told as progress; giving up cancels the task."""
+    import mcp_types
+
+    adapter = await start("all", command=EVERYTHING, timeout=2.5)
+    reports: list[Report] = []
+    with reporting(reports.append), pytest.raises(ToolTimeoutError, match=r"limit of 2.5 s"):
+        await adapter.call("all.simulate-research-query", {"topic": "tides"})
+    assert reports[:2] == [
+        Progress(1, None, "Gathering sources..."),
+        Progress(2, None, "Analyzing content..."),
+    ]
+    session = adapter._connection._client.session
+    listed = await session.send_request(mcp_types.ListTasksRequest(), mcp_types.ListTasksResult)
+    assert [task.status for task in listed.tasks] == ["cancelled"]
 
 
 @pytest.mark.needs("node", EVERYTHING)
@@ -312,7 +326,7 @@ async def test_servers_from_a_cell(tmp_path):
     tools.mkdir()
     files.mkdir()
     (tools / "all.yaml").write_text(
-        f"name: all\ntype: mcp\ncommand: {EVERYTHING}\nexclude: [simulate-*]\n"
+        f"name: all\ntype: mcp\ncommand: {EVERYTHING}\n"
         "env: {KEY: '${TEST_MCP_KEY:-hidden-default}'}\ntags: [demo]\n"
     )
     (tools / "fs.yaml").write_text(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kernel_bootstrap.namespaces import Tools
 from py_code_mode.errors import ConfigError
 from py_code_mode.tools import clean_name
 from py_code_mode.tools.names import RESERVED, check_name, near_names, unknown
@@ -34,6 +35,7 @@ patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
         ("list", "list_"),
         ("call", "call_"),
         ("map", "map_"),
+        ("ToolError", "ToolError_"),
         ("weather.get-alerts", "weather.get_alerts"),
         ("github.search", "github.search"),  # only `tools` itself has a search
         ("search.github", "search_.github"),
@@ -62,6 +64,11 @@ def test_identifiers_stay(name: str):
     """A name that is fit to be an attribute is its own clean name."""
     if not keyword.iskeyword(name) and name not in RESERVED:
         assert clean_name(name) == name
+
+
+def test_reserved_names():
+    """What ``tools`` has of its own in the kernel hides no tool: all of it is reserved."""
+    assert {name for name in dir(Tools) if not name.startswith("_")} == RESERVED
 
 
 @pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\0", "a..b", ".a", "a.", "x" * 201])

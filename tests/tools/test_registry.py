@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,17 @@ class FakeAdapter:
         self.closed += 1
 
 
+class LearningAdapter(FakeAdapter):
+    """One whose tools change."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+
+    def become(self, *names: str) -> None:
+        self._infos = [ToolInfo(name) for name in names]
+        self._changed()
+
+
 def names(registry: ToolRegistry) -> list[str]:
     return [info.name for info in registry.list_tools()]
 
@@ -50,6 +61,31 @@ async def test_from_dir(directory: Path):
         assert names(registry) == ["a", "b"]
         assert registry.problems == ()
         assert await registry.call_tool("b", {"words": "c"}) == "b c\n"
+
+
+async def test_tools_that_change(caplog: pytest.LogCaptureFixture):
+    """Other tools of an adapter take the place of its former ones; taken names are left out."""
+    registry = ToolRegistry()
+    registry.register_adapter(FakeAdapter("first", "s.common"))
+    adapter = LearningAdapter("s.a", "s.b")
+    registry.register_adapter(adapter, tags=["mine"], origin="s.yaml")
+    registry.register_adapter(FakeAdapter("last"))
+    view, version = registry.scoped_view(["mine"]), registry.version
+    assert [info.name for info in registry.search("b")] == ["s.b"]
+    adapter.become("s.b", "new", "last", "first.of.all")
+    assert names(registry) == ["first", "s.common", "s.b", "new", "last"]
+    assert names(view) == ["s.b", "new"]
+    assert registry.version > version
+    for name in ("'last' (s.yaml)", "'first.of.all' (s.yaml)"):
+        assert name in caplog.text
+    assert await registry.call_tool("last", {}) == ("last", {})
+    with pytest.raises(ToolNotFoundError):
+        await registry.call_tool("s.a", {})
+    assert [info.name for info in registry.search("new")] == ["new"]
+    adapter.become()
+    assert names(registry) == ["first", "s.common", "last"]
+    adapter.become("s.a", "new-")
+    assert names(registry) == ["first", "s.common", "last", "s.a", "new-"]
 
 
 async def test_missing_directory(tmp_path: Path, caplog: pytest.LogCaptureFixture):

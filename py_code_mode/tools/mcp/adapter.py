@@ -11,7 +11,7 @@ import importlib.metadata
 import importlib.util
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ from py_code_mode.tools.names import not_found
 from py_code_mode.tools.reports import Log, Progress, Report, Sink, current_sink
 
 if TYPE_CHECKING:
+    import mcp_types as types
+
     from py_code_mode.tools.mcp.connection import Connection
     from py_code_mode.tools.mcp.content import Parse
 
@@ -101,6 +103,7 @@ class MCPAdapter:
         self._opening = asyncio.Lock()
         self._sinks: dict[object, Sink | None] = {}
         self._refresh: asyncio.Task[None] | None = None
+        self._changed: Callable[[], None] = lambda: None
         self._is_closed = False
 
     async def start(self) -> Sequence[str]:
@@ -120,6 +123,10 @@ class MCPAdapter:
     def tools(self) -> Sequence[ToolInfo]:
         """Return the tools the server offers, as far as they are wanted."""
         return self._offers.infos
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have ``changed`` called when the server has other tools, also after it died."""
+        self._changed = changed
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Call a tool.
@@ -173,7 +180,9 @@ class MCPAdapter:
         for _ in range(2):
             connection = await self._connected()
             try:
-                result = await connection.call(offer.name, arguments, on_progress)
+                result = await connection.call(
+                    offer.name, arguments, on_progress, as_task=offer.as_task
+                )
             except NotSent:
                 continue
             value = value_of(offer.info.name, result, offer.output_schema, self._parse)
@@ -208,7 +217,7 @@ class MCPAdapter:
         except ToolError as error:
             raise ToolError(self._secrets.redact(error.message)) from None
         self._connection = connection
-        self._offers = offers_of(self._server.name, tools, self._choice, self)
+        self._offer(tools)
         if self._is_closed:  # while it was being opened
             await connection.aclose()
         return connection
@@ -246,7 +255,13 @@ class MCPAdapter:
         except ToolError as error:
             _log.warning("%s", self._secrets.redact(error.message))
             return
-        self._offers = offers_of(self._server.name, tools, self._choice, self)
+        self._offer(tools)
+
+    def _offer(self, tools: Sequence[types.Tool]) -> None:
+        """Offer what the server lists now."""
+        before, self._offers = self._offers, offers_of(self._server.name, tools, self._choice, self)
+        if self._offers.by_name != before.by_name:
+            self._changed()
 
 
 def _check_installed() -> None:

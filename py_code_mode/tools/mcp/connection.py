@@ -27,6 +27,7 @@ from py_code_mode.errors import ToolCallError, ToolError, ToolTimeoutError
 from py_code_mode.tools.mcp.server import Server
 from py_code_mode.tools.mcp.stdio import StdioTransport
 from py_code_mode.tools.mcp.streams import Refusals, opened
+from py_code_mode.tools.mcp.tasks import call_as_task
 from py_code_mode.tools.mcp.wording import explained
 
 __all__ = ["Connection", "Ears", "NotSent"]
@@ -183,9 +184,14 @@ class Connection:
             raise ToolError(f"MCP server {name!r} lists no tools: {explained(error)}") from error
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Any], on_progress: Progressed | None
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        on_progress: Progressed | None,
+        *,
+        as_task: bool = False,
     ) -> types.CallToolResult:
-        """Call a tool.
+        """Call a tool; ``as_task`` if it can be called as a task only.
 
         Cancelling this, and its time limit, tells the server to stop.
 
@@ -205,6 +211,8 @@ class Connection:
         callback = None if on_progress is None else progressed
         try:
             async with asyncio.timeout(limit):
+                if as_task:
+                    return await call_as_task(client.session, tool, dict(arguments), callback)
                 return await client.call_tool(tool, dict(arguments), progress_callback=callback)
         except TimeoutError:
             text = f"tool {tool!r} of MCP server {name!r} took longer than its limit of {limit:g} s"

@@ -14,7 +14,7 @@ from py_code_mode.errors import ConfigError
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.jsonschema import annotation_of, object_params
 from py_code_mode.tools.names import clean_name
-from py_code_mode.tools.shelf import Entry, Shelf
+from py_code_mode.tools.table import Entry, Table
 
 if TYPE_CHECKING:
     import mcp_types as types
@@ -56,12 +56,14 @@ class Offer:
         name: What its server calls it.
         output_schema: The schema its server gave for its answer, as it is on the wire.
         takes_any: Whether it takes arguments that its schema does not name.
+        as_task: Whether it can be called as a task only.
     """
 
     info: ToolInfo
     name: str
     output_schema: Mapping[str, Any] | None
     takes_any: bool
+    as_task: bool
 
 
 @dataclass(slots=True)
@@ -96,18 +98,14 @@ def offers_of(
         choice: Which of them are wanted.
         adapter: Whose tools they become.
     """
-    offers, shelf = Offers(), Shelf()
+    offers, table = Offers(), Table()
     listed = list(tools)
     for tool in listed:
         if not choice.takes(tool.name):
             continue
-        if tool.execution is not None and tool.execution.task_support == "required":
-            text = "it runs only as a task, an experiment of the protocol that the SDK left out"
-            offers.told.append(f"tool {tool.name!r} of MCP server {server!r} is left out: {text}")
-            continue
         offer = _offer(server, tool, choice)
         try:
-            shelf.put([Entry(offer.info, clean_name(offer.info.name), adapter, "")])
+            table.put([Entry(offer.info, clean_name(offer.info.name), adapter, "")])
         except ConfigError as error:
             offers.told.append(
                 f"tool {tool.name!r} of MCP server {server!r} is left out: {error.reason}; "
@@ -129,6 +127,7 @@ def _unmatched(server: str, names: Sequence[str], choice: Choice) -> list[str]:
 
 def _offer(server: str, tool: types.Tool, choice: Choice) -> Offer:
     from py_code_mode.tools.mcp.content import is_wrapped
+    from py_code_mode.tools.mcp.tasks import is_task
 
     schema, output = tool.input_schema, tool.output_schema
     inner: Mapping[str, Any] | None = output
@@ -144,7 +143,7 @@ def _offer(server: str, tool: types.Tool, choice: Choice) -> Offer:
         "" if inner is None else annotation_of(inner),
         inner,
     )
-    return Offer(info, tool.name, output, _takes_any(schema))
+    return Offer(info, tool.name, output, _takes_any(schema), is_task(tool))
 
 
 def _takes_any(schema: Mapping[str, Any]) -> bool:
