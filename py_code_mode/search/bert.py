@@ -17,6 +17,8 @@ from typing import Any
 
 __all__ = ["Bert", "read_safetensors"]
 
+_LENGTH = struct.Struct("<Q")
+
 _MAX_HEADER = 100_000_000
 """Bytes of a safetensors header, by the format's own definition."""
 
@@ -67,7 +69,9 @@ class Bert:
         unseen = np.where(mask, np.float32(0), np.float32(-1e9))[:, None, None, :]
         for number in self._layers:
             layer = f"encoder.layer.{number}"
-            mixed = self._linear(self._attend(state, unseen, layer), f"{layer}.attention.output.dense")
+            mixed = self._linear(
+                self._attend(state, unseen, layer), f"{layer}.attention.output.dense"
+            )
             state = self._norm(state + mixed, f"{layer}.attention.output.LayerNorm")
             wide = _gelu(self._linear(state, f"{layer}.intermediate.dense"))
             state = self._norm(
@@ -102,7 +106,7 @@ class Bert:
 
 
 def _gelu(x: Any) -> Any:
-    """x times the normal distribution function of x.
+    """Multiply by the normal distribution function.
 
     numpy has no ``erf``: Abramowitz and Stegun 7.1.26, off by at most 1.5e-7.
     """
@@ -127,18 +131,18 @@ def read_safetensors(path: Path) -> dict[str, Any]:
     import numpy as np
 
     with path.open("rb") as file:
-        prefix = file.read(8)
-        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else _MAX_HEADER + 1
-        if length > _MAX_HEADER:
+        prefix = file.read(_LENGTH.size)
+        if len(prefix) < _LENGTH.size or _LENGTH.unpack(prefix)[0] > _MAX_HEADER:
             raise ValueError(f"{path}: not a safetensors file")
-        header = json.loads(file.read(length))
-    data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length)
+        header = json.loads(file.read(_LENGTH.unpack(prefix)[0]))
+        begin = file.tell()
+    data = np.memmap(path, dtype=np.uint8, mode="r", offset=begin)
     tensors = {}
     for name, about in header.items():
         if name == "__metadata__":
             continue
         if about["dtype"] not in _DTYPES:
             raise ValueError(f"{path}: tensor {name!r} is of type {about['dtype']}")
-        begin, end = about["data_offsets"]
-        tensors[name] = data[begin:end].view(_DTYPES[about["dtype"]]).reshape(about["shape"])
+        part = slice(*about["data_offsets"])
+        tensors[name] = data[part].view(_DTYPES[about["dtype"]]).reshape(about["shape"])
     return tensors

@@ -13,7 +13,7 @@ __all__ = ["Grams"]
 
 _ALIKE = 0.6
 """Dice's coefficient of the trigrams of two words, from which they are alike: two thirds of the
-letters, about. ``authenticate`` and ``authentication`` are at 0.85, ``cake`` and ``take`` at 0.4."""
+letters, about. ``authenticate`` is like ``authentication``, ``cake`` not like ``take``."""
 
 _SHORTEST = 4
 """Letters of a word that has variants: below, one letter is a third of it."""
@@ -37,7 +37,7 @@ class Grams:
         grams, owner = _grams(terms)
         order = np.lexsort((owner, grams))
         grams, owner = grams[order], owner[order]
-        new = np.ones(len(grams), bool)
+        new: Any = np.ones(len(grams), bool)
         new[1:] = (grams[1:] != grams[:-1]) | (owner[1:] != owner[:-1])
         grams, owner = grams[new], owner[new]
         self._grams, self._starts = np.unique(grams, return_index=True)
@@ -53,12 +53,9 @@ class Grams:
         if len(word) < _SHORTEST or not len(self._owner):
             return ()
         wanted = np.unique(_grams([word])[0])
-        rows = np.searchsorted(self._grams, wanted)
-        found = [
-            self._owner[self._starts[row] : self._starts[row + 1]]
-            for row, gram in zip(rows.tolist(), wanted.tolist(), strict=True)
-            if row < len(self._grams) and self._grams[row] == gram
-        ]
+        rows: Any = np.searchsorted(self._grams, wanted)
+        rows = rows[self._grams[np.minimum(rows, len(self._grams) - 1)] == wanted].tolist()
+        found = [self._owner[self._starts[row] : self._starts[row + 1]] for row in rows]
         if not found:
             return ()
         shared = np.bincount(np.concatenate(found))
@@ -74,7 +71,7 @@ def _grams(words: Sequence[str]) -> tuple[Any, Any]:
     lengths = np.array([len(word) + 2 for word in words], dtype=np.int64)
     text = "".join(f" {word} " for word in words).encode("utf-32-le", "surrogatepass")
     letters = np.frombuffer(text, np.uint32).astype(np.int64)
-    owner = np.repeat(np.arange(len(words)), lengths)
+    owner: Any = np.repeat(np.arange(len(words)), lengths)
     inside = owner[2:] == owner[:-2]
     grams = (letters[:-2] << 2 * _BITS) | (letters[1:-1] << _BITS) | letters[2:]
     return grams[inside], owner[:-2][inside]

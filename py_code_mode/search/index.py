@@ -214,9 +214,7 @@ def _joined(parts: list[tuple[Segment, Any]], new: Segment | None) -> list[tuple
     held = sum(len(segment.names) for segment, _ in parts)
     gaps = sum(int((~alive).sum()) for _, alive in parts)
     added = sum(len(segment.names) for segment, _ in small)
-    if (len(parts) > 1 or gaps) and (
-        held <= _SMALL or max(added, gaps) * _MERGE_AT > held
-    ):
+    if (len(parts) > 1 or gaps) and (held <= _SMALL or max(added, gaps) * _MERGE_AT > held):
         large, small = parts, []
     return [_one(group) for group in (large, small) if group]
 

@@ -33,6 +33,7 @@ _MAGIC = b"pcmidx01"
 _HEAD = struct.Struct("<8sII")
 _MAX_BYTES = 2 * 1024**3
 _ALIGNED = 8
+_ROWS = 2
 
 _TYPES = {
     "lengths": "<f4",
@@ -214,7 +215,7 @@ def _is_sound(kept: Kept) -> bool:
         and _are_sound(segment.words, terms, count)
         and _are_sound(segment.paired, len(segment.pairs), count)
         and (vectors is not None) == bool(kept.embedder)
-        and (vectors is None or (vectors.ndim == 2 and len(vectors) == count))
+        and (vectors is None or (vectors.ndim == _ROWS and len(vectors) == count))
         and (vectors is None or np.isfinite(vectors).all())
     )
 

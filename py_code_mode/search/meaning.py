@@ -27,6 +27,10 @@ _UNRELATED = (
 some models call any two texts 0.05 alike, others 0.75."""
 
 
+_ROWS = 2
+"""Dimensions of an array of vectors."""
+
+
 @runtime_checkable
 class Embedder(Protocol):
     """Turns texts into vectors, so that texts of like meaning have vectors of like direction.
@@ -94,8 +98,8 @@ def _unit(embedder: Embedder, given: Any, count: int) -> Any:
         vectors = np.asarray(given, np.float32)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"embedder {embedder.name!r}: not rows of numbers: {error}") from error
-    if vectors.ndim != 2 or len(vectors) != count or not np.isfinite(vectors).all():
-        shape = f"shape {vectors.shape} with finite numbers expected in {count} rows"
-        raise ConfigError(f"embedder {embedder.name!r}: a vector for each text is needed: {shape}")
+    if vectors.shape[:1] != (count,) or vectors.ndim != _ROWS or not np.isfinite(vectors).all():
+        wrong = f"{count} vectors of finite numbers are needed, not an array of {vectors.shape}"
+        raise ConfigError(f"embedder {embedder.name!r}: {wrong}")
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 from py_code_mode.search.common import telling
@@ -26,10 +27,19 @@ _PREFIX, _EXACT = 1.0, 2.0
 _LOOKED_AT = 10
 """Hits of which one must be convincing: the first may be first by a chance that others lack."""
 
-_CONVINCING = 0.12
-_BY_CHANCE = 0.3
-"""Evidence of relevance must exceed ``_CONVINCING * documents ** _BY_CHANCE``: the best of many
-documents fits better by chance than the best of a few."""
+_MOST = 0.6
+"""A document that has more than this part of a query, by weight, has to do with it."""
+
+_CONVINCING, _BY_CHANCE = 0.18, 0.3
+"""Less is enough if the evidence exceeds ``_CONVINCING * documents ** _BY_CHANCE``: the best of
+many documents fits better by chance than the best of a few."""
+
+_WORDS_SAY, _NO_WORDS, _MEANING_SAYS = 0.5, 0.02, 20.0
+"""With an embedder: what evidence of words and nearness in meaning say together, against the
+logarithm of the number of documents."""
+
+_LEAST = 1e-6
+"""Rarity of a word that every document has, which must not be divided by when it is 0."""
 
 _MEANING = 2.0
 """What nearness in meaning counts beside words, both in standard deviations."""
@@ -124,38 +134,43 @@ def _order(
     if len(chosen) > count:
         fits = scores[chosen]
         chosen = chosen[fits >= np.partition(fits, -count)[-count]]
-    best = zip((-scores[chosen]).tolist(), (names[at] for at in chosen), chosen.tolist(), strict=True)
+    best = zip(
+        (-scores[chosen]).tolist(), (names[at] for at in chosen), chosen.tolist(), strict=True
+    )
     return [at for *_, at in sorted(best)[:count]]
 
 
 def _is_relevant(
     snapshot: Snapshot, found: _Found, order: list[int], meaning: Meaning | None
 ) -> bool:
-    """Whether the best documents have to do with the query, and do not only share a word with it.
+    """Whether the best documents have to do with the query, not only a word in common."""
+    if not order:
+        return False
+    most, evidence = (0.0, 0.0) if found.weighed is None else _evidence(found.weighed, order)
+    if most > _MOST:
+        return True
+    if meaning is None or found.cosines is None:
+        return bool(evidence > _CONVINCING * snapshot.count**_BY_CHANCE)
+    nearness = meaning.nearness(float(found.cosines[order].max()))
+    told = _WORDS_SAY * log(evidence + _NO_WORDS) + _MEANING_SAYS * nearness
+    return told > log(snapshot.count) - 1
 
-    The evidence is how many telling words of the query a document has, times how its score
-    compares with that of a single word that no other document has.
+
+def _evidence(weighed: Weighed, order: list[int]) -> tuple[float, float]:
+    """Return what part of the query a document has, and how much that says, at most.
+
+    The second is how many telling words of the query a document has, times how its score compares
+    with that of one word that is nowhere else.
     """
     import numpy as np
 
-    if not order:
-        return False
-    weighed, evidence = found.weighed, 0.0
-    if weighed is not None:
-        rarities = np.maximum(np.array(weighed.rarities, np.float32), 1e-6)
-        has = np.minimum(1, weighed.columns[:, order] / rarities[:, None])
-        told = np.array([telling(stem) for stem in weighed.stems], np.float32) @ has
-        evidence = float((told * weighed.scores[order]).max()) / snapshot.rarity(0)
-    if meaning is None or found.cosines is None:
-        return evidence >= _CONVINCING * snapshot.count**_BY_CHANCE
-    return _means(snapshot, evidence, meaning.nearness(float(found.cosines[order].max())))
-
-
-def _means(snapshot: Snapshot, evidence: float, nearness: float) -> bool:
-    """Whether words and meaning together are evidence enough."""
-    from math import log
-
-    return 0.8 * log(evidence + 0.02) + 20 * nearness >= log(snapshot.count)
+    rarities = np.maximum(np.array(weighed.rarities, np.float32), _LEAST)
+    has = weighed.columns[:, order] / rarities[:, None]
+    general = np.array([telling(stem) for stem in weighed.stems], np.float32)
+    here = np.array(weighed.telling, np.float32)
+    part = (general * here) @ (has > 0) / (general * here).sum()
+    evidence = general @ np.minimum(1, has) * (here @ has) / weighed.unheard
+    return float(part.max()), float(evidence.max())
 
 
 def _hit(snapshot: Snapshot, found: _Found, position: int) -> Hit:
@@ -163,7 +178,9 @@ def _hit(snapshot: Snapshot, found: _Found, position: int) -> Hit:
     terms: tuple[str, ...] = ()
     if found.weighed is not None:
         has = found.weighed.columns[:, position] > 0
-        terms = tuple(word for word, has in zip(found.weighed.words, has.tolist(), strict=True) if has)
+        terms = tuple(
+            word for word, has in zip(found.weighed.words, has.tolist(), strict=True) if has
+        )
     if bonus and not terms:
         terms = tuple(dict.fromkeys(found.words))
     return Hit(snapshot.names[position], float(found.fits[position]) + bonus, terms)

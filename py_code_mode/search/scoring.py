@@ -34,6 +34,9 @@ _PAIR = 0.3
 _VARIANT = 0.5
 """What a word of nearly the same letters counts."""
 
+_OTHERS = 1000
+"""Documents that a library is thought to be a part of, when it is asked what a word says."""
+
 _MAX_TERMS = 64
 """Different words of a query that are looked at, the rarest: an agent may paste a page."""
 
@@ -102,9 +105,10 @@ class Snapshot:
 
         return np.concatenate([part.alive for part in self.parts] or [np.zeros(0, bool)])
 
-    def rarity(self, documents: int) -> float:
-        """Inverse document frequency of what so many documents have."""
-        return log1p(max(0.0, self.count - documents + 0.5) / (documents + 0.5))
+    def rarity(self, documents: int, others: int = 0) -> float:
+        """Inverse document frequency of what so many documents have, and no ``others``."""
+        without = max(0, self.count + others - documents)
+        return log1p((without + 0.5) / (documents + 0.5))
 
     def documents_of(self, term: str) -> int:
         """Return how many documents have a stem."""
@@ -122,6 +126,10 @@ class Weighed:
         columns: A row for each of them, a column for each document: what it adds to the score.
         scores: The sum, that of the pairs included.
         best: What a document could have at most.
+        telling: How much each of the words says, whatever the documents are: rarity among them and
+            a thousand others that have none of the words. Of five documents about the weather, all
+            have the word, and it still says something.
+        unheard: What a word says that no document has.
     """
 
     words: list[str]
@@ -130,6 +138,8 @@ class Weighed:
     columns: Any
     scores: Any
     best: float
+    telling: list[float]
+    unheard: float
 
 
 def weigh(snapshot: Snapshot, words: Sequence[str]) -> Weighed:
@@ -138,13 +148,14 @@ def weigh(snapshot: Snapshot, words: Sequence[str]) -> Weighed:
 
     stems = list(map(stem, words))
     counts = Counter(stems)
-    rarity = {term: snapshot.rarity(snapshot.documents_of(term)) for term in counts}
+    having = {term: snapshot.documents_of(term) for term in counts}
+    rarity = {term: snapshot.rarity(documents) for term, documents in having.items()}
     chosen = [*counts]
     if len(chosen) > _MAX_TERMS:
         chosen = sorted(chosen, key=lambda term: -rarity[term])[:_MAX_TERMS]
     written = dict(zip(reversed(stems), reversed(words), strict=True))
-    columns = np.zeros((len(chosen), snapshot.size), np.float32)
-    scores = np.zeros(snapshot.size, np.float32)
+    columns: Any = np.zeros((len(chosen), snapshot.size), np.float32)
+    scores: Any = np.zeros(snapshot.size, np.float32)
     for column, term in zip(columns, chosen, strict=True):
         _fill(column, snapshot, term, rarity[term])
         # A product of matrices would wake threads, which takes longer than the product.
@@ -159,6 +170,8 @@ def weigh(snapshot: Snapshot, words: Sequence[str]) -> Weighed:
         columns=columns,
         scores=scores,
         best=best * (_K1 + 1),
+        telling=[snapshot.rarity(having[term], _OTHERS) for term in chosen],
+        unheard=snapshot.rarity(0, _OTHERS),
     )
 
 

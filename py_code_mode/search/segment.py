@@ -133,8 +133,8 @@ def build(documents: Sequence[Document], digests: Sequence[str]) -> Segment:
     terms = np.frombuffer(ids, np.int64) if ids else np.zeros(0, np.int64)
     runs = np.frombuffer(lengths, np.int64) if lengths else np.zeros(0, np.int64)
     count = len(documents)
-    owner = np.repeat(np.repeat(np.arange(count), len(FIELDS)), runs)
-    weight = np.repeat(np.tile(np.array([*FIELDS.values()], np.float32), count), runs)
+    owner: Any = np.repeat(np.repeat(np.arange(count), len(FIELDS)), runs)
+    weight: Any = np.repeat(np.tile(np.array([*FIELDS.values()], np.float32), count), runs)
     keys, paired = _pairs(terms, owner, weight, runs)
     return Segment(
         names=[document.name for document in documents],
@@ -154,7 +154,7 @@ def _pairs(terms: Any, owner: Any, weight: Any, runs: Any) -> tuple[Any, Posting
     """Count the words that follow each other within a field."""
     import numpy as np
 
-    fields = np.repeat(np.arange(len(runs)), runs)
+    fields: Any = np.repeat(np.arange(len(runs)), runs)
     unpaired = [*FIELDS].index(_UNPAIRED)
     follows = (fields[:-1] == fields[1:]) & (fields[:-1] % len(FIELDS) != unpaired)
     keys = (terms[:-1][follows] << _TERM_BITS) | terms[1:][follows]
@@ -214,7 +214,7 @@ def merge(parts: Sequence[tuple[Segment, Any]]) -> Segment:
         keys = (ids[first] << _TERM_BITS) | ids[second] if len(ids) else segment.pairs
         pairs.append(_moved(segment.paired, keys, kept, moved))
     key, owner, count = (np.concatenate(column) for column in zip(*words, strict=True))
-    used, key = np.unique(key, return_inverse=True)
+    used, numbered = np.unique(key, return_inverse=True)
     names = [*terms]
     renamed = np.full(len(names) + 1, -1)
     renamed[used] = np.arange(len(used))
@@ -226,7 +226,7 @@ def merge(parts: Sequence[tuple[Segment, Any]]) -> Segment:
         forms=sorted(forms),
         digests=list(chain.from_iterable(_kept(s.digests, kept) for s, kept in parts)),
         terms=[names[term] for term in used.tolist()],
-        words=rows(key, owner, count, np.arange(len(used)), offset),
+        words=rows(numbered, owner, count, np.arange(len(used)), offset),
         pairs=unique,
         paired=rows(pair, pair_owner, pair_count, np.arange(len(unique)), offset),
         lengths=np.concatenate([segment.lengths[kept] for segment, kept in parts]),
@@ -251,7 +251,7 @@ def _moved(postings: Postings, keys: Any, kept: Any, moved: Any) -> tuple[Any, A
     import numpy as np
 
     here = kept[postings.documents]
-    key = np.repeat(keys, np.diff(postings.starts))
+    key: Any = np.repeat(keys, np.diff(postings.starts))
     return key[here], moved[postings.documents[here]], postings.counts[here]
 
 

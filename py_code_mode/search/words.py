@@ -26,8 +26,7 @@ _BOUNDARY = re.compile(
 
 # Function words, and what people say around a request. scikit-learn's own list also drops
 # "find", "show", "move" and "system", which are what tools are named after.
-_STOP_WORDS = frozenset(
-    """
+_FUNCTION_WORDS = """
 a about all also am an and any are as at be because been being but by can could d did do does
 doing don for from had has have having he her here hers him his how i if in into is it its just
 let ll m me might more most must my no nor not now of on once only or other our ours out over own
@@ -36,8 +35,8 @@ this those through to too under until up us ve very want was we were what when w
 who whom whose why will with would you your yours
 able assist curious give hello help hey hi hoping interested kindly know like looking need
 possible possibly provide recommend suggest sure tell thank thanks trying wish wondering
-""".split()
-)
+"""
+_STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 _SHORTEST = 3
 """Letters of a word that is not stemmed: ``gas`` is no plural."""

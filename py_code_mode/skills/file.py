@@ -18,6 +18,7 @@ import tokenize
 from pathlib import Path
 
 from py_code_mode.errors import ConfigError, SkillError, SkillValidationError
+from py_code_mode.search import FileIndexKeeper
 from py_code_mode.skills.parse import (
     MAX_SOURCE,
     check_name,
@@ -31,6 +32,9 @@ from py_code_mode.skills.skill import Skill
 __all__ = ["FileSkillStore"]
 
 _log = logging.getLogger(__name__)
+
+INDEX = ".search-index"
+"""The file of the search index, which can be deleted at any time."""
 
 _State = tuple[int, int, int]
 """Time of change, size and inode of a file: when none changed, its content did not."""
@@ -122,6 +126,10 @@ class FileSkillStore:
     def version(self) -> object:
         """Return names, times, sizes and inodes of all files."""
         return tuple(self._scan())
+
+    def index_keeper(self) -> FileIndexKeeper:
+        """Return what keeps the search index, in a hidden file of the folder."""
+        return FileIndexKeeper(self.path / INDEX)
 
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.py"

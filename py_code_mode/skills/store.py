@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from py_code_mode.search import IndexKeeper
 from py_code_mode.skills.skill import Skill
 
-__all__ = ["SkillStore"]
+__all__ = ["IndexedStore", "SkillStore"]
 
 
 @runtime_checkable
@@ -56,4 +57,13 @@ class SkillStore(Protocol):
 
     def version(self) -> object:
         """Return something cheap that compares unequal once any skill may have changed."""
+        ...
+
+
+@runtime_checkable
+class IndexedStore(Protocol):
+    """A ``SkillStore`` that also has a place for the search index over its skills."""
+
+    def index_keeper(self) -> IndexKeeper:
+        """Return what keeps the index, one for all who use the store."""
         ...
