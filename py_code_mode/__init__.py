@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from py_code_mode.governance.budget import Budget, ToolLimit
     from py_code_mode.governance.rules import Rule, Rules
     from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
+    from py_code_mode.packages import PackagePolicy
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
     from py_code_mode.session import Session
@@ -122,6 +123,7 @@ _WHERE = {
     "governance.budget": ("Budget", "ToolLimit"),
     "governance.rules": ("Rule", "Rules"),
     "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
+    "packages": ("PackagePolicy",),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
     "session": ("Session",),
@@ -181,6 +183,7 @@ __all__ = [
     "MemorySkillStore",
     "OpenAPIAdapter",
     "Output",
+    "PackagePolicy",
     "Policy",
     "PolicyError",
     "Printed",
