@@ -144,7 +144,7 @@ def read_record(directory: Path) -> Environment | None:
     file = directory / RECORD
     try:
         status = file.stat()
-        data = json.loads(file.read_bytes()) if status.st_size <= _LARGEST else None
+        data = json.loads(file.read_bytes()) if status.st_size <= _LARGEST else {}
         used = _iso(datetime.fromtimestamp(status.st_mtime, UTC))
         # Kernels could have written to it, so its types are looked at.
         found = _adapter().validate_python({**data, "directory": directory, "last_used": used})
