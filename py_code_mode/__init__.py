@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from py_code_mode.skills.memory import MemorySkillStore
     from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
     from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+    from py_code_mode.stores import open_skill_store
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.functions import FunctionAdapter
@@ -130,6 +131,7 @@ _WHERE = {
     "skills.memory": ("MemorySkillStore",),
     "skills.skill": ("Skill", "SkillExample", "SkillParam"),
     "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
+    "stores": ("open_skill_store",),
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
     "tools.functions": ("FunctionAdapter",),
@@ -222,6 +224,7 @@ __all__ = [
     "ValueNotEncodableError",
     "Variable",
     "create_skill_library",
+    "open_skill_store",
     "report_log",
     "report_progress",
 ]
