@@ -19,6 +19,7 @@ from typing import Any
 
 from kernel_bootstrap.functions import SourceText, signature_of
 from kernel_bootstrap.link import Link
+from kernel_bootstrap.packages import require_packages
 from kernel_bootstrap.wire import errors
 from kernel_bootstrap.wire.messages import Method
 
@@ -45,6 +46,7 @@ class SkillView:
         is_async: Whether ``run`` is ``async def``.
         source: Its Python source.
         digest: SHA-256 of the source, hex.
+        packages: Packages it needs: requirements of PEP 508.
     """
 
     name: str
@@ -54,6 +56,7 @@ class SkillView:
     is_async: bool
     source: str = field(repr=False)
     digest: str = field(repr=False)
+    packages: list[str] = field(default_factory=list)
 
 
 class Skills:
@@ -151,6 +154,7 @@ class Skills:
         key = (skill.name, skill.digest)
         code = self._code.get(key)
         if code is None:
+            require_packages(skill.name, skill.packages)
             filename = f"<skill {skill.name} {skill.digest[:8]}>"
             # linecache never checks entries whose mtime is None, so tracebacks find the source.
             # Lines as Python counts them: `splitlines` knows more line ends.
@@ -185,7 +189,9 @@ class Skills:
 
 
 def _view(data: Mapping[str, Any]) -> SkillView:
-    return SkillView(**{name: data[name] for name in SkillView.__dataclass_fields__})
+    return SkillView(
+        **{name: data[name] for name in SkillView.__dataclass_fields__ if name in data}
+    )
 
 
 def _with_source_default(param: Mapping[str, Any]) -> dict[str, Any]:

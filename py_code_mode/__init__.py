@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         KernelDied,
         KernelError,
         KernelStartError,
+        MissingPackagesError,
         PolicyError,
         ProtocolError,
         SessionClosed,
@@ -63,8 +64,9 @@ if TYPE_CHECKING:
     from py_code_mode.skills.file import FileSkillStore
     from py_code_mode.skills.library import SkillLibrary, create_skill_library
     from py_code_mode.skills.memory import MemorySkillStore
-    from py_code_mode.skills.skill import Skill, SkillParam
-    from py_code_mode.skills.store import SkillStore
+    from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
+    from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+    from py_code_mode.stores import open_skill_store
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.functions import FunctionAdapter
@@ -93,6 +95,7 @@ _WHERE = {
         "KernelDied",
         "KernelError",
         "KernelStartError",
+        "MissingPackagesError",
         "PolicyError",
         "ProtocolError",
         "SessionClosed",
@@ -130,8 +133,9 @@ _WHERE = {
     "skills.file": ("FileSkillStore",),
     "skills.library": ("SkillLibrary", "create_skill_library"),
     "skills.memory": ("MemorySkillStore",),
-    "skills.skill": ("Skill", "SkillParam"),
-    "skills.store": ("SkillStore",),
+    "skills.skill": ("Skill", "SkillExample", "SkillParam"),
+    "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
+    "stores": ("open_skill_store",),
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
     "tools.functions": ("FunctionAdapter",),
@@ -181,6 +185,7 @@ __all__ = [
     "Media",
     "MemoryArtifactStore",
     "MemorySkillStore",
+    "MissingPackagesError",
     "OpenAPIAdapter",
     "Output",
     "PackagePolicy",
@@ -196,11 +201,14 @@ __all__ = [
     "SessionClosed",
     "Skill",
     "SkillError",
+    "SkillExample",
     "SkillLibrary",
     "SkillNotFoundError",
     "SkillParam",
     "SkillStore",
+    "SkillUsage",
     "SkillValidationError",
+    "SkillVersion",
     "Started",
     "StartingAdapter",
     "ToolAdapter",
@@ -222,6 +230,7 @@ __all__ = [
     "ValueNotEncodableError",
     "Variable",
     "create_skill_library",
+    "open_skill_store",
     "report_log",
     "report_progress",
 ]
