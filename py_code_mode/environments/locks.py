@@ -12,13 +12,26 @@ import threading
 import time
 from pathlib import Path
 
-__all__ = ["FileLock", "Stopped"]
+__all__ = ["FileLock", "Stopped", "pause"]
 
 _LOOK_AGAIN = 0.1  # seconds: a blocking flock could not be stopped
 
 
 class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
     """Nobody waits for the work any more."""
+
+
+def pause(until: float, stop: threading.Event) -> None:
+    """Wait a little before looking again.
+
+    Raises:
+        TimeoutError: It is later than ``until``, in monotonic time.
+        Stopped: ``stop`` was set.
+    """
+    if time.monotonic() >= until:
+        raise TimeoutError
+    if stop.wait(_LOOK_AGAIN):
+        raise Stopped
 
 
 class FileLock:
@@ -40,7 +53,7 @@ class FileLock:
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         while True:
             if self.descriptor < 0:
-                self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                self.descriptor = os.open(self.path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(self.descriptor, kind | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -63,10 +76,7 @@ class FileLock:
             Stopped: ``stop`` was set.
         """
         while not self.try_lock(shared=shared):
-            if time.monotonic() >= until:
-                raise TimeoutError
-            if stop.wait(_LOOK_AGAIN):
-                raise Stopped
+            pause(until, stop)
 
     def _is_current(self) -> bool:
         try:

@@ -106,10 +106,10 @@ def _closure(
     wanted: str, installed: dict[str, Distribution], python: str, seen: set[str] | None = None
 ) -> set[str]:
     """Names of the installed distributions that one requirement brings."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
     seen = set() if seen is None else seen
-    with suppress(InvalidRequirement):
+    with suppress(ValueError):  # metadata that cannot be read brings nothing
         requirement = Requirement(wanted)
         name = _normal(requirement.name)
         target = {

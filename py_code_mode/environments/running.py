@@ -42,17 +42,22 @@ class Runner:
     """Runs programs one after another, under one time limit.
 
     Attributes:
-        until: Monotonic time at which whatever runs is killed.
+        limit: Seconds from now after which whatever runs is killed.
         report: Gets each line they print, without credentials.
         stop: Set when nobody waits any more.
         hold: Descriptor that the programs inherit: a lock that lasts until they end.
+        until: Monotonic time of the limit.
     """
 
-    until: float
+    limit: float
     report: Callable[[str], None]
     stop: threading.Event
-    hold: int
+    hold: int = -1
+    until: float = field(init=False)
     _secrets: Secrets = field(default_factory=lambda: Secrets(_credentials(os.environ)))
+
+    def __post_init__(self) -> None:
+        self.until = time.monotonic() + self.limit
 
     def run(
         self, command: Sequence[str], env: Mapping[str, str], cwd: Path, *, check: bool = True
@@ -78,7 +83,7 @@ class Runner:
                 stderr=subprocess.STDOUT,
                 env=dict(env),
                 cwd=cwd,
-                pass_fds=[self.hold],
+                pass_fds=[self.hold] if self.hold >= 0 else [],
                 start_new_session=True,
             )
         except OSError as error:
@@ -94,7 +99,8 @@ class Runner:
             holder.forget_group(process.pid)
             reaper.release()
         if process.returncode and check:
-            raise InstallFailed("\n".join(tail) or f"{command[0]} exited with {process.returncode}")
+            said = "\n".join(["", *tail])
+            raise InstallFailed(f"it exited with code {process.returncode}{said}")
 
     def _follow(self, process: subprocess.Popen[bytes], tail: deque[str]) -> None:
         """Read what a program prints until it ends, or must."""
@@ -108,7 +114,7 @@ class Runner:
                 left = self.until - time.monotonic()
                 if left <= 0:
                     last = "\n".join(tail)
-                    raise InstallFailed(f"it took longer than its time limit; at last:\n{last}")
+                    raise InstallFailed(f"it took longer than {self.limit:g} s; at last:\n{last}")
                 if not selector.select(min(left, _LOOK_AGAIN)):
                     continue
                 data = _read(pipe)

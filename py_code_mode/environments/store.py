@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import stat
 import threading
@@ -22,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from py_code_mode.environments.installers import find_installer, install
-from py_code_mode.environments.locks import FileLock
+from py_code_mode.environments.locks import FileLock, pause
 from py_code_mode.environments.record import (
     RECORD,
     Environment,
@@ -38,6 +39,8 @@ from py_code_mode.packages import PackagePolicy, without_credentials
 __all__ = ["EnvironmentStore", "default_directory"]
 
 log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[0-9a-f]{20}")
 
 Environments = list[Environment]
 Paths = list[Path]
@@ -114,20 +117,21 @@ class EnvironmentStore:
                 key="packages",
             )
         lock = FileLock(directory.with_suffix(".lock"))
-        until = time.monotonic() + self.policy.timeout
+        runner = Runner(self.policy.timeout, report, stop)
         try:
             self._make_directory()
-            # Changing the kind of a lock lets go of it in between: look again each time.
             while True:
-                lock.lock(shared=True, until=until, stop=stop)
+                lock.lock(shared=True, until=runner.until, stop=stop)
                 found = self.find(spec)
                 if found is not None:
-                    with _in_use_guard:
-                        _in_use[directory] = lock
+                    _share(directory, lock)
                     return found
-                lock.lock(shared=False, until=until, stop=stop)
-                if self.find(spec) is None:
-                    self._make(spec, directory, Runner(until, report, stop, lock.descriptor))
+                # Changing the kind of a lock lets go of it in between: look again each time.
+                if lock.try_lock(shared=False):
+                    if self.find(spec) is None:
+                        self._make(spec, directory, runner, lock.descriptor)
+                else:
+                    pause(runner.until, stop)
         except TimeoutError as error:
             lock.release()
             raise KernelStartError(
@@ -149,13 +153,14 @@ class EnvironmentStore:
                 file=self.directory,
             )
 
-    def _make(self, spec: Spec, directory: Path, runner: Runner) -> None:
+    def _make(self, spec: Spec, directory: Path, runner: Runner, hold: int) -> None:
         installer = find_installer(self.policy.installer)
         what, begun = _listed(spec), time.monotonic()
         log.info("making an environment with %s in %s, by %s", what, directory, installer)
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(mode=0o700)
         try:
+            runner.hold = hold
             install(spec, installer, directory, runner)
             made = Environment.of(directory, spec, installer, time.monotonic() - begun)
             self._check(made)
@@ -163,7 +168,7 @@ class EnvironmentStore:
         except InstallFailed as error:
             shutil.rmtree(directory, ignore_errors=True)
             raise KernelStartError(
-                f"no environment with {what} could be made; {installer} said:\n{error}"
+                f"no environment with {what} could be made by {installer}: {error}"
             ) from error
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
@@ -207,7 +212,7 @@ class EnvironmentStore:
             lock = FileLock(directory.with_suffix(".lock"))
             try:
                 if not lock.try_lock(shared=False):
-                    continue
+                    continue  # somebody uses it, or makes it
                 found = read_record(directory)
                 if found is not None and found.last_used > before:
                     continue
@@ -218,18 +223,33 @@ class EnvironmentStore:
                     (directory / RECORD).unlink(missing_ok=True)
                     shutil.rmtree(directory)
                     lock.remove()
+            except OSError as error:
+                raise ConfigError(f"cannot be removed: {error}", file=directory) from error
             finally:
                 lock.release()
         return pruned
 
     def _directories(self) -> Paths:
+        """What has the name of an environment and its lock beside it: nothing else is ours."""
         with suppress(OSError):
-            return sorted(path for path in self.directory.iterdir() if path.is_dir())
+            return sorted(
+                path
+                for path in self.directory.iterdir()
+                if _NAME.fullmatch(path.name) and path.with_suffix(".lock").is_file()
+            )
         return []
 
 
 def _listed(spec: Spec) -> str:
     return without_credentials(", ".join(spec.requirements) or "nothing but ipykernel")
+
+
+def _share(directory: Path, lock: FileLock) -> None:
+    """Keep sharing an environment's lock until this process ends."""
+    with _in_use_guard:
+        ours = _in_use.setdefault(directory, lock)
+    if ours is not lock:  # another thread was as fast
+        lock.release()
 
 
 def _let_go(directory: Path) -> None:
