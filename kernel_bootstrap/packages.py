@@ -62,7 +62,8 @@ def _missing(text: str) -> Iterator[Missing]:
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
-        return  # the host refuses such a skill, saying why; here is nothing to be judged
+        yield from _missing_by_name(text)
+        return
     yield from _judge(requirement, set())
 
 
