@@ -160,6 +160,8 @@ def _checked(text: str, policy: PackagePolicy) -> str:
 
     try:
         requirement = Requirement(text)
+        if not text.isprintable():  # a line end within quotes would begin a line of its own
+            raise InvalidRequirement("it is no single line of text")
     except (InvalidRequirement, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(

@@ -131,18 +131,17 @@ def _synced(policy: PackagePolicy, spec: Spec, arguments: argparse.Namespace) ->
         note("no packages are needed, so no environment is")
         return {}
     store = EnvironmentStore(policy)
-    was_there = store.find(spec) is not None
+    ready = store.find(spec) is not None
     if arguments.dry_run:
-        installer = find_installer(policy.installer)
-        what = "is there" if was_there else f"would be made by {installer}"
+        what = "is there" if ready else f"would be made by {find_installer(policy.installer)}"
     else:
         store.prepare(spec, report=note)
-        what = "was there" if was_there else "was made"
+        ready, what = True, "was made" if store.made else "was there"
     python = store.directory / spec.digest / "bin" / "python"
     if not arguments.json:
         show(f"environment {spec.digest} {what}\n{python}")
-    made = not was_there and not arguments.dry_run
-    return {"digest": spec.digest, "python": str(python), "ready": was_there or made, "made": made}
+    made = spec.digest in store.made
+    return {"digest": spec.digest, "python": str(python), "ready": ready, "made": made}
 
 
 def _policy(arguments: argparse.Namespace) -> PackagePolicy:

@@ -65,10 +65,14 @@ class EnvironmentStore:
 
     Args:
         policy: Says where the directory is, who installs, and what is allowed.
+
+    Attributes:
+        made: Digests of the environments that this object has made.
     """
 
     def __init__(self, policy: PackagePolicy | None = None) -> None:
         self.policy = policy or PackagePolicy()
+        self.made: set[str] = set()
         chosen = self.policy.directory
         self.directory = default_directory() if chosen is None else Path(chosen).absolute()
 
@@ -165,6 +169,7 @@ class EnvironmentStore:
             made = Environment.of(directory, spec, installer, time.monotonic() - begun)
             self._check(made)
             write_record(made)
+            self.made.add(spec.digest)
         except InstallFailed as error:
             shutil.rmtree(directory, ignore_errors=True)
             raise KernelStartError(
