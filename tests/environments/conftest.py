@@ -14,9 +14,18 @@ import pytest
 
 from py_code_mode import KernelConfig, PackagePolicy
 from py_code_mode.environments import store
+from py_code_mode.kernel.template import Holds
 from tests.environments.wheels import files_of, write_sdist, write_wheel
 
 SCRIPTS = "[console_scripts]\npcm-hello = pcm_hello:main\n"
+
+
+@pytest.fixture(scope="module")
+def kept_templates() -> Iterator[Holds]:
+    """Templates of these environments, which are of no use to other tests."""
+    holds = Holds()
+    yield holds
+    holds.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.server
 import json
@@ -18,7 +19,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from py_code_mode import CodeExecutor, ConfigError, KernelConfig, KernelStartError, PackagePolicy
+from py_code_mode import (
+    CodeExecutor,
+    CodeModeError,
+    ConfigError,
+    KernelConfig,
+    KernelStartError,
+    PackagePolicy,
+)
 from py_code_mode.environments import EnvironmentStore, Spec
 from py_code_mode.environments.locks import FileLock
 
@@ -192,18 +200,20 @@ def test_somebody_who_never_ends_is_not_waited_for(tmp_path):
     other.release()
 
 
-async def test_a_start_that_is_given_up_ends_the_installer(tmp_path):
-    """Closing an executor whose kernel waits for its environment kills the build."""
+@pytest.mark.parametrize("warm", [0, 2])
+async def test_a_start_that_is_given_up_ends_the_installer(tmp_path, warm):
+    """Closing an executor whose kernels wait for their environment kills the build."""
     policy = PackagePolicy(allow=["pcm-hello"], directory=tmp_path, installer="pip")
-    config = KernelConfig(packages=["pcm-hello"], package_policy=policy)
-    import asyncio
-
+    config = KernelConfig(packages=["pcm-hello"], package_policy=policy, warm=warm)
     async with CodeExecutor(kernel=config) as executor:
         starting = asyncio.create_task(executor.start())
         async with asyncio.timeout(60):
             while not [*tmp_path.glob("*/requirements.txt")]:
                 await asyncio.sleep(0.01)
-        starting.cancel()
+        if not warm:
+            starting.cancel()
+    await asyncio.wait({starting})
+    assert starting.cancelled() or isinstance(starting.exception(), CodeModeError)
     lock = FileLock(tmp_path / f"{Spec.of(config).digest}.lock")
     async with asyncio.timeout(10):
         while not lock.try_lock(shared=False):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from py_code_mode import ConfigError, KernelConfig, PackagePolicy
 from py_code_mode.environments import Spec, needs_of
@@ -134,6 +137,30 @@ def test_the_digest_is_that_of_the_content():
         digest("a>=1", "b", allow_sources=True),
     ]
     assert len({same, *others}) == 5
+
+
+def test_an_environment_stands_on_the_interpreter_itself(tmp_path):
+    """A virtual environment's interpreter and its base lead to one environment."""
+    policy = PackagePolicy(allow=["*"])
+    base = interpreter_of(None).executable
+    assert Spec.make(["a"], policy, base) == Spec.make(["a"], policy, sys.executable)
+    link = tmp_path / "python"
+    link.symlink_to(base)
+    assert Spec.make(["a"], policy, link).digest == Spec.make(["a"], policy).digest
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=40), st.sampled_from(["", "[", ";", "@", ">="])
+)
+def test_what_passes_is_one_line_and_stays_the_same(text, after):
+    """Whatever is written, what passes is one requirement on one line, and passes again as it is."""
+    policy = PackagePolicy(allow=["*"], allow_urls=["https://example.com"], allow_sources=True)
+    try:
+        (passed,) = check_packages([f"a{after}{text}"], policy)
+    except ConfigError:
+        return
+    assert passed.isprintable()
+    assert check_packages([passed], policy) == (passed,)
 
 
 def test_kernels_get_the_ipykernel_that_we_support():
