@@ -82,8 +82,8 @@ def _show(arguments: argparse.Namespace) -> int:
         show(skill.source.rstrip("\n"))
     else:
         _show_facts(skill, library.usage(skill.name).get(skill.name, SkillUsage()))
-        rows = [(f"  {v.number}", moment(v.time), v.creator) for v in versions]
-        show_table([("versions:", "", ""), *rows])
+        show()
+        show_table([(f"version {v.number}", moment(v.time), v.creator) for v in versions])
         show("\n" + skill.source.rstrip("\n"))
     return 0
 
