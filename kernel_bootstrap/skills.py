@@ -19,6 +19,7 @@ from kernel_bootstrap.catalogue import Catalogue
 from kernel_bootstrap.coroutines import is_awaited, to_end
 from kernel_bootstrap.functions import SourceText, signature_of
 from kernel_bootstrap.link import Link
+from kernel_bootstrap.packages import require_packages
 from kernel_bootstrap.skillview import SkillView, view
 from kernel_bootstrap.uses import Uses, uncounted
 from kernel_bootstrap.wire import errors
@@ -203,6 +204,7 @@ class Skills:
         key = (skill.name, skill.digest)
         code = self._code.get(key)
         if code is None:
+            require_packages(skill.name, skill.packages)
             filename = f"<skill {skill.name}.py {skill.digest[:8]}>"
             # linecache never checks entries whose mtime is None, so tracebacks find the source.
             # Lines as Python counts them: `splitlines` knows more line ends.

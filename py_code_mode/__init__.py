@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         KernelDied,
         KernelError,
         KernelStartError,
+        MissingPackagesError,
         PolicyError,
         ProtocolError,
         SessionClosed,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from py_code_mode.governance.budget import Budget, ToolLimit
     from py_code_mode.governance.rules import Rule, Rules
     from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
+    from py_code_mode.packages import PackagePolicy
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
     from py_code_mode.session import Session
@@ -94,6 +96,7 @@ _WHERE = {
         "KernelDied",
         "KernelError",
         "KernelStartError",
+        "MissingPackagesError",
         "PolicyError",
         "ProtocolError",
         "SessionClosed",
@@ -124,6 +127,7 @@ _WHERE = {
     "governance.budget": ("Budget", "ToolLimit"),
     "governance.rules": ("Rule", "Rules"),
     "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
+    "packages": ("PackagePolicy",),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
     "session": ("Session",),
@@ -183,8 +187,10 @@ __all__ = [
     "Media",
     "MemoryArtifactStore",
     "MemorySkillStore",
+    "MissingPackagesError",
     "OpenAPIAdapter",
     "Output",
+    "PackagePolicy",
     "Policy",
     "PolicyError",
     "Printed",

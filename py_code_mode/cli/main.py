@@ -20,6 +20,7 @@ from py_code_mode.errors import CodeModeError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
+    "deps": ("py_code_mode.cli.deps", "list, make and remove environments with packages"),
     "demo": ("py_code_mode.cli.demo", "run a small agent script and show what comes back"),
     "skills": ("py_code_mode.cli.skills", "list, show, search, add, remove, test and sync skills"),
 }
