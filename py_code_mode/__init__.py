@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from py_code_mode.skills.memory import MemorySkillStore
     from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
     from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+    from py_code_mode.skills.sync import SkillChange, SkillChanges
     from py_code_mode.stores import open_skill_store
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
@@ -135,6 +136,7 @@ _WHERE = {
     "skills.memory": ("MemorySkillStore",),
     "skills.skill": ("Skill", "SkillExample", "SkillParam"),
     "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
+    "skills.sync": ("SkillChange", "SkillChanges"),
     "stores": ("open_skill_store",),
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
@@ -200,6 +202,8 @@ __all__ = [
     "Session",
     "SessionClosed",
     "Skill",
+    "SkillChange",
+    "SkillChanges",
     "SkillError",
     "SkillExample",
     "SkillLibrary",

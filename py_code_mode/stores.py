@@ -9,15 +9,19 @@ import importlib
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.skills.file import FileSkillStore
 from py_code_mode.skills.store import SkillStore
 
-__all__ = ["is_url", "open_skill_store"]
+__all__ = ["PREFIX", "is_url", "open_skill_store"]
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_REDIS = frozenset({"redis", "rediss", "unix", "valkey", "valkeys"})
+_REDIS = frozenset({"redis", "rediss", "unix"})
+
+PREFIX = "py-code-mode"
+"""What the keys of a store begin with whose url does not say."""
 
 
 def is_url(where: str | Path) -> bool:
@@ -29,7 +33,8 @@ def open_skill_store(where: str | Path, *, make: bool = True) -> SkillStore:
     """Open the store of skills at a path or url.
 
     Args:
-        where: A folder of ``.py`` files, or ``redis://host:port/database?prefix=my-agent``.
+        where: A folder of ``.py`` files, or ``redis://host:port/database?prefix=my-agent``
+            (``rediss://`` for TLS, ``unix://`` for a socket); without a prefix it is ``PREFIX``.
         make: Whether a folder that does not exist is made.
 
     Raises:
@@ -44,8 +49,18 @@ def open_skill_store(where: str | Path, *, make: bool = True) -> SkillStore:
         raise ConfigError(
             f"no store of skills takes a url of {scheme}://; give a folder, or redis://host/0"
         )
-    store: SkillStore = _redis_class("RedisSkillStore").from_url(str(where))
+    url, prefix = _split_prefix(str(where))
+    store: SkillStore = _redis_class("RedisSkillStore").from_url(url, prefix=prefix)
     return store
+
+
+def _split_prefix(url: str) -> tuple[str, str]:
+    """Take our own option out of a url; the others are for the client."""
+    base, _, query = url.partition("?")
+    options = parse_qsl(query, keep_blank_values=True)
+    prefix = next((value for name, value in options if name == "prefix" and value), PREFIX)
+    rest = urlencode([(name, value) for name, value in options if name != "prefix"])
+    return f"{base}?{rest}" if rest else base, prefix
 
 
 def _redis_class(name: str) -> Any:

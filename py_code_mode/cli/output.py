@@ -33,14 +33,18 @@ def show_json(data: Any) -> None:
 
 
 def show_table(rows: Iterable[Sequence[str]], *, gap: int = 2) -> None:
-    """Print rows in columns; in a terminal the last column is cut to what fits."""
+    """Print rows in columns; in a terminal the last column is cut to what fits.
+
+    A column that is empty in all rows is left out.
+    """
     shown = [[line(cell) for cell in row] for row in rows]
     if not shown:
         return
     widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]) - 1)]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for *cells, last in shown:
-        start = "".join(cell.ljust(width + gap) for cell, width in zip(cells, widths, strict=True))
+        columns = zip(cells, widths, strict=True)
+        start = "".join(cell.ljust(width + gap) for cell, width in columns if width)
         text = start + last
         if room is not None and len(text) > room:
             text = text[: max(len(start), room - 1)] + "…"

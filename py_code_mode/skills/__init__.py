@@ -11,11 +11,14 @@ from py_code_mode.skills.memory import MemorySkillStore
 from py_code_mode.skills.parse import parse_skill
 from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
 from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+from py_code_mode.skills.sync import SkillChange, SkillChanges
 
 __all__ = [
     "FileSkillStore",
     "MemorySkillStore",
     "Skill",
+    "SkillChange",
+    "SkillChanges",
     "SkillExample",
     "SkillLibrary",
     "SkillParam",

@@ -167,13 +167,13 @@ class FileSkillStore:
             return
         try:
             with self._history.locked():
-                self._history.add_usage(known)
+                self._history.counts.add(known)
         except OSError as error:
             raise SkillError(f"{self.path}: cannot count uses: {error.strerror}") from error
 
     def usage(self, *names: str) -> dict[str, SkillUsage]:
         """Return the counts of these skills, or of all."""
-        counts = self._history.usage()
+        counts = self._history.counts.read()
         return {name: counts[name] for name in names or counts if name in counts}
 
     def _file(self, name: str) -> Path:
