@@ -38,7 +38,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_wheel(folder, files_of("pcm_hello", version, needs=needs, **more))
     for version in ("1.0", "1.5"):
         write_wheel(folder, files_of("pcm_below", version))
-    write_sdist(folder)
+    source = write_sdist(folder)
+    write_wheel(folder, files_of("pcm_tricky", "1.0", needs=(f"pcm-source @ {source.as_uri()}",)))
     return folder
 
 

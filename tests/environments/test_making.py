@@ -8,6 +8,7 @@ import http.server
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -122,16 +123,18 @@ def test_a_killed_build_leaves_nothing_that_looks_ready(tmp_path, settings):
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_what_has_no_wheel_is_not_built(tmp_path, settings, installer, caplog):
-    """A package that is there as source alone fails the build, and its script does not run."""
+@pytest.mark.parametrize("name", ["pcm-source", "pcm-tricky"])
+def test_what_has_no_wheel_is_not_built(tmp_path, settings, installer, name, caplog):
+    """Where there is source alone, also as a wheel's dependency by URL, no script is run."""
     settings.unlink(missing_ok=True)
-    policy = PackagePolicy(allow=["pcm-source"], directory=tmp_path, installer=installer)
-    config = KernelConfig(packages=["pcm-source"], package_policy=policy)
+    policy = PackagePolicy(allow=["pcm-*"], directory=tmp_path, installer=installer)
+    config = KernelConfig(packages=[name], package_policy=policy)
     caplog.set_level(logging.INFO, "py_code_mode")
-    with pytest.raises(KernelStartError, match="pcm-source could be made by") as caught:
+    with pytest.raises(KernelStartError, match=f"{name} could be made by") as caught:
         EnvironmentStore(policy).prepare(Spec.of(config))
-    assert "wheel" in str(caught.value) or "No matching distribution" in str(caught.value)
-    assert f"making an environment with pcm-source in {tmp_path}" in caplog.text
+    why = "wheel|No matching distribution|URL dependencies"
+    assert re.search(why, str(caught.value)), str(caught.value)
+    assert f"making an environment with {name} in {tmp_path}" in caplog.text
     assert not settings.exists()
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tomllib
 
@@ -174,6 +175,16 @@ def test_what_is_no_interpreter_is_an_error(python):
     """A program that is missing, or is not Python, is named."""
     with pytest.raises(ConfigError, match=python):
         interpreter_of(python)
+
+
+def test_an_interpreter_that_is_too_old_is_an_error(tmp_path):
+    """An interpreter that kernels cannot run in is told before anything is made."""
+    answer = {"executable": "/x", "version": "3.10.13", "implementation": "a", "platform": "b"}
+    old = tmp_path / "python3.10"
+    old.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
+    old.chmod(0o755)
+    with pytest.raises(ConfigError, match=r"is Python 3\.10\.13; kernels need 3\.11"):
+        interpreter_of(old)
 
 
 def test_needs_of_skills_are_judged_one_by_one():
