@@ -76,7 +76,12 @@ class Skills:
         return found
 
     def search(self, query: str, limit: int = 5) -> Rows:
-        """Find skills by what they do, best first."""
+        """Find skills by what they do, best first.
+
+        Returns:
+            Dicts as in ``list`` with ``score`` and ``terms``, the words of the query that
+            matched; none if nothing has to do with the query.
+        """
         found: Rows = self._link.call(Method.SKILLS_SEARCH, query=query, limit=limit)
         return found
 

@@ -8,6 +8,7 @@ Place in the house: inside ``skills``, between ``disk`` and ``file``. It lives i
             .gitignore                 "*": it belongs to the machine, not to the project
             lock                       held by whoever writes
             usage.json  usage-7.jsonl  counts of uses; see ``counts``
+            search-index               what makes the next start quick; can be deleted
             versions/quick_scan/
                 log.json               numbers, digests, times, creators; newest first
                 1.py  2.py             what each of them was, byte by byte
@@ -73,13 +74,14 @@ class History:
         folder: The folder of skills.
 
     Attributes:
+        root: The hidden folder.
         counts: How often each skill was used; the lock is held for what changes it.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._root = folder / FOLDER
+        self.root = folder / FOLDER
         self._lock = threading.Lock()
-        self.counts = Counts(self._root)
+        self.counts = Counts(self.root)
 
     def locked(self, *, make: bool = True) -> contextlib.AbstractContextManager[None]:
         """Keep other writers out.
@@ -87,10 +89,16 @@ class History:
         Args:
             make: Whether to make the hidden folder; without it there may be nothing to lock.
         """
-        if make and not self._root.is_dir():
-            self._root.mkdir(parents=True, exist_ok=True)
-            (self._root / ".gitignore").write_text("*\n")
-        return exclusive(self._root / "lock", self._lock, make=make)
+        if make:
+            self.make()
+        return exclusive(self.root / "lock", self._lock, make=make)
+
+    def make(self) -> None:
+        """Make the hidden folder, which git does not see."""
+        ignore = self.root / ".gitignore"
+        if not ignore.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            ignore.write_text("*\n")
 
     # Versions.
 
@@ -141,10 +149,10 @@ class History:
         self.counts.forget(name)
 
     def _log_file(self, name: str) -> Path:
-        return self._root / "versions" / name / "log.json"
+        return self.root / "versions" / name / "log.json"
 
     def _source_file(self, name: str, number: int) -> Path:
-        return self._root / "versions" / name / f"{number}.py"
+        return self.root / "versions" / name / f"{number}.py"
 
 
 def _version(data: Any) -> SkillVersion:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from py_code_mode.search import IndexKeeper
 from py_code_mode.skills.skill import Skill
 
-__all__ = ["MAX_VERSIONS", "SkillStore", "SkillUsage", "SkillVersion"]
+__all__ = ["MAX_VERSIONS", "IndexedStore", "SkillStore", "SkillUsage", "SkillVersion"]
 
 MAX_VERSIONS = 20
 """Versions of a skill that a store keeps unless told otherwise, the present one among them."""
@@ -153,4 +154,13 @@ class SkillStore(Protocol):
 
     def usage(self, *names: str) -> dict[str, SkillUsage]:
         """Return the counts of these skills (of all: no name is given) that were used."""
+        ...
+
+
+@runtime_checkable
+class IndexedStore(Protocol):
+    """A ``SkillStore`` that also has a place for the search index over its skills."""
+
+    def index_keeper(self) -> IndexKeeper:
+        """Return what keeps the index, one for all who use the store."""
         ...

@@ -18,9 +18,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
+from py_code_mode.search import Embedder
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ChangingAdapter, StartingAdapter, ToolAdapter, ToolInfo
 from py_code_mode.tools.directory import combined, open_directory
+from py_code_mode.tools.found import FoundTool
 from py_code_mode.tools.names import clean_name, not_found
 from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
@@ -40,16 +42,22 @@ class ToolRegistry(FunctionOffers):
 
     Args:
         secrets: What ``${NAME}`` in tool files stands for, where it is not the environment's.
+        embedder: Finds tools by meaning, too, if there is one.
 
     Attributes:
         problems: What was wrong with files that ``from_dir`` left out, and with servers.
         secrets: The secrets in use; results, errors and logs show none of them.
     """
 
-    def __init__(self, *, secrets: Mapping[str, str] | Secrets | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        secrets: Mapping[str, str] | Secrets | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
         self.problems: tuple[ConfigError, ...] = ()
         self.secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
-        super().__init__(Shelf())
+        super().__init__(Shelf(embedder))
 
     @classmethod
     async def from_dir(
@@ -58,6 +66,7 @@ class ToolRegistry(FunctionOffers):
         *,
         lenient: bool = False,
         secrets: Mapping[str, str] | None = None,
+        embedder: Embedder | None = None,
     ) -> ToolRegistry:
         """Load every tool file (``*.yaml``, ``*.yml``) of a directory, and start its servers.
 
@@ -68,12 +77,13 @@ class ToolRegistry(FunctionOffers):
                 in the log.
             lenient: Leave out files that are wrong; they are in ``problems`` and in the log.
             secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
+            embedder: Finds tools by meaning, too, if there is one.
 
         Raises:
             ConfigError: A file is wrong and ``lenient`` is not set; the message names all
                 that are. Or ``path`` is no directory.
         """
-        registry = cls(secrets=secrets)
+        registry = cls(secrets=secrets, embedder=embedder)
         opened = await open_directory(Path(path), registry.secrets)
         await asyncio.to_thread(registry._shelf.observed.open, Path(path))
         for file, adapter in opened.adapters:
@@ -203,14 +213,16 @@ class ToolRegistry(FunctionOffers):
             return error
         return type(error)(message, **details)
 
-    def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
-        """Return the tools that fit a query in plain words, best first.
+    def search(self, query: str, limit: int = 10) -> list[FoundTool]:
+        """Return the tools that fit a query in plain words, best first, with their scores.
 
-        The first search loads scikit-learn, which takes a second: call it from a thread when
-        an event loop must not wait. It is thread-safe.
+        The first search makes the index: call it from a thread when an event loop must not
+        wait. It is thread-safe.
         """
-        infos = map(self.get_tool, self._shelf.search(query))
-        return [info for info in infos if info is not None][: max(0, limit)]
+        sees = None if not self._scopes else lambda name: self._find(name) is not None
+        hits = self._shelf.search(query, limit, sees)
+        found = [(self.get_tool(hit.name), hit) for hit in hits]
+        return [FoundTool.of(info, hit) for info, hit in found if info is not None]
 
     def scoped_view(self, tags: Collection[str]) -> ToolRegistry:
         """Return a view of those tools that have any of ``tags``.
