@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         KernelDied,
         KernelError,
         KernelStartError,
+        MissingPackagesError,
         PolicyError,
         ProtocolError,
         SessionClosed,
@@ -56,14 +57,17 @@ if TYPE_CHECKING:
     from py_code_mode.governance.budget import Budget, ToolLimit
     from py_code_mode.governance.rules import Rule, Rules
     from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
+    from py_code_mode.packages import PackagePolicy
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
     from py_code_mode.session import Session
     from py_code_mode.skills.file import FileSkillStore
     from py_code_mode.skills.library import SkillLibrary, create_skill_library
     from py_code_mode.skills.memory import MemorySkillStore
-    from py_code_mode.skills.skill import Skill, SkillParam
-    from py_code_mode.skills.store import SkillStore
+    from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
+    from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+    from py_code_mode.skills.sync import SkillChange, SkillChanges
+    from py_code_mode.stores import open_skill_store
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.functions import FunctionAdapter
@@ -92,6 +96,7 @@ _WHERE = {
         "KernelDied",
         "KernelError",
         "KernelStartError",
+        "MissingPackagesError",
         "PolicyError",
         "ProtocolError",
         "SessionClosed",
@@ -122,14 +127,17 @@ _WHERE = {
     "governance.budget": ("Budget", "ToolLimit"),
     "governance.rules": ("Rule", "Rules"),
     "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
+    "packages": ("PackagePolicy",),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
     "session": ("Session",),
     "skills.file": ("FileSkillStore",),
     "skills.library": ("SkillLibrary", "create_skill_library"),
     "skills.memory": ("MemorySkillStore",),
-    "skills.skill": ("Skill", "SkillParam"),
-    "skills.store": ("SkillStore",),
+    "skills.skill": ("Skill", "SkillExample", "SkillParam"),
+    "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
+    "skills.sync": ("SkillChange", "SkillChanges"),
+    "stores": ("open_skill_store",),
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
     "tools.functions": ("FunctionAdapter",),
@@ -179,8 +187,10 @@ __all__ = [
     "Media",
     "MemoryArtifactStore",
     "MemorySkillStore",
+    "MissingPackagesError",
     "OpenAPIAdapter",
     "Output",
+    "PackagePolicy",
     "Policy",
     "PolicyError",
     "Printed",
@@ -192,12 +202,17 @@ __all__ = [
     "Session",
     "SessionClosed",
     "Skill",
+    "SkillChange",
+    "SkillChanges",
     "SkillError",
+    "SkillExample",
     "SkillLibrary",
     "SkillNotFoundError",
     "SkillParam",
     "SkillStore",
+    "SkillUsage",
     "SkillValidationError",
+    "SkillVersion",
     "Started",
     "StartingAdapter",
     "ToolAdapter",
@@ -219,6 +234,7 @@ __all__ = [
     "ValueNotEncodableError",
     "Variable",
     "create_skill_library",
+    "open_skill_store",
     "report_log",
     "report_progress",
 ]
