@@ -17,7 +17,7 @@ from py_code_mode.tools.base import StartingAdapter, ToolAdapter
 from py_code_mode.tools.loader import load_directory
 from py_code_mode.yamlfile import YamlFile
 
-__all__ = ["Opened", "combined", "open_directory"]
+__all__ = ["Opened", "combined", "open_directory", "start_all"]
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +53,27 @@ async def open_directory(path: Path, secrets: Secrets) -> Opened:
     found = await asyncio.to_thread(_read, path, secrets)
     ready = [each for each in found if not isinstance(each, ConfigError)]
     opened.wrong = [each for each in found if isinstance(each, ConfigError)]
+    started = await start_all(ready, secrets, opened)
+    opened.adapters = [each for each, good in zip(ready, started, strict=True) if good]
+    return opened
+
+
+async def start_all(
+    ready: list[tuple[YamlFile, ToolAdapter]], secrets: Secrets, opened: Opened
+) -> list[bool]:
+    """Start the adapters that need it, all at once; when cancelled, all are closed.
+
+    Args:
+        ready: Adapters with the files they are from.
+        secrets: What messages must not show.
+        opened: Where it goes what is told of them.
+
+    Returns:
+        Of each, whether it has something to offer.
+    """
     starts = [asyncio.create_task(_start(each, secrets, opened)) for each in ready]
     try:
-        started = await asyncio.gather(*starts)
+        return await asyncio.gather(*starts)
     except BaseException:
         for start in starts:
             start.cancel()
@@ -63,8 +81,6 @@ async def open_directory(path: Path, secrets: Secrets) -> Opened:
         for _, adapter in ready:
             await adapter.aclose()
         raise
-    opened.adapters = [each for each, good in zip(ready, started, strict=True) if good]
-    return opened
 
 
 def _read(path: Path, secrets: Secrets) -> list[tuple[YamlFile, ToolAdapter] | ConfigError]:

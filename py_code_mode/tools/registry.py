@@ -20,11 +20,12 @@ from typing import Any, Self
 from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ChangingAdapter, StartingAdapter, ToolAdapter, ToolInfo
-from py_code_mode.tools.directory import combined, open_directory
+from py_code_mode.tools.directory import Opened, combined, open_directory
 from py_code_mode.tools.names import clean_name, not_found
 from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
 from py_code_mode.tools.shelf import Shelf
+from py_code_mode.tools.store import ToolStore
 from py_code_mode.tools.table import Entry
 
 __all__ = ["ToolRegistry"]
@@ -82,15 +83,51 @@ class ToolRegistry(FunctionOffers):
             except ConfigError as error:
                 opened.wrong.append(file.error(error.reason, ("name",)))
                 await adapter.aclose()
+        await registry._tell(opened, lenient=lenient)
+        return registry
+
+    @classmethod
+    async def from_store(
+        cls,
+        store: ToolStore,
+        *,
+        lenient: bool = False,
+        secrets: Mapping[str, str] | None = None,
+        follow: float | None = 1.0,
+    ) -> ToolRegistry:
+        """Load every tool file of a store, and start its servers; see ``from_dir``.
+
+        What others put into the store or take out of it later changes the registry.
+
+        Args:
+            store: The store, e.g. a ``RedisToolStore``.
+            lenient: Leave out files that are wrong. Later ones always are, with a warning.
+            secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
+            follow: Seconds between two looks at the store; None: never look again.
+
+        Raises:
+            ConfigError: A file is wrong and ``lenient`` is not set.
+            ToolError: The store could not be read.
+        """
+        from py_code_mode.tools.stored import StoredTools
+
+        registry = cls(secrets=secrets)
+        tools = StoredTools(store, registry.secrets, follow=follow)
+        opened = await tools.load()
+        registry.register_adapter(tools)
+        await registry._tell(opened, lenient=lenient)
+        return registry
+
+    async def _tell(self, opened: Opened, *, lenient: bool) -> None:
+        """Say what was wrong with files and servers, or raise it."""
         if opened.wrong and not lenient:
-            await registry.aclose()
+            await self.aclose()
             raise combined(opened.wrong)
         left_out = {problem.file for problem in opened.wrong}
         told = [problem for problem in opened.told if problem.file not in left_out]
-        registry.problems = (*opened.wrong, *told)
-        for problem in registry.problems:
+        self.problems = (*opened.wrong, *told)
+        for problem in self.problems:
             _log.warning("%s", problem)
-        return registry
 
     @property
     def version(self) -> int:

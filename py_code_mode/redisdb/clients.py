@@ -1,0 +1,146 @@
+"""Clients of redis-py 5 to 8: made from a URL, or taken as a user made them.
+
+Place in the house: inside ``redisdb``, below ``database``. redis-py loads on use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from py_code_mode.errors import ConfigError
+
+__all__ = ["client_from_url", "place_of", "sync_client"]
+
+_CARRIED = (
+    *("host", "port", "path", "db", "username", "password", "credential_provider", "client_name"),
+    *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"),
+    *("health_check_interval", "retry_on_timeout", "retry_on_error", "encoding", "protocol"),
+)
+"""Settings of an asyncio client that mean the same to a blocking one; those of TLS do as well."""
+
+_ATTEMPTS = 3
+"""Times a command is sent again, the waits between them growing to a second."""
+
+
+def redis_py() -> Any:
+    """Import redis-py.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    try:
+        import redis
+    except ModuleNotFoundError:
+        text = "Redis stores need redis-py: pip install 'py-code-mode[redis]'"
+        raise ConfigError(text) from None
+    return redis
+
+
+def client_from_url(url: str, **options: Any) -> Any:
+    """Make a client that gives up in time and tries again after a lost connection.
+
+    Args:
+        url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and database.
+            Its query may set options of redis-py, e.g. ``?socket_timeout=5``.
+        **options: Options of ``redis.Redis.from_url``, instead of the defaults here.
+
+    Raises:
+        ConfigError: It is no such URL, or redis-py is missing.
+    """
+    redis = redis_py()
+    from redis.backoff import ExponentialBackoff
+    from redis.retry import Retry
+
+    lost = [redis.exceptions.ConnectionError, redis.exceptions.TimeoutError]
+    defaults: dict[str, Any] = {
+        "socket_connect_timeout": 5.0,
+        "socket_timeout": 30.0,
+        "health_check_interval": 30,  # a connection that a firewall dropped is noticed before use
+        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _ATTEMPTS),
+        "retry_on_error": lost,
+    }
+    if not str(url).startswith("unix://"):
+        defaults["socket_keepalive"] = True
+    try:
+        return redis.Redis.from_url(url, **{**defaults, **options})
+    except (ValueError, AttributeError):
+        # Neither the URL nor what urllib says of it is repeated: a password may be in both.
+        raise ConfigError(
+            "this is no URL of a Redis server; it looks like "
+            "redis://user:password@host:6379/0, rediss:// for TLS or unix:///path/to/socket, "
+            "with special characters of the password percent-encoded"
+        ) from None
+
+
+def sync_client(client: Any) -> Any:
+    """Return a blocking client for what a user gave.
+
+    A blocking client is used as it is, with its pool of connections. An asyncio one belongs to
+    its event loop, and stores are called from threads: a blocking one is made with its settings.
+
+    Raises:
+        ConfigError: It is no client of redis-py, or one whose settings cannot be carried over.
+    """
+    redis = redis_py()
+    from redis import asyncio as aio
+
+    if isinstance(client, redis.Redis | redis.RedisCluster):
+        return client
+    if isinstance(client, aio.RedisCluster):
+        kwargs = client.connection_kwargs
+        nodes = client.nodes_manager.startup_nodes.values()
+        startup = [redis.cluster.ClusterNode(node.host, node.port) for node in nodes]
+        carried = _carried(kwargs, without=("host", "port", "path", "db"))
+        secure = "SSL" in kwargs["connection_class"].__name__
+        return redis.RedisCluster(startup_nodes=startup, ssl=secure, **carried)
+    if not isinstance(client, aio.Redis):
+        kind = type(client)
+        raise ConfigError(
+            f"a Redis store needs a client of redis-py (redis.Redis, redis.RedisCluster or "
+            f"theirs of redis.asyncio), not {kind.__module__}.{kind.__qualname__}"
+        )
+    pool = client.connection_pool
+    made = getattr(redis.connection, pool.connection_class.__name__, None)
+    if made is None or "Sentinel" in made.__name__ or hasattr(pool, "sentinel_manager"):
+        raise ConfigError(
+            f"connections of the kind {pool.connection_class.__name__} cannot be made outside "
+            "asyncio; give the store a blocking client (redis.Redis)"
+        )
+    kwargs = _carried(pool.connection_kwargs)
+    return redis.Redis(connection_pool=redis.ConnectionPool(connection_class=made, **kwargs))
+
+
+def _carried(settings: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+    from redis.retry import Retry
+
+    carried = {
+        name: value
+        for name, value in settings.items()
+        if (name in _CARRIED or name.startswith("ssl_")) and name not in without
+        if value is not None and type(value) is not object  # one that was not set
+    }
+    retry = settings.get("retry")
+    if retry is not None:  # its asyncio twin has the same fields
+        carried["retry"] = Retry(retry._backoff, retry._retries, retry._supported_errors)
+    return carried
+
+
+def place_of(client: Any) -> tuple[str, tuple[str, ...]]:
+    """Say where a client's server is, and what must not be shown of how it is reached."""
+    manager = getattr(client, "nodes_manager", None)
+    if manager is not None:
+        nodes = sorted(str(name) for name in manager.startup_nodes)
+        kwargs = getattr(manager, "connection_kwargs", {})
+        return f"Redis cluster at {nodes[0] if nodes else '?'}", _secrets(kwargs)
+    pool = client.connection_pool
+    kwargs = pool.connection_kwargs
+    if hasattr(pool, "sentinel_manager"):
+        return f"Redis {pool.service_name!r} (by Sentinel)", _secrets(kwargs)
+    place = kwargs.get("path") or f"{kwargs.get('host', 'localhost')}:{kwargs.get('port', 6379)}"
+    number = kwargs.get("db") or 0
+    return f"Redis at {place}" + (f", database {number}" if number else ""), _secrets(kwargs)
+
+
+def _secrets(kwargs: dict[str, Any]) -> tuple[str, ...]:
+    password = kwargs.get("password")
+    return (str(password),) if password else ()
