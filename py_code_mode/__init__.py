@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from py_code_mode.skills.file import FileSkillStore
     from py_code_mode.skills.library import SkillLibrary, create_skill_library
     from py_code_mode.skills.memory import MemorySkillStore
+    from py_code_mode.skills.redis import RedisSkillStore
     from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
     from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from py_code_mode.tools.mcp.adapter import MCPAdapter
     from py_code_mode.tools.registry import ToolRegistry
     from py_code_mode.tools.reports import report_log, report_progress
+    from py_code_mode.tools.store import RedisToolStore, ToolStore
 
 __version__ = "0.1.0"
 
@@ -128,6 +130,7 @@ _WHERE = {
     "skills.file": ("FileSkillStore",),
     "skills.library": ("SkillLibrary", "create_skill_library"),
     "skills.memory": ("MemorySkillStore",),
+    "skills.redis": ("RedisSkillStore",),
     "skills.skill": ("Skill", "SkillExample", "SkillParam"),
     "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
@@ -138,6 +141,7 @@ _WHERE = {
     "tools.mcp.adapter": ("MCPAdapter",),
     "tools.registry": ("ToolRegistry",),
     "tools.reports": ("report_log", "report_progress"),
+    "tools.store": ("RedisToolStore", "ToolStore"),
 }
 
 _MODULE_OF = {name: f"py_code_mode.{module}" for module, names in _WHERE.items() for name in names}
@@ -185,6 +189,8 @@ __all__ = [
     "PolicyError",
     "Printed",
     "ProtocolError",
+    "RedisSkillStore",
+    "RedisToolStore",
     "RemoteValue",
     "ResourceLink",
     "Rule",
@@ -216,6 +222,7 @@ __all__ = [
     "ToolParam",
     "ToolProgressed",
     "ToolRegistry",
+    "ToolStore",
     "ToolTimeoutError",
     "Trials",
     "Updated",

@@ -3,8 +3,9 @@
 Place in the house: values layer; whatever has settings in YAML (tools, policy) stands on it.
 
 ``read_yaml`` gives plain data and the line of every key, ``parse_yaml`` the same of a text that
-lies elsewhere, e.g. in a server; ``yamlcheck`` checks the data. Every way in which a file can be wrong ends in one ``ConfigError`` that names file, line and key. Files
-are small and written by people, so size, depth and what aliases expand to are bounded tightly.
+lies elsewhere, e.g. in a server; ``yamlcheck`` checks the data. Every way in which a file can be
+wrong ends in one ``ConfigError`` that names file, line and key. Files are small and written by
+people, so size, depth and what aliases expand to are bounded tightly.
 """
 
 from __future__ import annotations

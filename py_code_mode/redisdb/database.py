@@ -28,7 +28,9 @@ __all__ = ["CHANGED", "Database", "Script", "token"]
 CHANGED = """
 local function changed(key, token)
   local count = tonumber(string.match(redis.call('GET', key) or '0', '^%d+')) + 1
-  redis.call('SET', key, string.format('%d', count) .. ':' .. token)
+  local version = string.format('%d', count) .. ':' .. token
+  redis.call('SET', key, version)
+  return version
 end
 """
 """Lua: counts a change under ``key``. The token makes two counts that met the same number, one of
@@ -165,7 +167,7 @@ class Database:
 
 
 def _checked_prefix(prefix: str) -> str:
-    if not isinstance(prefix, str) or not prefix:
+    if not prefix:
         raise ConfigError("a Redis store needs a prefix for its keys, e.g. prefix='my-agent'")
     if len(prefix) > _MAX_PREFIX or not prefix.isprintable() or "{" in prefix or "}" in prefix:
         shown = f"{ascii(prefix)[1:-1]:.80}"

@@ -1,7 +1,7 @@
 """Reusable recipes in Python: parsed here, never run; they run in kernels.
 
 Place in the house: stores layer. ``skill`` is what one is, ``parse`` reads it from its source,
-``store`` is the seam behind which ``memory`` and ``file`` (over ``history`` and ``disk``) keep
+``store`` is the seam behind which ``memory``, ``redis`` and ``file`` (over ``history`` and ``disk``) keep
 them, ``library`` is what the executor holds.
 """
 
@@ -9,12 +9,14 @@ from py_code_mode.skills.file import FileSkillStore
 from py_code_mode.skills.library import SkillLibrary, create_skill_library
 from py_code_mode.skills.memory import MemorySkillStore
 from py_code_mode.skills.parse import parse_skill
+from py_code_mode.skills.redis import RedisSkillStore
 from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
 from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
 
 __all__ = [
     "FileSkillStore",
     "MemorySkillStore",
+    "RedisSkillStore",
     "Skill",
     "SkillExample",
     "SkillLibrary",

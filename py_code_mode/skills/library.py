@@ -13,7 +13,7 @@ from py_code_mode.search import CachedIndex, Document, near_names
 from py_code_mode.skills.memory import MemorySkillStore
 from py_code_mode.skills.parse import invalid, parse_skill
 from py_code_mode.skills.skill import Skill
-from py_code_mode.skills.store import SkillStore
+from py_code_mode.skills.store import ReadsAtOnce, SkillStore
 
 __all__ = ["SkillLibrary", "create_skill_library"]
 
@@ -122,6 +122,10 @@ class SkillLibrary:
 
     def _load_all(self) -> tuple[tuple[Skill, ...], tuple[SkillValidationError, ...]]:
         skills, problems = [], []
+        if isinstance(self.store, ReadsAtOnce):
+            read = self.store.load_all()
+            problems = [each for each in read if isinstance(each, SkillValidationError)]
+            return tuple(each for each in read if isinstance(each, Skill)), tuple(problems)
         for name in self.store.names():
             try:
                 skill = self.store.load(name)

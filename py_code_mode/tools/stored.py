@@ -90,7 +90,7 @@ class StoredTools:
         found = {name: adapter for (name, (_, adapter)), good in pairs if good}
         for adapter in found.values():
             if isinstance(adapter, ChangingAdapter):
-                adapter.watch(self._arrange)
+                adapter.watch(self._rearrange)
         return opened, found
 
     def _read(self, texts: dict[str, str]) -> dict[str, Any]:
@@ -115,6 +115,11 @@ class StoredTools:
         self._table = table
         self._changed()
         return wrong
+
+    def _rearrange(self) -> None:
+        """A server's tools are others than they were."""
+        for problem in self._arrange():
+            _log.warning("left out: %s", problem)
 
     async def _follow(self, pause: float) -> None:
         """Load again whenever the store has changed; an unreachable one is told of once."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from py_code_mode.skills import FileSkillStore, MemorySkillStore, SkillStore
+from py_code_mode.skills import FileSkillStore, MemorySkillStore, RedisSkillStore, SkillStore
 
 # A new store joins the suite here: a function that opens one on an empty place.
 STORES: dict[str, Callable[[Path], SkillStore]] = {
@@ -15,9 +16,14 @@ STORES: dict[str, Callable[[Path], SkillStore]] = {
     "file": FileSkillStore,
 }
 
+REDIS = ("redis-server", "valkey-server")
 
-@pytest.fixture(params=sorted(STORES))
+
+@pytest.fixture(params=[*sorted(STORES), *REDIS])
 def store(request, tmp_path) -> SkillStore:
+    if request.param in REDIS:
+        server = request.getfixturevalue("redis_servers")(request.param)
+        return RedisSkillStore(server.client(), prefix=uuid.uuid4().hex)
     return STORES[request.param](tmp_path / "skills")
 
 
