@@ -15,7 +15,8 @@ from typing import Any
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Failure, Method, Reply, Request
-from py_code_mode.artifacts.base import ArtifactStore
+from py_code_mode.artifacts.base import ArtifactStore, Details
+from py_code_mode.artifacts.times import expiry
 from py_code_mode.errors import PolicyError, ProtocolError
 from py_code_mode.governance.budget import Budget
 from py_code_mode.governance.governor import Governor
@@ -126,15 +127,13 @@ class Dispatcher:
 
     # Artifacts: their bytes are stored as they came, never decoded here.
 
-    async def _save_artifact(self, _: Origin, params: Any) -> dict[str, Any]:
+    async def _save_artifact(self, origin: Origin, params: Any) -> dict[str, Any]:
         info = await asyncio.to_thread(
             self._artifacts.save_packed,
             params.name,
             params.kind,
             params.data,
-            params.description,
-            params.metadata,
-            params.type_name,
+            details_of(params, origin),
         )
         return info.to_dict()
 
@@ -176,10 +175,31 @@ class Dispatcher:
         def keep() -> None:
             # A cut may fall inside a character, and a hostile kernel sends no text at all.
             text = params.data[:most].decode("utf-8", "ignore").encode()
-            self._artifacts.save_packed(name, "text", text, description, {}, "str")
+            details = Details(
+                description,
+                tags=("output",),
+                type_name="str",
+                session=origin.session[:200],
+                author=origin.author[:200],
+            )
+            self._artifacts.save_packed(name, "text", text, details)
 
         await asyncio.to_thread(keep)
         return name
+
+
+def details_of(params: Any, origin: Origin) -> Details:
+    """Return what a kernel says of an artifact; where it comes from the host knows better."""
+    return Details(
+        params.description,
+        params.metadata,
+        tuple(params.tags),
+        params.content_type,
+        params.type_name,
+        expiry(params.ttl, None),
+        origin.session[:200],
+        origin.author[:200],
+    )
 
 
 @functools.cache

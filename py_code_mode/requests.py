@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kernel_bootstrap.wire.messages import Method
+from kernel_bootstrap.wire.packing import KINDS
 
 __all__ = ["MODELS"]
 
@@ -49,11 +50,14 @@ class _CreateSkill(_Params):
 
 class _SaveArtifact(_Params):
     name: Name
-    kind: Annotated[str, Field(pattern="^(json|text|bytes|value)$")]
+    kind: Annotated[str, Field(pattern="^(" + "|".join(KINDS) + ")$")]
     data: bytes
     description: Text = ""
     metadata: dict[str, Any] = {}
     type_name: Annotated[str, Field(max_length=500)] = ""
+    content_type: Annotated[str, Field(max_length=200)] = ""
+    tags: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)] = []
+    ttl: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class _Command(_Params):

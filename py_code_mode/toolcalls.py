@@ -65,6 +65,7 @@ class Origin:
             nobody listens, so tools need not tell.
         spent: Counts the session's calls.
         waiting: Entered while a call waits for an answer or for its turn.
+        author: On whose behalf the session runs; empty when nobody said.
     """
 
     session: str
@@ -73,6 +74,7 @@ class Origin:
     on_report: Callable[[str, Report], None] | None = None
     spent: Spent = field(default_factory=Spent)
     waiting: Waiting = contextlib.nullcontext
+    author: str = ""
 
 
 class ToolCaller:

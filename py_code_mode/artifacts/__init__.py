@@ -5,8 +5,15 @@ Place in the house: stores layer. ``base`` says what an artifact is and what a s
 ``catalogue`` are parts of the file store.
 """
 
-from py_code_mode.artifacts.base import ArtifactInfo, ArtifactStore
+from py_code_mode.artifacts.base import ArtifactInfo, ArtifactStore, ArtifactWriter, Details
 from py_code_mode.artifacts.file import FileArtifactStore
 from py_code_mode.artifacts.memory import MemoryArtifactStore
 
-__all__ = ["ArtifactInfo", "ArtifactStore", "FileArtifactStore", "MemoryArtifactStore"]
+__all__ = [
+    "ArtifactInfo",
+    "ArtifactStore",
+    "ArtifactWriter",
+    "Details",
+    "FileArtifactStore",
+    "MemoryArtifactStore",
+]

@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kernel_bootstrap.wire.packing import unpack
-from py_code_mode.artifacts.base import ArtifactInfo
 from py_code_mode.artifacts.folder import State, read_file, write_temporary
+from py_code_mode.artifacts.info import ArtifactInfo, content_type_of
 from py_code_mode.errors import ArtifactError
 
 __all__ = ["Version", "describe", "forget", "recall", "remember"]
@@ -107,12 +107,24 @@ def describe(
     modified = state[0] / 1e9
     kind = look.kind()
     if not versions:
-        return ArtifactInfo(name, "", kind, look.size, digest, modified, modified)
+        media = content_type_of(kind, name)
+        return ArtifactInfo(
+            name, "", kind, look.size, digest, modified, modified, content_type=media
+        )
     former = versions[0].info
     if former.kind == "bytes" or (former.kind == "text" and kind == "json"):
         kind = former.kind  # saved as such, edited by hand: still such
+    media = former.content_type if kind == former.kind else content_type_of(kind, name)
     return replace(
-        former, kind=kind, size=look.size, sha256=digest, modified=modified, type_name=""
+        former,
+        kind=kind,
+        size=look.size,
+        sha256=digest,
+        modified=modified,
+        type_name="",
+        content_type=media,
+        session="",  # it was no session that changed it
+        author="",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,17 +10,23 @@ import pytest
 
 from py_code_mode.artifacts import ArtifactStore, FileArtifactStore, MemoryArtifactStore
 
-# A new store joins the suite here: a function that opens one on an empty place.
-STORES: dict[str, Callable[[Path], ArtifactStore]] = {
-    "memory": lambda _: MemoryArtifactStore(),
+# A new store joins the suite here: a function that opens one on an empty place; it may be given
+# max_bytes and max_artifact_bytes.
+STORES: dict[str, Callable[..., ArtifactStore]] = {
+    "memory": lambda _, **quota: MemoryArtifactStore(**quota),
     "file": FileArtifactStore,
-    "file-fsync": lambda path: FileArtifactStore(path, fsync=True),
+    "file-fsync": lambda path, **quota: FileArtifactStore(path, fsync=True, **quota),
 }
 
 
 @pytest.fixture(params=sorted(STORES))
-def store(request, tmp_path) -> ArtifactStore:
-    return STORES[request.param](tmp_path / "data")
+def open_store(request, tmp_path) -> Callable[..., ArtifactStore]:
+    return functools.partial(STORES[request.param], tmp_path / "data")
+
+
+@pytest.fixture
+def store(open_store) -> ArtifactStore:
+    return open_store()
 
 
 @pytest.fixture
