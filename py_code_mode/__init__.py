@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from py_code_mode.artifacts.base import ArtifactInfo, ArtifactStore
     from py_code_mode.artifacts.file import FileArtifactStore
     from py_code_mode.artifacts.memory import MemoryArtifactStore
+    from py_code_mode.artifacts.redis import RedisArtifactStore
     from py_code_mode.branches import Checkpoint, Trials
     from py_code_mode.config import KernelConfig, Limits
     from py_code_mode.errors import (
@@ -81,6 +82,7 @@ _WHERE = {
     "artifacts.base": ("ArtifactInfo", "ArtifactStore"),
     "artifacts.file": ("FileArtifactStore",),
     "artifacts.memory": ("MemoryArtifactStore",),
+    "artifacts.redis": ("RedisArtifactStore",),
     "branches": ("Checkpoint", "Trials"),
     "config": ("KernelConfig", "Limits"),
     "errors": (
@@ -189,6 +191,7 @@ __all__ = [
     "PolicyError",
     "Printed",
     "ProtocolError",
+    "RedisArtifactStore",
     "RedisSkillStore",
     "RedisToolStore",
     "RemoteValue",

@@ -36,7 +36,7 @@ end
 """Lua: counts a change under ``key``. The token makes two counts that met the same number, one of
 them lost with a server's last second, unequal."""
 
-Part = str | bytes | int | float
+Part = str | bytes | memoryview | int | float
 """What commands and keys are made of."""
 
 _MAX_PREFIX = 200
