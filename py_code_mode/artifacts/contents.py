@@ -8,6 +8,8 @@ artifact's record names it.
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +28,9 @@ CHUNK = 1024 * 1024
 
 _AT_ONCE = 4
 """Chunks that a reader asks for at once: the way there and back counts less."""
+
+_PROLONG = 60.0
+"""Seconds after which the life of an upload is prolonged."""
 
 _ID = 32
 
@@ -86,10 +91,24 @@ class Contents:
         """Return the key of a content, and the key that says it is being read."""
         return [self._db.key("content", content), self._db.key("reading", content)]
 
-    def upload(self, content: str, number: int, chunk: memoryview | bytes, what: str) -> None:
-        """Add a chunk to a content that is no artifact's yet."""
-        args = (number, chunk)
-        self._db.run(what, scripts.UPLOAD, self.keys(content)[:1], args, error=ArtifactWriteError)
+    def upload(
+        self, content: str, number: int, chunk: memoryview | bytes, what: str, *, prolong: bool
+    ) -> None:
+        """Add a chunk to a content that is no artifact's yet.
+
+        Args:
+            content: Its id.
+            number: Which chunk it is.
+            chunk: The bytes.
+            what: For messages.
+            prolong: Give the content another hour; without this it costs less.
+        """
+        key = self.keys(content)[0]
+        if prolong:
+            args = (number, chunk)
+            self._db.run(what, scripts.UPLOAD, [key], args, error=ArtifactWriteError)
+        else:
+            self._db.ask(what, "HSET", key, number, chunk, error=ArtifactWriteError)
 
     def drop(self, content: str) -> None:
         """Remove a content that became no artifact's; if it cannot be done now it goes later."""
@@ -98,8 +117,7 @@ class Contents:
 
     def whole(self, record: Record) -> bytes | None:
         """Return a content, None if it is not all there."""
-        wanted = range(record.chunks)
-        pieces = list(self._read(record, wanted, wanted[:_AT_ONCE]))
+        pieces = list(self._read(record, range(record.chunks), held=False))
         return None if None in pieces else b"".join(piece for piece in pieces if piece)
 
     def begin(self, record: Record, offset: int, size: int | None) -> Iterator[bytes] | None:
@@ -117,41 +135,39 @@ class Contents:
         if offset >= end:
             return iter(())
         wanted = range(offset // record.chunk, -(-end // record.chunk))
-        reading = self._read(record, wanted, wanted[:1])
-        first = next(reading)
-        return None if first is None else self._cut(record, first, reading, offset, end)
+        if not self._hold(record):
+            return None
+        return self._cut(record, self._read(record, wanted, held=True), offset, end)
 
     def _cut(
-        self,
-        record: Record,
-        first: bytes,
-        rest: Iterator[bytes | None],
-        offset: int,
-        end: int,
+        self, record: Record, chunks: Iterator[bytes | None], offset: int, end: int
     ) -> Iterator[bytes]:
         """Yield the stretch that is wanted of a row of chunks."""
-        position, piece = offset - offset % record.chunk, first
-        while True:
-            stretch = piece[max(0, offset - position) : end - position]
-            yield stretch
-            position += record.chunk
-            if position >= end:
-                return
-            found = next(rest)
-            if found is None:
+        position = offset - offset % record.chunk
+        for chunk in chunks:
+            if chunk is None:
                 raise ArtifactError(
                     f"artifact {record.info.name!r} was replaced or deleted while it was read, "
                     f"more than {scripts.LEASE} seconds ago; read it again from the start"
                 )
-            piece = found
+            yield chunk[max(0, offset - position) : end - position]
+            position += record.chunk
 
-    def _read(self, record: Record, wanted: range, batch: range) -> Iterator[bytes | None]:
-        """Yield chunks, None for those that are not there; ``batch`` is asked for first."""
-        what, keys = f"read artifact {record.info.name!r}", self.keys(record.id)
+    def _read(self, record: Record, wanted: range, *, held: bool) -> Iterator[bytes | None]:
+        """Yield chunks, None for those that are not there."""
+        what, key = f"read artifact {record.info.name!r}", self.keys(record.id)[0]
+        since = time.monotonic()
         while wanted:
-            yield from self._db.run(what, scripts.READ, keys, batch)
-            wanted = wanted[len(batch) :]
-            batch = wanted[:_AT_ONCE]
+            if held and time.monotonic() - since > scripts.LEASE / 4:
+                self._hold(record)
+                since = time.monotonic()
+            yield from self._db.ask(what, "HMGET", key, *wanted[:_AT_ONCE])
+            wanted = wanted[_AT_ONCE:]
+
+    def _hold(self, record: Record) -> bool:
+        """Say that a content is being read, so that it stays; False if it is gone."""
+        what = f"read artifact {record.info.name!r}"
+        return bool(self._db.run(what, scripts.HOLD, self.keys(record.id)) == 1)
 
 
 Commit = Callable[[Record, bytes], ArtifactInfo]
@@ -176,6 +192,7 @@ class Writer(ArtifactWriter):
         self._id = token()
         self._buffer = bytearray()
         self._uploaded = 0
+        self._prolonged = -math.inf
         self._kept = False
         super().__init__(name, kind, details, quota, used)
 
@@ -196,7 +213,10 @@ class Writer(ArtifactWriter):
 
     def _upload(self, chunk: memoryview | bytes) -> None:
         what = f"write artifact {self.name!r}"
-        self._contents.upload(self._id, self._uploaded, chunk, what)
+        now = time.monotonic()
+        prolong = now - self._prolonged > _PROLONG
+        self._contents.upload(self._id, self._uploaded, chunk, what, prolong=prolong)
+        self._prolonged = now if prolong else self._prolonged
         self._uploaded += 1
 
     def _commit(self, info: ArtifactInfo) -> ArtifactInfo:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from py_code_mode.redisdb import Script
 
-__all__ = ["DELETE", "LEASE", "PUT", "READ", "UPLOAD", "Refusal"]
+__all__ = ["DELETE", "HOLD", "LEASE", "PUT", "UPLOAD", "Refusal"]
 
 LEASE = 60
 """Seconds for which content that was replaced is still there for those who are reading it."""
@@ -33,17 +33,17 @@ return 1
 """)
 """A chunk of content that belongs to no artifact yet; what a dead writer leaves goes by itself."""
 
-READ = Script(f"""
-local found = redis.call('HMGET', KEYS[1], unpack(ARGV))
-if found[1] then
-  redis.pcall('SET', KEYS[2], '1', 'EX', {LEASE})
-  local left = redis.call('TTL', KEYS[1])
-  if left >= 0 and left < {LEASE} then redis.pcall('EXPIRE', KEYS[1], {LEASE}) end
-end
-return found
+HOLD = Script(f"""
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.pcall('SET', KEYS[2], '1', 'EX', {LEASE})
+local left = redis.call('TTL', KEYS[1])
+if left >= 0 and left < {LEASE} then redis.pcall('EXPIRE', KEYS[1], {LEASE}) end
+return 1
 """)
-"""Chunks; others who replace the artifact see that they are being read. Reading must also work
-where nothing can be written (a full server, a replica), hence ``pcall``."""
+"""Says that a content is being read, to others who replace the artifact; 0 if it is gone.
+
+Reading must also work where nothing can be written (a full server, a replica), hence ``pcall``.
+"""
 
 _LET_GO = f"""
 local function let_go(content, reading)

@@ -55,6 +55,7 @@ def client_from_url(url: str, **options: Any) -> Any:
     defaults: dict[str, Any] = {
         "socket_connect_timeout": 5.0,
         "socket_timeout": 30.0,
+        "socket_read_size": 256 * 1024,  # chunks of artifacts come in fewer pieces
         "health_check_interval": 30,  # a connection that a firewall dropped is noticed before use
         "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _ATTEMPTS),
         "retry_on_error": lost,
