@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.conftest import ROOT
@@ -21,7 +22,7 @@ from tests.conftest import ROOT
 # Where `make programs` puts a server that the system's packages do not have.
 EXTRA = ROOT / ".venv-valkey"
 
-PROGRAMS = ("redis-server", "valkey-server")
+REDIS = ("redis-server", "valkey-server")
 
 
 def find_server(program: str) -> str | None:
@@ -73,6 +74,8 @@ class Server:
                 with self.client() as client:
                     if client.ping():
                         return
+            except AuthenticationError:  # it is there, and wants a password
+                return
             except RedisConnectionError:
                 assert self._process.poll() is None, (self.folder / "server.log").read_text()
                 assert time.monotonic() < deadline, "the server does not answer"
@@ -84,6 +87,11 @@ class Server:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def client(self, **options) -> Redis:
         """A client for looking in from outside."""

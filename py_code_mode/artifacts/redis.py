@@ -107,7 +107,7 @@ class RedisArtifactStore(StoredArtifacts):
         """Make a content an artifact's, in one step."""
         name, swept = record.info.name, False
         for _ in range(_ATTEMPTS):
-            raw = self._raw(name, f"write artifact {name!r}")
+            raw = self._raw(name, f"write artifact {name!r}", ArtifactWriteError)
             former = None if raw is None else _former(raw)
             if former is not None and not former.info.expired:
                 record = replace(record, info=replace(record.info, created=former.info.created))
@@ -155,8 +155,10 @@ class RedisArtifactStore(StoredArtifacts):
             "took more than an hour between two pieces, or the server lost its data"
         )
 
-    def _raw(self, name: str, what: str) -> bytes | None:
-        raw: bytes | None = self._db.ask(what, "HGET", self._index, name)
+    def _raw(
+        self, name: str, what: str, error: type[ArtifactError] = ArtifactError
+    ) -> bytes | None:
+        raw: bytes | None = self._db.ask(what, "HGET", self._index, name, error=error)
         return raw
 
     def _record(self, name: str) -> Record | None:
@@ -212,13 +214,14 @@ class RedisArtifactStore(StoredArtifacts):
             return False
         name = normal_name(name)
         what = f"delete artifact {name!r}"
-        while (raw := self._raw(name, what)) is not None:
+        while (raw := self._raw(name, what, ArtifactWriteError)) is not None:
             former = _former(raw)
             if only_expired and not (former and former.info.expired):
                 return False
             size = 0 if former is None else former.info.size
             keys = [*self._own, *self._contents.keys(raw[:_ID].decode("latin-1"))]
-            if self._db.run(what, scripts.DELETE, keys, (name, raw[:_ID], size)) == 1:
+            args = (name, raw[:_ID], size)
+            if self._db.run(what, scripts.DELETE, keys, args, error=ArtifactWriteError) == 1:
                 return True
         return False
 

@@ -235,7 +235,7 @@ class RedisSkillStore:
 
     def _follow(self) -> None:
         """Bring what is known up to date; the lock is held."""
-        known = self._known or b""
+        known = b"?" if self._known is None else self._known
         keys = [self._version, self._log, self._present]
         version, whole, flat = self._db.run("read the skills", scripts.READ, keys, (known,))
         if whole == 1:

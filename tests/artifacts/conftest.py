@@ -15,6 +15,7 @@ from py_code_mode.artifacts import (
     MemoryArtifactStore,
     RedisArtifactStore,
 )
+from tests.redis_servers import REDIS
 
 # A new store joins the suite here: a function that opens one on an empty place; it may be given
 # max_bytes and max_artifact_bytes.
@@ -23,8 +24,6 @@ STORES: dict[str, Callable[..., ArtifactStore]] = {
     "file": FileArtifactStore,
     "file-fsync": lambda path, **quota: FileArtifactStore(path, fsync=True, **quota),
 }
-
-REDIS = ("redis-server", "valkey-server")
 
 
 @pytest.fixture(params=[*sorted(STORES), *REDIS])

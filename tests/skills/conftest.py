@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from py_code_mode.skills import FileSkillStore, MemorySkillStore, RedisSkillStore, SkillStore
+from tests.redis_servers import REDIS
 
 # A new store joins the suite here: a function that opens one on an empty place.
 STORES: dict[str, Callable[[Path], SkillStore]] = {
     "memory": lambda _: MemorySkillStore(),
     "file": FileSkillStore,
 }
-
-REDIS = ("redis-server", "valkey-server")
 
 
 @pytest.fixture(params=[*sorted(STORES), *REDIS])
