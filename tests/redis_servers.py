@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
 
 from tests.conftest import ROOT
 
@@ -63,7 +65,11 @@ class Server:
             *options,
         ]
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -71,7 +77,7 @@ class Server:
         deadline = time.monotonic() + 20
         while True:
             try:
-                with self.client() as client:
+                with self.client(retry=Retry(NoBackoff(), 0)) as client:
                     if client.ping():
                         return
             except AuthenticationError:  # it is there, and wants a password

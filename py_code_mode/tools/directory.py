@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from py_code_mode.tools.base import StartingAdapter, ToolAdapter
 from py_code_mode.tools.loader import load_directory
 from py_code_mode.yamlfile import YamlFile
 
-__all__ = ["Opened", "combined", "open_directory", "start_all"]
+__all__ = ["Opened", "open_directory", "start_all"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,30 @@ class Opened:
     adapters: list[tuple[YamlFile, ToolAdapter]] = field(default_factory=list)
     wrong: list[ConfigError] = field(default_factory=list)
     told: list[ConfigError] = field(default_factory=list)
+
+    async def settle(
+        self, close: Callable[[], Awaitable[None]], *, lenient: bool
+    ) -> tuple[ConfigError, ...]:
+        """Tell the log what is not as it should be.
+
+        Args:
+            close: Gives up what was opened.
+            lenient: Whether to go on without what was wrong.
+
+        Returns:
+            All of it.
+
+        Raises:
+            ConfigError: Something was wrong and ``lenient`` is not set.
+        """
+        if self.wrong and not lenient:
+            await close()
+            raise _combined(self.wrong)
+        left_out = {problem.file for problem in self.wrong}
+        problems = (*self.wrong, *(each for each in self.told if each.file not in left_out))
+        for problem in problems:
+            _log.warning("%s", problem)
+        return problems
 
 
 async def open_directory(path: Path, secrets: Secrets) -> Opened:
@@ -104,7 +129,7 @@ async def _start(each: tuple[YamlFile, ToolAdapter], secrets: Secrets, opened: O
     return True
 
 
-def combined(problems: list[ConfigError]) -> ConfigError:
+def _combined(problems: list[ConfigError]) -> ConfigError:
     """Return the first problem, its message naming the others."""
     first, *others = problems
     also = "".join(f"; also {other}" for other in others)

@@ -20,7 +20,7 @@ from typing import Any, Self
 from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ChangingAdapter, StartingAdapter, ToolAdapter, ToolInfo
-from py_code_mode.tools.directory import Opened, combined, open_directory
+from py_code_mode.tools.directory import open_directory
 from py_code_mode.tools.names import clean_name, not_found
 from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
@@ -83,7 +83,7 @@ class ToolRegistry(FunctionOffers):
             except ConfigError as error:
                 opened.wrong.append(file.error(error.reason, ("name",)))
                 await adapter.aclose()
-        await registry._tell(opened, lenient=lenient)
+        registry.problems = await opened.settle(registry.aclose, lenient=lenient)
         return registry
 
     @classmethod
@@ -115,19 +115,8 @@ class ToolRegistry(FunctionOffers):
         tools = StoredTools(store, registry.secrets, follow=follow)
         opened = await tools.load()
         registry.register_adapter(tools)
-        await registry._tell(opened, lenient=lenient)
+        registry.problems = await opened.settle(registry.aclose, lenient=lenient)
         return registry
-
-    async def _tell(self, opened: Opened, *, lenient: bool) -> None:
-        """Say what was wrong with files and servers, or raise it."""
-        if opened.wrong and not lenient:
-            await self.aclose()
-            raise combined(opened.wrong)
-        left_out = {problem.file for problem in opened.wrong}
-        told = [problem for problem in opened.told if problem.file not in left_out]
-        self.problems = (*opened.wrong, *told)
-        for problem in self.problems:
-            _log.warning("%s", problem)
 
     @property
     def version(self) -> int:
@@ -230,15 +219,8 @@ class ToolRegistry(FunctionOffers):
             with redacting(self.secrets.redact):
                 value = await entry.adapter.call(entry.info.name, arguments)
         except CodeModeError as error:
-            raise self._without_secrets(error) from error.__cause__
+            raise self.secrets.without(error) from error.__cause__
         return self.secrets.redact(value)
-
-    def _without_secrets(self, error: CodeModeError) -> CodeModeError:
-        message = self.secrets.redact(error.message)
-        details = self.secrets.redact(error.details)
-        if (message, details) == (error.message, error.details):
-            return error
-        return type(error)(message, **details)
 
     def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
         """Return the tools that fit a query in plain words, best first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import subprocess
 import sys
@@ -13,10 +14,10 @@ import redis
 from redis import asyncio as aio
 
 from py_code_mode import RedisSkillStore, create_skill_library
-from py_code_mode.errors import ArtifactError
+from py_code_mode.errors import ArtifactError, SkillError
 from py_code_mode.skills import SkillUsage
 from tests.conftest import ROOT
-from tests.redis_servers import REDIS, running
+from tests.redis_servers import REDIS, free_port, running
 from tests.redisdb.conftest import Stores, skill
 
 WORK = """
@@ -177,17 +178,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 def cluster(request, tmp_path):
     """Ports of three servers that are one cluster."""
     with ExitStack() as stack:
-        servers = []
+        servers, bus = [], []
         for number in range(3):
             folder = tmp_path / str(number)
             folder.mkdir()
-            options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+            bus.append(free_port())
+            options = ("--cluster-enabled", "yes", "--cluster-port", str(bus[-1]))
             servers.append(stack.enter_context(running(request.param, folder, *options)))
         bounds = itertools.pairwise((0, 5461, 10923, 16384))
         for server, (first, end) in zip(servers, bounds, strict=True):
             with server.client() as client:
                 client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
-                client.execute_command("CLUSTER", "MEET", "127.0.0.1", servers[0].port)
+                client.execute_command("CLUSTER", "MEET", "127.0.0.1", servers[0].port, bus[0])
         deadline = time.monotonic() + 60
         for server in servers:
             with server.client() as client:
