@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     from py_code_mode.skills.redis import RedisSkillStore
     from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
     from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+    from py_code_mode.skills.sync import SkillChange, SkillChanges
+    from py_code_mode.stores import open_skill_store
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.functions import FunctionAdapter
@@ -135,6 +137,8 @@ _WHERE = {
     "skills.redis": ("RedisSkillStore",),
     "skills.skill": ("Skill", "SkillExample", "SkillParam"),
     "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
+    "skills.sync": ("SkillChange", "SkillChanges"),
+    "stores": ("open_skill_store",),
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
     "tools.functions": ("FunctionAdapter",),
@@ -201,6 +205,8 @@ __all__ = [
     "Session",
     "SessionClosed",
     "Skill",
+    "SkillChange",
+    "SkillChanges",
     "SkillError",
     "SkillExample",
     "SkillLibrary",
@@ -232,6 +238,7 @@ __all__ = [
     "ValueNotEncodableError",
     "Variable",
     "create_skill_library",
+    "open_skill_store",
     "report_log",
     "report_progress",
 ]

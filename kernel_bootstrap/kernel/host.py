@@ -16,6 +16,7 @@ from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.link import Link
 from kernel_bootstrap.namespaces import Artifacts, Tools
 from kernel_bootstrap.skills import Skills
+from kernel_bootstrap.uses import Uses
 from kernel_bootstrap.values import describe_variables, outgoing
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError, ProtocolError
@@ -55,6 +56,7 @@ class HostComm:
         self.limits = Limits()
         self.link = Link(self.send)
         self._catalogue = Catalogue()
+        self._uses = Uses(self.link)
         self._queries: dict[str, Callable[..., Any]] = {
             Query.HELLO: self._hello,
             Query.CATALOGUE: self._catalogue.replace,
@@ -82,7 +84,9 @@ class HostComm:
     def pin(self) -> None:
         """Give the code its three names."""
         tools, artifacts = Tools(self.link, self._catalogue), Artifacts(self.link)
-        skills = Skills(self.link, tools=tools, artifacts=artifacts)
+        skills = Skills(
+            self.link, tools=tools, artifacts=artifacts, catalogue=self._catalogue, uses=self._uses
+        )
         self._shell.pin({"tools": tools, "skills": skills, "artifacts": artifacts})
         self._shell.check_command = self._check_command
 
@@ -182,6 +186,11 @@ class HostComm:
     def _check_command(self, command: str) -> None:
         if self.connected:
             self.link.call(Method.SHELL_CHECK, command=command)
+
+    def finish_cell(self) -> None:
+        """Tell the host what it need not answer: which skills ran."""
+        if self.connected:
+            self._uses.send()
 
     def keep_flood(self, flood: Flood, cell: Cell) -> Cut:
         """Store all of a flooded output as an artifact; return the cut that names it."""

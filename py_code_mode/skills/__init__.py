@@ -12,12 +12,15 @@ from py_code_mode.skills.parse import parse_skill
 from py_code_mode.skills.redis import RedisSkillStore
 from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
 from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+from py_code_mode.skills.sync import SkillChange, SkillChanges
 
 __all__ = [
     "FileSkillStore",
     "MemorySkillStore",
     "RedisSkillStore",
     "Skill",
+    "SkillChange",
+    "SkillChanges",
     "SkillExample",
     "SkillLibrary",
     "SkillParam",

@@ -108,7 +108,7 @@ class Skill:
         """Plain data for the wire.
 
         Args:
-            source: Whether the source goes along; a listing of many skills leaves it out.
+            source: Whether source and examples go along; a listing of many leaves them out.
         """
         data: dict[str, Any] = {
             "name": self.name,
@@ -122,7 +122,6 @@ class Skill:
             "version": self.version,
             "tools": [*self.tools],
             "packages": [*self.packages],
-            "examples": [example.to_dict() for example in self.examples],
             "number": self.number,
             "creator": self.creator,
             "created": self.created,
@@ -130,4 +129,5 @@ class Skill:
         }
         if source:
             data["source"] = self.source
+            data["examples"] = [example.to_dict() for example in self.examples]
         return data
