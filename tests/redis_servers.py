@@ -94,6 +94,11 @@ class Server:
             self._process.wait()
             self._process = None
 
+    def clear(self) -> None:
+        """Remove everything, for pages whose prefix is printed."""
+        with self.client() as client:
+            client.flushall()
+
     def signal(self, number: int) -> None:
         """Send it a signal."""
         assert self._process is not None

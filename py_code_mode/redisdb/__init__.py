@@ -1,7 +1,8 @@
 """Redis as the stores see it: one client, keys under one prefix, errors in plain words.
 
 Place in the house: values layer. ``clients`` takes whatever client a user has, ``database`` sends
-commands and scripts through it, ``keeping`` keeps a search index; what is kept under which key is the stores' business.
+commands and scripts through it, ``keeping`` keeps a search index; what is kept under which key is
+the stores' business.
 """
 
 from py_code_mode.redisdb.clients import client_from_url

@@ -1,6 +1,6 @@
 """A search index kept in Redis, beside the documents it is of.
 
-Place in the house: inside ``redisdb``, above ``database``; what an ``IndexKeeper`` of ``search`` is.
+Place in the house: inside ``redisdb``, above ``database``; an ``IndexKeeper`` of ``search``.
 """
 
 from __future__ import annotations
