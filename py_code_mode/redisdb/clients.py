@@ -18,6 +18,9 @@ _CARRIED = (
 )
 """Settings of an asyncio client that mean the same to a blocking one; those of TLS do as well."""
 
+_KINDS = ("Connection", "SSLConnection", "UnixDomainSocketConnection")
+"""Connections of asyncio that have a blocking twin."""
+
 _ATTEMPTS = 3
 """Times a command is sent again, the waits between them growing to a second."""
 
@@ -51,7 +54,8 @@ def client_from_url(url: str, **options: Any) -> Any:
     from redis.backoff import ExponentialBackoff
     from redis.retry import Retry
 
-    lost = [redis.exceptions.ConnectionError, redis.exceptions.TimeoutError]
+    # OSError: redis-py 5 and 6 try a refused connection again only if told to.
+    lost = [redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError]
     defaults: dict[str, Any] = {
         "socket_connect_timeout": 5.0,
         "socket_timeout": 30.0,
@@ -95,20 +99,22 @@ def sync_client(client: Any) -> Any:
         secure = "SSL" in kwargs["connection_class"].__name__
         return redis.RedisCluster(startup_nodes=startup, ssl=secure, **carried)
     if not isinstance(client, aio.Redis):
-        kind = type(client)
+        cls = type(client)
         raise ConfigError(
             f"a Redis store needs a client of redis-py (redis.Redis, redis.RedisCluster or "
-            f"theirs of redis.asyncio), not {kind.__module__}.{kind.__qualname__}"
+            f"theirs of redis.asyncio), not {cls.__module__}.{cls.__qualname__}"
         )
     pool = client.connection_pool
-    made = getattr(redis.connection, pool.connection_class.__name__, None)
-    if made is None or "Sentinel" in made.__name__ or hasattr(pool, "sentinel_manager"):
+    kind = pool.connection_class.__name__
+    if hasattr(pool, "sentinel_manager") or kind not in _KINDS:
         raise ConfigError(
-            f"connections of the kind {pool.connection_class.__name__} cannot be made outside "
-            "asyncio; give the store a blocking client (redis.Redis)"
+            f"connections of the kind {kind} cannot be made outside asyncio; give the store a "
+            "blocking client (redis.Redis)"
         )
-    kwargs = _carried(pool.connection_kwargs)
-    return redis.Redis(connection_pool=redis.ConnectionPool(connection_class=made, **kwargs))
+    carried = _carried(pool.connection_kwargs)
+    if "path" in carried:
+        carried["unix_socket_path"] = carried.pop("path")
+    return redis.Redis(ssl=kind == "SSLConnection", **carried)
 
 
 def _carried(settings: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -120,6 +126,8 @@ def _carried(settings: dict[str, Any], without: tuple[str, ...] = ()) -> dict[st
         if (name in _CARRIED or name.startswith("ssl_")) and name not in without
         if value is not None and type(value) is not object  # one that was not set
     }
+    if str(carried.get("protocol")) != "2":  # 3 is for clients that listen, which a store does not
+        carried.pop("protocol", None)
     retry = settings.get("retry")
     if retry is not None:  # its asyncio twin has the same fields
         carried["retry"] = Retry(retry._backoff, retry._retries, retry._supported_errors)

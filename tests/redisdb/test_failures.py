@@ -15,6 +15,8 @@ from py_code_mode.skills import SkillUsage
 from tests.redis_servers import Server
 from tests.redisdb.conftest import TOOL, Stores, skill
 
+CLIENT_KILL = ("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
 AOF = ("--appendonly", "yes", "--appendfsync", "always")
 
 
@@ -146,16 +148,17 @@ def test_killed_connections_are_survived(own_server):
     server = own_server()
     stores, stop = OwnStores(server), threading.Event()
     failures: list[Exception] = []
+    killed: list[int] = []
     data = bytes(range(256)) * 8_192
 
     def kill() -> None:
         with server.client() as client:
-            while not stop.wait(0.02):
-                client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            while not stop.wait(0.1):
+                killed.append(client.execute_command(*CLIENT_KILL))
 
     def work(number: int) -> None:
         try:
-            for turn in range(12):
+            for turn in range(15):
                 assert stores.skills.save(skill(f"s{number}_{turn}"), replace=False)
                 stores.artifacts.save(f"{number}/{turn}", data)
                 assert stores.artifacts.load(f"{number}/{turn}") == data
@@ -173,7 +176,7 @@ def test_killed_connections_are_survived(own_server):
     killer.join()
     assert failures == []
     assert (
-        len(stores.skills.names()) == len(stores.artifacts.list()) == len(stores.tools.list()) == 48
+        len(stores.skills.names()) == len(stores.artifacts.list()) == len(stores.tools.list()) == 60
     )
 
 
