@@ -51,7 +51,7 @@ def client_from_url(url: str, **options: Any) -> Any:
         ConfigError: It is no such URL, or redis-py is missing.
     """
     redis = redis_py()
-    from redis.backoff import ExponentialBackoff
+    from redis.backoff import EqualJitterBackoff
     from redis.retry import Retry
 
     # OSError: redis-py 5 and 6 try a refused connection again only if told to.
@@ -61,7 +61,7 @@ def client_from_url(url: str, **options: Any) -> Any:
         "socket_timeout": 30.0,
         "socket_read_size": 256 * 1024,  # chunks of artifacts come in fewer pieces
         "health_check_interval": 30,  # a connection that a firewall dropped is noticed before use
-        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _ATTEMPTS),
+        "retry": Retry(EqualJitterBackoff(cap=1.0, base=0.05), _ATTEMPTS),
         "retry_on_error": lost,
     }
     if not str(url).startswith("unix://"):

@@ -14,6 +14,7 @@ are written so that the second time changes nothing.
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ Part = str | bytes | memoryview | int | float
 """What commands and keys are made of."""
 
 _MAX_PREFIX = 200
+_QUICK_TRIES = 2
+_QUICKLY = 0.3
+"""Seconds within which a lost connection is no matter of redis-py's own retries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,17 @@ class Database:
 
     def _send(self, *command: Part) -> Any:
         words = [word.encode() if isinstance(word, str) else word for word in command[1:]]
+        exceptions, began = self._redis.exceptions, time.monotonic()
+        for _ in range(_QUICK_TRIES):
+            try:
+                return self._client.execute_command(command[0], *words, NEVER_DECODE=True)
+            except exceptions.AuthenticationError:
+                raise
+            except exceptions.ConnectionError:
+                # One that is lost as it comes out of the pool is not tried again by redis-py
+                # (up to 8.1 at least). What redis-py has tried again and again takes longer.
+                if time.monotonic() - began > _QUICKLY:
+                    raise
         return self._client.execute_command(command[0], *words, NEVER_DECODE=True)
 
     @contextmanager

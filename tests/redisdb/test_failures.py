@@ -153,7 +153,7 @@ def test_killed_connections_are_survived(own_server):
 
     def kill() -> None:
         with server.client() as client:
-            while not stop.wait(0.1):
+            while not stop.wait(0.2):
                 killed.append(client.execute_command(*CLIENT_KILL))
 
     def work(number: int) -> None:
