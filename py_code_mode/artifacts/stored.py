@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kernel_bootstrap.wire.packing import pack, type_name, unpack
+from kernel_bootstrap.wire.packing import parcel, type_name, unpack
 from py_code_mode.artifacts.finding import Finder, near_names, selected
 from py_code_mode.artifacts.info import ArtifactInfo, Details
 from py_code_mode.artifacts.names import name_problem
@@ -91,10 +91,19 @@ class StoredArtifacts(ABC):
         expires: datetime | float | None = None,
     ) -> ArtifactInfo:
         """Keep a value; see ``ArtifactStore.save``."""
-        kind, data = pack(value)
-        until = expiry(ttl, expires)
-        details = Details(description, metadata, tuple(tags), "", type_name(value), until)
-        return self.save_packed(name, kind, data, details)
+        packed = parcel(value, name)
+        details = Details(
+            description,
+            metadata,
+            tuple(tags),
+            packed.content_type,
+            type_name(value),
+            expiry(ttl, expires),
+        )
+        with self.open_write(name, packed.kind, details) as writer:
+            for part in packed.parts:
+                writer.write(part)
+            return writer.commit()
 
     def save_packed(
         self, name: str, kind: str, data: Data, details: Details | None = None
@@ -108,7 +117,7 @@ class StoredArtifacts(ABC):
         """Return the value saved under ``name``; see ``ArtifactStore.load``."""
         info, data = self.load_packed(name)
         try:
-            return unpack(info.kind, data)
+            return unpack(info.kind, data, info.content_type, info.type_name)
         except ArtifactError as error:
             raise ArtifactError(f"artifact {name!r} cannot be read: {error}") from error
 

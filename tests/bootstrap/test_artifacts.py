@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from kernel_bootstrap.namespaces import Artifacts
+from kernel_bootstrap.artifacts import Artifacts
 from kernel_bootstrap.wire.errors import ArtifactNotFoundError, ArtifactWriteError
 from tests.bootstrap.fakes import methods
 

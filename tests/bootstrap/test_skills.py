@@ -10,8 +10,9 @@ import traceback
 
 import pytest
 
+from kernel_bootstrap.artifacts import Artifacts
 from kernel_bootstrap.catalogue import Catalogue
-from kernel_bootstrap.namespaces import Artifacts, Tools
+from kernel_bootstrap.namespaces import Tools
 from kernel_bootstrap.skills import MAX_DEPTH, Skills
 from kernel_bootstrap.wire.errors import SkillError, SkillNotFoundError
 from py_code_mode import create_skill_library
