@@ -92,6 +92,8 @@ class Writer(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Write bytes; return how many."""
+        if self.closed:
+            raise ValueError(f"artifact {self.name!r}: the file is closed")
         size = memoryview(data).nbytes
         self._upload.send(data)
         return size

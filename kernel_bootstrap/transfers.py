@@ -20,7 +20,7 @@ from kernel_bootstrap.wire.messages import Method
 
 __all__ = ["Upload", "download", "piece_size"]
 
-MAX_PIECE = 2 * 1024 * 1024
+MAX_PIECE = 1024 * 1024
 """Bytes of one message. Larger ones are no faster; much smaller ones are slower."""
 
 WINDOW = 4

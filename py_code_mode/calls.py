@@ -52,13 +52,17 @@ class SessionCalls:
         session: Name of the session.
         dispatcher: Answers the requests.
         limits: Bounds how many may be pending.
+        author: On whose behalf the session runs.
 
     Attributes:
         spent: Counts the tool calls.
     """
 
-    def __init__(self, session: str, dispatcher: Dispatcher, limits: Limits) -> None:
+    def __init__(
+        self, session: str, dispatcher: Dispatcher, limits: Limits, *, author: str = ""
+    ) -> None:
         self._session = session
+        self._author = author
         self._dispatcher = dispatcher
         self._limits = limits
         self._tasks: dict[tuple[KernelProcess, int], asyncio.Task[None]] = {}
@@ -112,7 +116,8 @@ class SessionCalls:
                 _reporter(kernel, parent_id),
                 self.spent,
                 limit.waiting,
-                uploads=self._uploads,
+                self._author,
+                self._uploads,
             )
             self._last = cell, origin
         return self._last[1]

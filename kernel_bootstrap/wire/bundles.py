@@ -41,6 +41,9 @@ _HARMLESS = ("text/plain", "image/png", "image/jpeg", "image/gif")
 _DATA = ("pandas", "polars", "numpy")
 """Libraries whose objects are data. Shown they would be something else: they are refused."""
 
+_STYLES = "pandas.io.formats."
+"""Of those the part whose objects are there to be shown."""
+
 _FILE_FORMATS = {".svg": ("svg", "image/svg+xml"), ".pdf": ("pdf", "application/pdf")}
 """What a figure's name may ask for in place of PNG."""
 
@@ -91,7 +94,9 @@ def pack(value: Any, name: str) -> tuple[str, list[Buffer], str] | None:
     Returns:
         Kind, parts and MIME type; None if it shows nothing but text, or is data.
     """
-    if isinstance(value, type) or type(value).__module__.partition(".")[0] in _DATA:
+    module = type(value).__module__
+    is_data = module.partition(".")[0] in _DATA and not module.startswith(_STYLES)
+    if isinstance(value, type) or is_data:
         return None
     if isinstance(value, Media):
         return "media", [value.data], value.mime_type
@@ -125,9 +130,9 @@ def _figure(value: Any, name: str) -> tuple[bytes, str] | None:
 
 def _formats(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Ask an object for all its formats, as IPython does."""
-    plotly = _plotly(value)
-    if plotly is not None:
-        return plotly, {}
+    chart = _plotly(value) or _altair(value)
+    if chart is not None:
+        return chart, {}
     asked = _ask(value, "_repr_mimebundle_", include=None, exclude=None)
     data, metadata = _pair(asked)
     data = dict(data) if isinstance(data, Mapping) else {}
@@ -154,6 +159,18 @@ def _plotly(value: Any) -> dict[str, Any] | None:
     return {
         "application/vnd.plotly.v1+json": json.loads(value.to_json()),
         "text/plain": f"Figure with {len(value.data)} traces",
+    }
+
+
+def _altair(value: Any) -> dict[str, Any] | None:
+    """A chart of altair's as data, for the same reason."""
+    altair = sys.modules.get("altair")
+    if altair is None or not isinstance(value, altair.TopLevelMixin):
+        return None
+    major = altair.SCHEMA_VERSION.partition(".")[0]
+    return {
+        f"application/vnd.vegalite.{major}+json": value.to_dict(),
+        "text/plain": f"<{type(value).__name__} of altair's>",
     }
 
 

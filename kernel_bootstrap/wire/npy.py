@@ -19,6 +19,9 @@ __all__ = ["pack", "unpack"]
 _MAX_HEADER = 64 * 1024
 """Bytes of a header that are looked at; a record of a thousand fields has fewer."""
 
+_KINDS = "biufcmMSUV"
+"""Numbers, times, fixed strings and records: dtypes that are nothing but their bytes."""
+
 
 def pack(value: Any) -> list[Buffer] | None:
     """Return the parts of an ``.npy`` file; None if the value would not come back from it.
@@ -26,16 +29,21 @@ def pack(value: Any) -> list[Buffer] | None:
     The array's own memory is one of the parts, not a copy, if it lies in order.
     """
     np = sys.modules.get("numpy")
-    if np is None or type(value) is not np.ndarray or value.dtype.hasobject:
+    if np is None or type(value) is not np.ndarray:
         return None
-    described = np.lib.format.dtype_to_descr(value.dtype)
     dtype = value.dtype
-    if np.lib.format.descr_to_dtype(described) != dtype or dtype.metadata or dtype.itemsize == 0:
+    if dtype.kind not in _KINDS or dtype.hasobject or dtype.metadata or dtype.itemsize == 0:
+        return None
+    described = np.lib.format.dtype_to_descr(dtype)
+    if np.lib.format.descr_to_dtype(described) != dtype:
         return None
     fortran = value.flags.f_contiguous and not value.flags.c_contiguous
-    header = io.BytesIO()
     said = {"descr": described, "fortran_order": fortran, "shape": value.shape}
-    np.lib.format._write_array_header(header, said, None)
+    header = io.BytesIO()
+    try:
+        np.lib.format.write_array_header_1_0(header, said)
+    except ValueError:  # a record with so many fields, or names beyond Latin 1
+        return None
     ordered = value.T if fortran else np.ascontiguousarray(value)
     # Dates have no buffer of their own kind, so all go as plain bytes.
     return [header.getvalue(), memoryview(ordered.reshape(-1).view(np.uint8))]
@@ -54,12 +62,9 @@ def unpack(data: Buffer) -> Any:
     view = memoryview(data).cast("B")
     head = io.BytesIO(view[:_MAX_HEADER])
     version = np.lib.format.read_magic(head)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(head, _MAX_HEADER)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(head, _MAX_HEADER)
-    else:
+    if version != (1, 0):
         raise ArtifactError(f"an .npy file of version {version} is not read here")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(head, _MAX_HEADER)
     if dtype.hasobject or dtype.itemsize == 0:
         raise ArtifactError(f"an .npy file of {dtype} is not read: it would be unpickled")
     count = 1

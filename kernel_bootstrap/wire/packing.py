@@ -36,7 +36,6 @@ from kernel_bootstrap.wire import bundles, codec, npy, tables
 from kernel_bootstrap.wire.errors import (
     ArtifactError,
     ArtifactWriteError,
-    ProtocolError,
     ValueNotEncodableError,
 )
 from kernel_bootstrap.wire.media import Media
@@ -155,8 +154,10 @@ def unpack(
         return unpack_one(data, _Known(content_type, type_name, trusted))
     except ImportError as error:
         raise ArtifactError(f"a value of kind {kind} cannot be loaded here: {error}") from error
-    except (ValueError, TypeError, RecursionError, MemoryError, ProtocolError) as error:
-        raise ArtifactError(f"artifact data is not valid {kind}: {error}") from error
+    except ArtifactError:
+        raise
+    except Exception as error:  # hostile bytes: a library may raise anything
+        raise ArtifactError(f"artifact data is not valid {kind}: {error!s:.300}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ Place in the house: part of THE contract, below ``packing``. Nothing is imported
 coming or going, asks for it.
 
 A frame is kept as Parquet only if it comes back from it as it was. polars compares exactly, so
-its frames are read back and compared. For pandas the dtypes that survive are listed, and what has
-others (objects above all, which may hold anything) is left to the codec.
+its frames are read back and compared. pandas does not, so of its frames those of plain numbers are
+trusted to come back, and all others are compared as the codec packs them, which is exact.
 
 Reading is where trust ends. A kernel reads with whatever it has: it can only harm itself. The host
-reads with pyarrow, whose reader is fuzzed upstream and raises for what it does not like, and only
-after the footer's own numbers have been held against bounds; never with polars' reader, which
-aborts the process when an allocation fails.
+reads with pyarrow, whose reader is fuzzed upstream and raises for what it does not like, and holds
+what a file says of its size, and what its texts would unfold to, against bounds; never with polars'
+reader, which aborts the process when an allocation fails. A file made to lie about the size of its
+compressed pages can still use up memory: where that matters, nobody but a kernel should load it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import io
 import sys
 from typing import Any
 
+from kernel_bootstrap.wire.codec import dumps
 from kernel_bootstrap.wire.errors import ArtifactError
 from kernel_bootstrap.wire.parts import Buffer
 
@@ -30,7 +32,7 @@ _SAFE_PYARROW = (14, 0, 1)
 _MAX_BYTES = 4 * 1024**3
 """What a file may unfold to on the host."""
 
-_MAX_RATIO = 1_000
+_MAX_RATIO = 200
 """How many times its own size a file of more than a few megabytes may unfold to on the host."""
 
 _NUMBERS = frozenset("?bhilqBHILQfd")
@@ -62,37 +64,33 @@ def _pack_polars(polars: Any, frame: Any) -> list[Buffer] | None:
 
 
 def _pack_pandas(pandas: Any, frame: Any) -> list[Buffer] | None:
-    index = frame.index
-    if (
-        not len(frame.columns)
-        or frame.attrs
-        or type(frame.columns) is not pandas.Index
-        or frame.columns.name is not None
-        or not all(type(label) is str for label in frame.columns)
-        or frame.columns.has_duplicates
-        or type(index) is not pandas.RangeIndex
-        or index.name is not None
-        or not all(_survives(pandas, dtype) for dtype in frame.dtypes)
-    ):
+    labels = frame.columns
+    if not len(labels) or labels.has_duplicates or not all(type(each) is str for each in labels):
         return None
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.Table.from_pandas(frame, nthreads=1)
         out = pa.BufferOutputStream()
-        pq.write_table(table, out, compression="zstd", store_schema=True)
-    except Exception:  # noqa: BLE001 - no pyarrow, or not for it: it is kept otherwise
+        pq.write_table(pa.Table.from_pandas(frame, nthreads=1), out, compression="zstd")
+        file = memoryview(out.getvalue())
+        if not _survives(pandas, frame) and dumps(_read(file).to_pandas()) != dumps(frame):
+            return None
+    except Exception:  # noqa: BLE001 - no pyarrow, or nothing for it: it is kept otherwise
         return None
-    return [memoryview(out.getvalue())]
+    return [file]
 
 
-def _survives(pandas: Any, dtype: Any) -> bool:
-    """Whether a column of that dtype comes back from Parquet as it was."""
-    if isinstance(dtype, pandas.StringDtype):
-        # The storage is whichever the reader has; values and missing ones are the same.
-        return bool(dtype.storage == "pyarrow")
-    return getattr(dtype, "char", "") in _NUMBERS and dtype.isnative
+def _survives(pandas: Any, frame: Any) -> bool:
+    """Whether a frame is known to come back from Parquet as it was: the plain and large ones."""
+    return (
+        not frame.attrs
+        and type(frame.columns) is pandas.Index
+        and frame.columns.name is None
+        and type(frame.index) is pandas.RangeIndex
+        and frame.index.name is None
+        and all(getattr(dtype, "char", "") in _NUMBERS and dtype.isnative for dtype in frame.dtypes)
+    )
 
 
 def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
@@ -112,7 +110,7 @@ def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
             import polars as pl
 
             return pl.read_parquet(io.BytesIO(data))
-        table = _read(data, bounded=not trusted)
+        table = _read(data) if trusted else _read_bounded(data)
         if wants_polars:
             import polars as pl
 
@@ -134,28 +132,52 @@ def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
         raise
 
 
-def _read(data: Buffer, *, bounded: bool) -> Any:
+def _read(data: Buffer) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    version = tuple(int(part) for part in pa.__version__.split(".")[:3] if part.isdigit())
-    if version < _SAFE_PYARROW:
-        raise ArtifactError(f"pyarrow {pa.__version__} is not safe; 14.0.1 or newer is")
-    file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(data)))
-    if bounded:
-        _check_size(file.metadata, len(memoryview(data)))
+    return pq.ParquetFile(pa.BufferReader(pa.py_buffer(data))).read(use_threads=False)
+
+
+def _read_bounded(data: Buffer) -> Any:
+    """Read a file that may be made to do harm; one long text in a million rows stays one text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    _check_version(pa.__version__)
+    source, size = pa.py_buffer(data), len(memoryview(data))
+    first = pq.ParquetFile(pa.BufferReader(source))
+    groups = [first.metadata.row_group(number) for number in range(first.metadata.num_row_groups)]
+    cells = first.metadata.num_rows * max(1, first.metadata.num_columns)
+    _check_size(max(cells, sum(group.total_byte_size for group in groups)), size)
+    schema = first.schema_arrow
+    is_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
+    texts = [field.name for field in schema if any(is_one(field.type) for is_one in is_text)]
+    file = pq.ParquetFile(pa.BufferReader(source), read_dictionary=texts)
     table = file.read(use_threads=False)
     table.validate(full=True)
-    return table
+    _check_size(sum(_text_size(table.column(name)) for name in texts), size)
+    return table.cast(schema)
 
 
-def _check_size(footer: Any, size: int) -> None:
-    """Refuse what says of itself that it unfolds to more than a file of its size may."""
-    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
-    unfolded = sum(max(0, group.total_byte_size) for group in groups)
-    cells = max(0, footer.num_rows) * max(1, footer.num_columns)
+def _text_size(column: Any) -> int:
+    """Bytes of a column's texts if each were there as often as it is used."""
+    import pyarrow.compute as pc
+
+    lengths = (pc.binary_length(each.dictionary).take(each.indices) for each in column.chunks)
+    return sum(pc.sum(each).as_py() or 0 for each in lengths)
+
+
+def _check_size(unfolded: int, size: int) -> None:
+    """Refuse what unfolds to more than a file of its size may."""
     allowed = min(_MAX_BYTES, max(64 * 1024**2, size * _MAX_RATIO))
-    if max(unfolded, cells) > allowed:
+    if unfolded > allowed:
         raise ArtifactError(
-            f"it would unfold to {max(unfolded, cells):,} bytes or more; {allowed:,} are read here"
+            f"it would unfold to {unfolded:,} bytes or more; {allowed:,} are read here"
         )
+
+
+def _check_version(version: str) -> None:
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+    if numbers < _SAFE_PYARROW:
+        raise ArtifactError(f"pyarrow {version} is not safe to read with; 14.0.1 or newer is")
