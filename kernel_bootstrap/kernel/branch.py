@@ -23,7 +23,7 @@ from kernel_bootstrap.cells import Cell, enter
 from kernel_bootstrap.kernel.app import SessionKernelApp
 from kernel_bootstrap.kernel.forks import be_independent, end_process, redirect_output
 from kernel_bootstrap.kernel.preload import run_preload
-from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE, Birth
+from kernel_bootstrap.wire.birth import BUSY, DIRECTORY, LOG_FILE, Birth
 from kernel_bootstrap.wire.errors import CodeModeError
 from kernel_bootstrap.wire.limits import Limits
 
@@ -118,26 +118,23 @@ class _Branching:
             "tasks": sum(not _is_ours(task) for task in asyncio.all_tasks(loop)),
         }
         self._path = path
-        loop.call_soon_threadsafe(self._stop_loop)
+        loop.call_soon_threadsafe(self._app.io_loop.stop)
         return told
-
-    def _stop_loop(self) -> None:
-        if self._app.kernel.executing:
-            self._path = None  # a cell of somebody else was faster; the host stops waiting
-        else:
-            self._app.io_loop.stop()
 
     def fork_if_asked(self) -> bool:
         """Fork if the loop was stopped for that; the parent goes on, the child never returns."""
         path, self._path = self._path, None
         if path is None:
             return False
+        if self._app.kernel.executing:  # a cell of somebody else was faster
+            _come_instead(path, BUSY)
+            return True
         for stream in (self._app.streams or {}).values():
             stream.flush()
         try:
             pid = os.fork()
         except OSError:
-            _say_it_failed(path)
+            _come_instead(path, b"")
             return True
         if pid == 0:
             self._become_branch(path)
@@ -155,10 +152,11 @@ class _Branching:
         become_kernel(connection, self._app)
 
 
-def _say_it_failed(path: str) -> None:
+def _come_instead(path: str, why: bytes) -> None:
     """Connect to the waiting host as who we are: it knows then that there is no branch."""
     with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.connect(path)
+        connection.sendall(why)
 
 
 def _is_ours(task: asyncio.Task[Any]) -> bool:

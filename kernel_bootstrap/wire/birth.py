@@ -15,13 +15,16 @@ from typing import Any
 
 from kernel_bootstrap.wire.errors import ProtocolError
 
-__all__ = ["DIRECTORY", "LOG_FILE", "Birth", "read_line"]
+__all__ = ["BUSY", "DIRECTORY", "LOG_FILE", "Birth", "read_line"]
 
 DIRECTORY = "PY_CODE_MODE_DIRECTORY"
 """Environment variable naming a session's private directory."""
 
 LOG_FILE = "log.txt"
 """In that directory: takes what the process itself prints, not the user's code."""
+
+BUSY = b"busy"
+"""What a kernel says that comes itself instead of its branch: a cell was faster."""
 
 MOST_BYTES = 16 * 1024 * 1024
 """No environment is larger."""

@@ -11,10 +11,12 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kernel_bootstrap.wire.birth import BUSY
 from kernel_bootstrap.wire.messages import Query
 from py_code_mode.errors import KernelError
 from py_code_mode.kernel.forked import ForkedProcess
@@ -23,6 +25,9 @@ __all__ = ["Branching"]
 
 CONNECT_SECONDS = 30
 """For a fork on a loaded machine; copying the page tables of 100 GB takes a second."""
+
+WORD_SECONDS = 5
+"""For a kernel that has come to say why it does not fork."""
 
 CREDENTIALS = struct.Struct("3i")
 """``struct ucred``: process, user, group; see ``unix(7)``, SO_PEERCRED."""
@@ -69,18 +74,33 @@ class Branching:
                 raise KernelError(f"the kernel has not forked in {CONNECT_SECONDS} s") from None
             finally:
                 path.unlink(missing_ok=True)
-        return _held(connection, self.parent, str(directory / "exit.txt"))
-
-
-def _held(connection: socket.socket, parent: int, told: str) -> ForkedProcess:
-    try:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
         pid, user, _ = CREDENTIALS.unpack(raw)
+        if pid == self.parent:
+            raise await _refusal(connection)
+        return _held(connection, pid, user, str(directory / "exit.txt"))
+
+
+async def _refusal(connection: socket.socket) -> KernelError:
+    """Return why the kernel itself came instead of a branch."""
+    with connection:
+        connection.setblocking(False)  # noqa: FBT003 - its only argument
+        word = b""
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(WORD_SECONDS):
+                word = await asyncio.get_running_loop().sock_recv(connection, len(BUSY))
+    if word == BUSY:
+        return KernelError("a cell is running: fork when it has ended, or interrupt it")
+    return KernelError("the kernel could not fork: there is no memory or process left")
+
+
+def _held(connection: socket.socket, pid: int, user: int, told: str) -> ForkedProcess:
+    try:
         # It waits for its words of birth, so it lives, and the number is its own.
-        if pid == parent:
-            raise KernelError("the kernel could not fork: there is no memory or process left")
-        if user != os.getuid() or os.getpgid(pid) != pid:
-            raise KernelError("what came in place of the branch is no process of its own")
+        group = os.getpgid(pid)
+        if user != os.getuid() or group != pid:
+            what = f"process {pid} in group {group} of user {user}"
+            raise KernelError(f"what came in place of the branch is no process of its own: {what}")
         return ForkedProcess(pid, os.pidfd_open(pid), connection, told)
     except BaseException as error:
         connection.close()

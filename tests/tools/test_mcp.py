@@ -142,6 +142,46 @@ async def test_changed_tools_reach_sessions(eventually):
 # --- calls --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("make", [proof, odd], ids=["newest", "older"])
+async def test_piped_calls_are_what_the_sdk_sends(start, make):
+    """A call over a pipe is written here; its message is the one the SDK would have written."""
+    adapter = await start(make())
+    connection, lines = adapter._connection, []
+    write = connection._process._child.write
+
+    def keep(data: bytes) -> bool:
+        lines.append(json.loads(data))
+        return write(data)
+
+    connection._process._child.write = keep
+    name, arguments = ("echo", {"x": "ü"}) if make is proof else ("arguments", {"x": "ü"})
+    ours = await adapter.call(f"{'proof' if make is proof else 'odd'}.{name}", arguments)
+    theirs = await connection._client.call_tool(name, arguments)
+    assert ours == theirs.structured_content.get("result", theirs.structured_content)
+    mine, sdks = lines
+    assert isinstance(mine.pop("id"), int)
+    assert isinstance(sdks.pop("id"), int)
+    assert mine == sdks
+
+
+async def test_calls_that_are_traced(start, monkeypatch: pytest.MonkeyPatch):
+    """With tracing on a call goes the SDK's way, which makes spans, and gives the same."""
+    adapter = await start(proof())
+    monkeypatch.setattr("py_code_mode.tracing.is_on", lambda: True)
+    monkeypatch.setattr(adapter._connection, "_piped", None)
+    assert await adapter.call("proof.echo", {"x": "a"}) == "a\n"
+    with pytest.raises(ToolCallError, match="gone wrong"):
+        await adapter.call("proof.fail", {})
+
+
+async def test_a_server_that_wants_something_first(start):
+    """A server that answers with a request of its own is an error that says so."""
+    adapter = await start(odd())
+    wanting = {"resultType": "input_required", "inputRequests": {}}
+    with pytest.raises(ToolCallError, match=r"'answer' of MCP server 'odd': it asks the client"):
+        await adapter.call("odd.answer", {"result": wanting})
+
+
 async def test_structured_results(start):
     """Structured content is the value; what the SDK has wrapped around it is taken off."""
     adapter = await start(proof())

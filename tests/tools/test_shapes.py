@@ -332,7 +332,7 @@ async def test_a_directory_of_tools_and_threads(tmp_path):
 
         thread = threading.Thread(target=search)
         thread.start()
-        for n in range(50):
+        for n in range(10):
             registry.add(lambda: 1, name=f"made{n}")
             await registry.call_tool(f"made{n}", {})
         stop.set()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import importlib.util
-import json
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError, ToolE
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.jsonschema import check_names
+from py_code_mode.tools.mcp.arguments import json_arguments
 from py_code_mode.tools.mcp.listing import Choice, Offer, Offers, offers_of
 from py_code_mode.tools.mcp.server import Server, Transport
 from py_code_mode.tools.mcp.wording import hide_in_logs, level_of, log_text
@@ -146,7 +146,7 @@ class MCPAdapter:
         if offer is None:
             raise not_found(name, self._offers.by_name)
         check_names(name, offer.info.params, arguments, takes_any=offer.takes_any)
-        checked = _json_only(name, _without_none(offer, arguments))
+        checked = json_arguments(offer.info, arguments)
         key, sink = object(), current_sink()
         self._sinks[key] = sink
         try:
@@ -273,24 +273,3 @@ def _check_installed() -> None:
     if int(version.partition(".")[0]) < 2:  # noqa: PLR2004 - the SDK's major version
         text = f"tools of type 'mcp' need the package mcp 2, not {version}: {install}"
         raise ConfigError(text, key="type")
-
-
-def _without_none(offer: Offer, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is None and need not be given, where None is no value of it."""
-    needless = {
-        param.name
-        for param in offer.info.params
-        if not param.required and "None" not in param.annotation and param.annotation != "Any"
-    }
-    return {k: v for k, v in arguments.items() if v is not None or k not in needless}
-
-
-def _json_only(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what the protocol cannot carry, naming the argument."""
-    for name, value in arguments.items():
-        try:
-            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            text = f"tool {tool!r}: argument {name!r} is no JSON value: {error!s:.200}"
-            raise ToolCallError(text) from None
-    return arguments

@@ -23,7 +23,16 @@ from mcp.client.client import Client
 from mcp.client.extension import UnexpectedClaimedResult
 from mcp.shared.exceptions import MCPError
 
+from py_code_mode import tracing
 from py_code_mode.errors import ToolCallError, ToolError, ToolTimeoutError
+from py_code_mode.tools.mcp.clients import (
+    LOG_LEVEL,
+    all_tools,
+    ask_for_logs,
+    client_info,
+    meta_of,
+    never_connected,
+)
 from py_code_mode.tools.mcp.server import Server
 from py_code_mode.tools.mcp.stdio import StdioTransport
 from py_code_mode.tools.mcp.streams import Refusals, opened
@@ -34,7 +43,6 @@ __all__ = ["Connection", "Ears", "NotSent"]
 
 _log = logging.getLogger(__name__)
 
-_PAGES = 1_000  # of tools; a server that repeats its cursor must not hang its start
 _CLOSING = 10.0  # seconds for saying goodbye
 _LOST = "Session terminated"  # what the SDK makes of a 404 to somebody who had a session
 _REFUSED = "Server returned an error response"  # and of every other status
@@ -74,6 +82,7 @@ class Connection:
         self._ears = ears
         self._over = asyncio.Event()
         self._client: Client | None = None
+        self._meta: Mapping[str, Any] = {}
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self._refusals = Refusals()
@@ -126,9 +135,9 @@ class Connection:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self._server.start_timeout):
                     client = await stack.enter_async_context(self._new_client())
-                    tools = await _all_tools(client)
-                    await self._ask_for_logs(client)
-                self._client = client
+                    tools = await all_tools(client)
+                    await ask_for_logs(client, self._server.name)
+                self._client, self._meta = client, meta_of(client)
                 if self._process is not None:
                     self._process.is_gentle = True
                 ready.set_result(tools)
@@ -143,23 +152,12 @@ class Connection:
     def _new_client(self) -> Client:
         return Client(
             opened(self._server, self._process, self._refusals, self._over.set),
-            client_info=types.Implementation(name="py-code-mode", version=_version()),
+            client_info=client_info(),
             logging_callback=self._on_log,
             message_handler=self._on_message,
-            log_level="info",
+            log_level=LOG_LEVEL,
             cache=None,
         )
-
-    async def _ask_for_logs(self, client: Client) -> None:
-        """Say which messages are wanted; newer servers hear it with every request instead."""
-        session = client.session
-        if session.initialize_result is None or client.server_capabilities.logging is None:
-            return
-        level = types.SetLevelRequest(params=types.SetLevelRequestParams(level="info"))
-        try:
-            await session.send_request(level, types.EmptyResult)
-        except MCPError as error:
-            _log.debug("MCP server %r takes no log level: %s", self._server.name, error)
 
     async def _on_log(self, params: types.LoggingMessageNotificationParams) -> None:
         self._ears.on_log(params.level, params.data, params.logger)
@@ -178,7 +176,7 @@ class Connection:
             raise ToolError(f"MCP server {self._server.name!r} has ended")
         try:
             async with asyncio.timeout(self._server.start_timeout):
-                return await _all_tools(self._client)
+                return await all_tools(self._client)
         except (MCPError, OSError, ValueError, ClosedResourceError) as error:
             name = self._server.name
             raise ToolError(f"MCP server {name!r} lists no tools: {explained(error)}") from error
@@ -213,6 +211,8 @@ class Connection:
             async with asyncio.timeout(limit):
                 if as_task:
                     return await call_as_task(client.session, tool, dict(arguments), callback)
+                if self._process is not None and not tracing.is_on():
+                    return await self._piped(client, tool, arguments, on_progress)
                 return await client.call_tool(tool, dict(arguments), progress_callback=callback)
         except TimeoutError:
             text = f"tool {tool!r} of MCP server {name!r} took longer than its limit of {limit:g} s"
@@ -224,6 +224,24 @@ class Connection:
         except (RuntimeError, ValueError, OSError, UnexpectedClaimedResult) as error:
             text = f"tool {tool!r} of MCP server {name!r}: {explained(error)}"
             raise ToolCallError(text) from error
+
+    async def _piped(
+        self,
+        client: Client,
+        tool: str,
+        arguments: Mapping[str, Any],
+        on_progress: Progressed | None,
+    ) -> types.CallToolResult:
+        """Call a tool over the pipe; who traces goes the SDK's way, which makes spans."""
+        assert self._process is not None
+        answer = await self._process.calls.call(tool, arguments, self._meta, on_progress)
+        if answer.get("resultType") == "input_required":
+            what = "it asks the client for something, which is not supported"
+            raise ToolCallError(f"tool {tool!r} of MCP server {self._server.name!r}: {what}")
+        result = types.CallToolResult.model_validate(answer, by_name=False)
+        if not result.is_error:
+            await client.session.validate_tool_result(tool, result)
+        return result
 
     async def _refusal(self, tool: str, error: MCPError) -> Exception:
         """Return what an error of the protocol means for the caller."""
@@ -244,7 +262,7 @@ class Connection:
     async def _ended(self, tool: str) -> Exception:
         """Return what it means for the caller that the connection has ended."""
         await self.aclose()
-        if _never_connected(self._failure):
+        if never_connected(self._failure):
             return NotSent()
         how = self._how_it_ended()
         name = self._server.name
@@ -266,31 +284,3 @@ class Connection:
         said = "" if self._process is None else self._process.epitaph()
         reason = "it was closed" if self._failure is None else self._explained(self._failure)
         return f"did not start: {said or reason}"
-
-
-async def _all_tools(client: Client) -> list[types.Tool]:
-    """Return the tools of all pages."""
-    tools: list[types.Tool] = []
-    cursor: str | None = None
-    for _ in range(_PAGES):
-        page = await client.list_tools(cursor=cursor)
-        tools += page.tools
-        cursor = page.next_cursor
-        if not cursor:
-            break
-    return tools
-
-
-def _never_connected(error: BaseException | None) -> bool:
-    """Tell whether the other side was not there at all, so that it has seen nothing."""
-    import httpx2
-
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-
-
-def _version() -> str:
-    from py_code_mode import __version__
-
-    return __version__

@@ -23,6 +23,7 @@ from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 
 from py_code_mode.tools.mcp.child import Child
+from py_code_mode.tools.mcp.pipecalls import PipeCalls
 from py_code_mode.tools.mcp.server import Server
 
 __all__ = ["StdioTransport"]
@@ -54,15 +55,18 @@ class _Closing:
 class _Messages(_Closing):
     """The messages that arrive."""
 
-    def __init__(self, stdout: asyncio.StreamReader) -> None:
+    def __init__(self, stdout: asyncio.StreamReader, calls: PipeCalls) -> None:
         self._lines = _lines(stdout)
+        self._calls = calls
 
     async def receive(self) -> SessionMessage | Exception:
-        """Return the next message."""
+        """Return the next message that is the session's."""
         async for line in self._lines:
-            message = _parsed(line)
+            text = line[max(0, line.find(_START)) :]  # behind what was printed without a line's end
+            message = None if self._calls.takes(text) else _parsed(text)
             if message is not None:
                 return SessionMessage(message)
+        self._calls.end()
         raise StopAsyncIteration
 
     def __aiter__(self) -> Self:
@@ -73,6 +77,7 @@ class _Messages(_Closing):
 
     async def aclose(self) -> None:
         """Stop reading lines."""
+        self._calls.end()
         await self._lines.aclose()
 
 
@@ -98,6 +103,7 @@ class StdioTransport:
 
     Attributes:
         is_gentle: Whether closing gives it time to end by itself.
+        calls: Calls of its tools.
     """
 
     def __init__(self, server: Server, on_stderr: Callable[[str], None]) -> None:
@@ -107,6 +113,7 @@ class StdioTransport:
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._tasks: list[asyncio.Task[None]] = []
         self.is_gentle = False
+        self.calls = PipeCalls(self._write)
 
     async def __aenter__(self) -> tuple[_Messages, _Sender]:
         server = self._server
@@ -115,7 +122,10 @@ class StdioTransport:
         child = await Child.start(argv, env=env, cwd=server.cwd)
         self._child = child
         self._tasks = [asyncio.create_task(self._listen(child)), asyncio.create_task(_watch(child))]
-        return _Messages(child.stdout), _Sender(child)
+        return _Messages(child.stdout, self.calls), _Sender(child)
+
+    def _write(self, data: bytes) -> bool:
+        return self._child is not None and self._child.write(data)
 
     async def __aexit__(
         self,
@@ -188,9 +198,8 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
         yield b"".join(parts)
 
 
-def _parsed(line: bytes) -> types.JSONRPCMessage | None:
+def _parsed(text: bytes) -> types.JSONRPCMessage | None:
     """Return the message in a line, None when there is none: servers print all sorts of things."""
-    text = line[max(0, line.find(_START)) :]  # behind what was printed without a line's end
     if not text.strip():
         return None
     try:
