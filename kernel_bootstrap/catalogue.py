@@ -81,6 +81,10 @@ class Catalogue:
             raise self.missing(name)
         return found
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a tool of that exact name or path, or a group of tools."""
+        return name in self.by_name or name in self.by_path or name in self.groups
+
     def missing(self, name: str) -> errors.ToolNotFoundError:
         """Make the error for an unknown name."""
         known = [*self.by_name, *self.by_path]

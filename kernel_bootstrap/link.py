@@ -135,6 +135,14 @@ class Link:
             raise
         return reply.unwrap()
 
+    def tell(self, method: str, /, **params: Any) -> None:
+        """Send one request and go on; whatever the host answers is dropped.
+
+        Raises:
+            CodeModeError: It could not be sent.
+        """
+        self._send(*Request(next(self._ids), method, params).to_wire())
+
     async def acall(self, method: str, /, **params: Any) -> Any:
         """Send one request and await its value; cancelling the await cancels it on the host."""
         return await asyncio.wrap_future(self.request(method, **params))

@@ -6,23 +6,28 @@ and ``artifacts`` and nothing else of the session; its tracebacks show its own s
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import io
 import linecache
-import threading
+import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextvars import ContextVar, copy_context
-from dataclasses import dataclass, field
+from contextvars import ContextVar
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kernel_bootstrap.catalogue import Catalogue
+from kernel_bootstrap.coroutines import is_awaited, to_end
 from kernel_bootstrap.functions import SourceText, signature_of
 from kernel_bootstrap.link import Link
+from kernel_bootstrap.skillview import SkillView, view
+from kernel_bootstrap.uses import Uses, uncounted
 from kernel_bootstrap.wire import errors
 from kernel_bootstrap.wire.messages import Method
 
-__all__ = ["SkillView", "Skills"]
+if TYPE_CHECKING:
+    from kernel_bootstrap.examples import SkillTest
+
+__all__ = ["Skills"]
 
 Rows = list[dict[str, Any]]
 """What ``list`` and ``search`` return; named, because methods called ``list`` hide the type."""
@@ -33,50 +38,39 @@ MAX_DEPTH = 50
 _depth: ContextVar[int] = ContextVar("py_code_mode_skill_depth", default=0)
 
 
-@dataclass(frozen=True, slots=True)
-class SkillView:
-    """A skill as ``skills.get`` shows it.
-
-    Attributes:
-        name: Its name.
-        description: First line of its documentation.
-        documentation: The rest of it.
-        params: Parameters of ``run``: dicts with name, annotation, required, default.
-        is_async: Whether ``run`` is ``async def``.
-        source: Its Python source.
-        digest: SHA-256 of the source, hex.
-    """
-
-    name: str
-    description: str
-    documentation: str
-    params: list[dict[str, Any]]
-    is_async: bool
-    source: str = field(repr=False)
-    digest: str = field(repr=False)
-
-
 class Skills:
     """Reusable recipes in Python: ``skills.name(**arguments)``.
 
     ``skills.search("what for")`` and ``skills.list()`` find skills, ``skills.get(name).source``
-    shows one, ``skills.create(name, code, description)`` keeps a new one. Failures of the
-    machinery raise ``skills.SkillError`` or a subclass; the skill's own errors pass through.
+    shows one, ``skills.create(name, code, description)`` keeps a new one,
+    ``skills.update(name, code)`` a better one, ``skills.test(name)`` runs its examples. ``await
+    skills.name(...)`` does not block. Failures of the machinery raise ``skills.SkillError`` or a
+    subclass; the skill's own errors pass through.
     """
 
-    __slots__ = ("_code", "_globals", "_link")
+    __slots__ = ("_catalogue", "_code", "_globals", "_link", "_uses")
 
     SkillError = errors.SkillError
     SkillNotFoundError = errors.SkillNotFoundError
     SkillValidationError = errors.SkillValidationError
 
-    def __init__(self, link: Link, **namespaces: Any) -> None:
+    def __init__(
+        self,
+        link: Link,
+        *,
+        catalogue: Catalogue | None = None,
+        uses: Uses | None = None,
+        **namespaces: Any,
+    ) -> None:
         self._link = link
+        self._catalogue = Catalogue() if catalogue is None else catalogue
+        self._uses = Uses(link) if uses is None else uses
         self._globals = {**namespaces, "skills": self}
         self._code: dict[tuple[str, str], CodeType] = {}
 
     def list(self) -> Rows:
-        """List all skills: dicts with ``name``, ``description``, ``params``."""
+        """List all skills: dicts with ``name``, ``description``, ``params``, ``uses``, ..."""
+        self._uses.send(wait=True)
         found: Rows = self._link.call(Method.SKILLS_LIST)
         return found
 
@@ -85,10 +79,16 @@ class Skills:
         found: Rows = self._link.call(Method.SKILLS_SEARCH, query=query, limit=limit)
         return found
 
-    def get(self, name: str) -> SkillView | None:
-        """Return a skill with its source, or None if there is none of that name."""
-        data = self._link.call(Method.SKILLS_GET, name=name)
-        return None if data is None else _view(data)
+    def get(self, name: str, version: int | None = None) -> SkillView | None:
+        """Return a skill with its source, or None if there is none of that name.
+
+        Args:
+            name: Its name.
+            version: A former version, a number of ``skills.versions(name)``.
+        """
+        self._uses.send(wait=True)
+        data = self._link.call(Method.SKILLS_GET, name=name, version=version)
+        return None if data is None else view(data)
 
     def create(
         self, name: str, code: str, description: str = "", *, replace: bool = False
@@ -99,7 +99,7 @@ class Skills:
             SkillValidationError: The name or the code is not acceptable, or the name is taken
                 and ``replace`` is false.
         """
-        return _view(
+        return view(
             self._link.call(
                 Method.SKILLS_CREATE,
                 name=name,
@@ -109,49 +109,101 @@ class Skills:
             )
         )
 
+    def update(self, name: str, code: str | None = None, description: str = "") -> SkillView:
+        """Change a skill's code, its description, or both; the former version is kept.
+
+        Raises:
+            SkillNotFoundError: There is none of that name.
+            SkillValidationError: The code is not acceptable.
+        """
+        return view(
+            self._link.call(Method.SKILLS_UPDATE, name=name, code=code, description=description)
+        )
+
     def delete(self, name: str) -> bool:
-        """Delete a skill; False if there was none."""
+        """Delete a skill with its former versions; False if there was none."""
         return bool(self._link.call(Method.SKILLS_DELETE, name=name))
+
+    def versions(self, name: str) -> Rows:
+        """List a skill's kept versions, newest first: dicts with ``number``, ``time``, ..."""
+        found: Rows = self._link.call(Method.SKILLS_VERSIONS, name=name)
+        return found
+
+    def test(self, name: str, /) -> SkillTest:
+        """Run the ``>>>`` examples in a skill's docstrings, and compare what they give.
+
+        They see the skill's own ``run`` beside ``tools``, ``skills`` and ``artifacts``.
+        """
+        from kernel_bootstrap.examples import run_examples  # loads doctest
+
+        skill = self._fetch(name)
+        self._check_tools(skill)
+        token = uncounted.set(True)
+        try:
+            return run_examples(name, skill.examples, self._loaded(skill))
+        finally:
+            uncounted.reset(token)
 
     def invoke(self, name: str, /, **arguments: Any) -> Any:
         """Run a skill and return what it returns; an ``async def run`` is run to its end."""
-        return self._run(self._fetch(name), (), arguments)
+        skill = self._fetch(name)
+        if is_awaited(sys._getframe(1)):
+            return self._arun(skill, (), arguments)
+        return self._run(skill, (), arguments)
 
     async def ainvoke(self, name: str, /, **arguments: Any) -> Any:
         """Run a skill from async code: an ``async def run`` is awaited in place."""
-        result = self._start(self._fetch(name), (), arguments)
-        return await result if inspect.isawaitable(result) else result
+        data = await self._link.acall(Method.SKILLS_GET, name=name, usage=False)
+        return await self._arun(_found(name, data), (), arguments)
 
     def _fetch(self, name: str) -> SkillView:
-        found = self.get(name)
-        if found is None:
-            raise errors.SkillNotFoundError(
-                f"no skill named {name!r}; skills.list() and skills.search() show what there is"
-            )
-        return found
+        return _found(name, self._link.call(Method.SKILLS_GET, name=name, usage=False))
+
+    def _run(self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        with self._uses.of(skill.name):
+            result = self._start(skill, args, kwargs)
+            return to_end(result) if inspect.iscoroutine(result) else result
+
+    async def _arun(
+        self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        with self._uses.of(skill.name):
+            result = self._start(skill, args, kwargs)
+            return await result if inspect.isawaitable(result) else result
 
     def _start(self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         depth = _depth.get()
         if depth >= MAX_DEPTH:
             raise errors.SkillError(f"skills call each other more than {MAX_DEPTH} levels deep")
+        self._check_tools(skill)
         token = _depth.set(depth + 1)
         try:
-            namespace = {**self._globals, "__name__": f"skill_{skill.name}"}
-            exec(self._compiled(skill), namespace)  # noqa: S102 - a kernel is where skills run
-            result = namespace["run"](*args, **kwargs)
+            result = self._loaded(skill)["run"](*args, **kwargs)
         finally:
             _depth.reset(token)
         return _as_deep(result, depth + 1) if inspect.iscoroutine(result) else result
 
-    def _run(self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        result = self._start(skill, args, kwargs)
-        return _to_end(result) if inspect.iscoroutine(result) else result
+    def _loaded(self, skill: SkillView) -> dict[str, Any]:
+        """Return globals in which the skill's source has run."""
+        namespace = {**self._globals, "__name__": f"skill_{skill.name}"}
+        exec(self._compiled(skill), namespace)  # noqa: S102 - a kernel is where skills run
+        return namespace
+
+    def _check_tools(self, skill: SkillView) -> None:
+        missing = [name for name in skill.tools if not self._catalogue.knows(name)]
+        if missing:
+            names = ", ".join(map(repr, missing))
+            raise errors.SkillError(
+                f"skill {skill.name!r} needs {'tools' if missing[1:] else 'the tool'} {names}, "
+                "which this session does not have; tools.list() shows what it has",
+                missing=missing,
+            )
 
     def _compiled(self, skill: SkillView) -> CodeType:
         key = (skill.name, skill.digest)
         code = self._code.get(key)
         if code is None:
-            filename = f"<skill {skill.name} {skill.digest[:8]}>"
+            filename = f"<skill {skill.name}.py {skill.digest[:8]}>"
             # linecache never checks entries whose mtime is None, so tracebacks find the source.
             # Lines as Python counts them: `splitlines` knows more line ends.
             lines = io.StringIO(skill.source, newline=None).readlines()
@@ -167,13 +219,21 @@ class Skills:
 
     def _function(self, skill: SkillView) -> Callable[..., Any]:
         def function(*args: Any, **kwargs: Any) -> Any:
+            if is_awaited(sys._getframe(1)):
+                return self._arun(skill, args, kwargs)
             return self._run(skill, args, kwargs)
 
+        async def awaitable(*args: Any, **kwargs: Any) -> Any:
+            return await self._arun(skill, args, kwargs)
+
         signature = signature_of([_with_source_default(param) for param in skill.params], "")
-        function.__name__ = skill.name
-        function.__qualname__ = f"skills.{skill.name}"
-        function.__doc__ = "\n\n".join(filter(None, (skill.description, skill.documentation)))
-        function.__signature__ = signature  # type: ignore[attr-defined]
+        made: Any
+        for made, suffix in ((function, ""), (awaitable, ".acall")):
+            made.__name__ = skill.name
+            made.__qualname__ = f"skills.{skill.name}{suffix}"
+            made.__doc__ = "\n\n".join(filter(None, (skill.description, skill.documentation)))
+            made.__signature__ = signature
+        function.acall = awaitable  # type: ignore[attr-defined]
         return function
 
     def __dir__(self) -> Iterable[str]:
@@ -181,11 +241,15 @@ class Skills:
         return sorted({*verbs, *(skill["name"] for skill in self.list())})
 
     def __repr__(self) -> str:
-        return "<skills: list, search, get, create, delete, invoke>"
+        return "<skills: list, search, get, create, update, delete, versions, test, invoke>"
 
 
-def _view(data: Mapping[str, Any]) -> SkillView:
-    return SkillView(**{name: data[name] for name in SkillView.__dataclass_fields__})
+def _found(name: str, data: Mapping[str, Any] | None) -> SkillView:
+    if data is None:
+        raise errors.SkillNotFoundError(
+            f"no skill named {name!r}; skills.list() and skills.search() show what there is"
+        )
+    return view(data)
 
 
 def _with_source_default(param: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,38 +265,3 @@ async def _as_deep(coroutine: Coroutine[Any, Any, Any], depth: int) -> Any:
         return await coroutine
     finally:
         _depth.reset(token)
-
-
-def _to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine from sync code.
-
-    The cell's own loop is busy with that code, so it gets a loop of its own in a thread.
-    """
-    outcome: list[Any] = []
-    failure: list[BaseException] = []
-    context = copy_context()
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
-
-    async def main() -> Any:
-        task = asyncio.current_task()
-        assert task is not None
-        running.append((asyncio.get_running_loop(), task))
-        return await coroutine
-
-    def target() -> None:
-        try:
-            outcome.append(asyncio.run(main()))
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            failure.append(error)
-
-    thread = threading.Thread(target=lambda: context.run(target), name="async skill", daemon=True)
-    thread.start()
-    try:
-        thread.join()
-    except BaseException:
-        for loop, task in running:
-            loop.call_soon_threadsafe(task.cancel)
-        raise
-    if failure:
-        raise failure[0]
-    return outcome[0]

@@ -62,8 +62,10 @@ if TYPE_CHECKING:
     from py_code_mode.skills.file import FileSkillStore
     from py_code_mode.skills.library import SkillLibrary, create_skill_library
     from py_code_mode.skills.memory import MemorySkillStore
-    from py_code_mode.skills.skill import Skill, SkillParam
-    from py_code_mode.skills.store import SkillStore
+    from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
+    from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+    from py_code_mode.skills.sync import SkillChange, SkillChanges
+    from py_code_mode.stores import open_skill_store
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
     from py_code_mode.tools.functions import FunctionAdapter
@@ -128,8 +130,10 @@ _WHERE = {
     "skills.file": ("FileSkillStore",),
     "skills.library": ("SkillLibrary", "create_skill_library"),
     "skills.memory": ("MemorySkillStore",),
-    "skills.skill": ("Skill", "SkillParam"),
-    "skills.store": ("SkillStore",),
+    "skills.skill": ("Skill", "SkillExample", "SkillParam"),
+    "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
+    "skills.sync": ("SkillChange", "SkillChanges"),
+    "stores": ("open_skill_store",),
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
     "tools.functions": ("FunctionAdapter",),
@@ -192,12 +196,17 @@ __all__ = [
     "Session",
     "SessionClosed",
     "Skill",
+    "SkillChange",
+    "SkillChanges",
     "SkillError",
+    "SkillExample",
     "SkillLibrary",
     "SkillNotFoundError",
     "SkillParam",
     "SkillStore",
+    "SkillUsage",
     "SkillValidationError",
+    "SkillVersion",
     "Started",
     "StartingAdapter",
     "ToolAdapter",
@@ -219,6 +228,7 @@ __all__ = [
     "ValueNotEncodableError",
     "Variable",
     "create_skill_library",
+    "open_skill_store",
     "report_log",
     "report_progress",
 ]

@@ -2,7 +2,8 @@
 
 Place in the house: middle layer, above tools, skills and artifacts; knows no kernel. Every
 request is validated and bounded before anything acts on it, and this is the only place where
-exceptions become failures. Tool calls go through ``toolcalls``, where they are governed.
+exceptions become failures. Tool calls go through ``toolcalls``, where they are governed, and
+what is asked of skills through ``skillcalls``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from py_code_mode.governance.budget import Budget
 from py_code_mode.governance.governor import Governor
 from py_code_mode.policy import Action, OnToolCall, Policy
 from py_code_mode.replies import describe_tool, encoded
+from py_code_mode.skillcalls import SkillAnswers
 from py_code_mode.skills.library import SkillLibrary
 from py_code_mode.toolcalls import Origin, ToolCaller, ToolSource
 
@@ -56,7 +58,7 @@ class Dispatcher:
         budget: Budget | None = None,
     ) -> None:
         self._tools = tools
-        self._skills = skills
+        answers = SkillAnswers(skills)
         self._limits = limits
         self._governor = Governor(policy, on_tool_call, budget)
         self._caller = ToolCaller(tools, self._governor)
@@ -64,11 +66,14 @@ class Dispatcher:
             Method.TOOLS_CALL: self._call_tool,
             Method.TOOLS_LIST: self._list_tools,
             Method.TOOLS_SEARCH: self._search_tools,
-            Method.SKILLS_LIST: self._list_skills,
-            Method.SKILLS_SEARCH: self._search_skills,
-            Method.SKILLS_GET: self._get_skill,
-            Method.SKILLS_CREATE: self._create_skill,
-            Method.SKILLS_DELETE: self._delete_skill,
+            Method.SKILLS_LIST: answers.list,
+            Method.SKILLS_SEARCH: answers.search,
+            Method.SKILLS_GET: answers.get,
+            Method.SKILLS_CREATE: answers.create,
+            Method.SKILLS_UPDATE: answers.update,
+            Method.SKILLS_DELETE: answers.delete,
+            Method.SKILLS_VERSIONS: answers.versions,
+            Method.SKILLS_USED: answers.used,
             **ArtifactAnswers(artifacts, limits).table,
             Method.SHELL_CHECK: self._check_command,
         }
@@ -96,27 +101,6 @@ class Dispatcher:
     async def _search_tools(self, _: Origin, params: Any) -> list[dict[str, Any]]:
         found = await asyncio.to_thread(self._tools.search, params.query, params.limit)
         return [describe_tool(info) for info in found]
-
-    # Skills: stores may block, so each runs in a thread.
-
-    async def _list_skills(self, _: Origin, __: Any) -> list[dict[str, Any]]:
-        return [skill.to_dict() for skill in await asyncio.to_thread(self._skills.list)]
-
-    async def _search_skills(self, _: Origin, params: Any) -> list[dict[str, Any]]:
-        found = await asyncio.to_thread(self._skills.search, params.query, params.limit)
-        return [skill.to_dict() for skill in found]
-
-    async def _get_skill(self, _: Origin, params: Any) -> dict[str, Any] | None:
-        skill = await asyncio.to_thread(self._skills.get, params.name)
-        return None if skill is None else skill.to_dict(source=True)
-
-    async def _create_skill(self, _: Origin, params: Any) -> dict[str, Any]:
-        create = functools.partial(self._skills.create, replace=params.replace)
-        skill = await asyncio.to_thread(create, params.name, params.code, params.description)
-        return skill.to_dict(source=True)
-
-    async def _delete_skill(self, _: Origin, params: Any) -> bool:
-        return await asyncio.to_thread(self._skills.delete, params.name)
 
     # The session.
 

@@ -49,6 +49,26 @@ class _CreateSkill(_Params):
     replace: bool = False
 
 
+class _GetSkill(_Params):
+    name: Name
+    version: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+    usage: bool = True
+
+
+class _UpdateSkill(_Params):
+    name: Name
+    code: Annotated[str, Field(max_length=1_000_000)] | None = None
+    description: Text = ""
+
+
+_Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+_Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+class _UsedSkills(_Params):
+    used: Annotated[dict[Name, tuple[_Count, _Count, _Seconds]], Field(max_length=10_000)]
+
+
 class _BeginArtifact(_Params):
     name: Name
     kind: Annotated[str, Field(pattern="^(" + "|".join(KINDS) + ")$")]
@@ -108,9 +128,12 @@ MODELS: dict[str, type[BaseModel]] = {
     Method.TOOLS_SEARCH: _Search,
     Method.SKILLS_LIST: _None,
     Method.SKILLS_SEARCH: _Search,
-    Method.SKILLS_GET: _Named,
+    Method.SKILLS_GET: _GetSkill,
     Method.SKILLS_CREATE: _CreateSkill,
+    Method.SKILLS_UPDATE: _UpdateSkill,
     Method.SKILLS_DELETE: _Named,
+    Method.SKILLS_VERSIONS: _Named,
+    Method.SKILLS_USED: _UsedSkills,
     Method.ARTIFACTS_SAVE: _SaveArtifact,
     Method.ARTIFACTS_LOAD: _LoadArtifact,
     Method.ARTIFACTS_GET: _Named,

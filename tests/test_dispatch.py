@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -151,8 +152,29 @@ async def test_skills(host):
     kind, message = await host.failure("skills.create", name="twice", code="def run(): pass")
     assert (kind, "already" in message) == ("SkillValidationError", True)
     await host.value("skills.create", name="twice", code="def run(): pass", replace=True)
+    await host.value("skills.update", name="twice", code="def run(): return 1")
+    versions = await host.value("skills.versions", name="twice")
+    assert [(v["number"], v["creator"]) for v in versions] == [(n, "main") for n in (3, 2, 1)]
+    former = await host.value("skills.get", name="twice", version=1)
+    assert former == made | {"modified": former["modified"]}
     assert await host.value("skills.delete", name="twice") is True
     assert await host.value("skills.delete", name="twice") is False
+
+
+async def test_uses_of_skills(host):
+    """Runs are counted per skill, never more failures than runs, and show in lists and reads."""
+    await host.value("skills.create", name="twice", code="def run(n): return 2 * n")
+    before = time.time()
+    used = {"twice": (4, 1, 0.5), "nope": (1, 0, 0.1)}
+    assert await host.value("skills.used", used=used) is None
+    await host.value("skills.used", used={"twice": (1, 9, 0.5)})
+    (row,) = await host.value("skills.list")
+    got = await host.value("skills.get", name="twice")
+    for each in (row, got):
+        assert (each["uses"], each["failures"], each["seconds"]) == (5, 2, 1.0)
+        assert each["success_rate"] == 0.6
+        assert before <= each["last_used"] <= time.time()
+    assert "uses" not in await host.value("skills.get", name="twice", usage=False)
 
 
 async def test_artifacts(host):
@@ -285,7 +307,8 @@ WRONG = {
     + [{"query": "x" * 200_000, "limit": 1}],
     "skills.list": [{"extra": 1}],
     "skills.search": [{"query": None, "limit": 1}, {"query": "x", "limit": 10**100}],
-    "skills.get": [{}, {"name": None}, {"name": ["x"]}, {"name": "x", "y": 1}],
+    "skills.get": [{}, {"name": None}, {"name": ["x"]}, {"name": "x", "y": 1}]
+    + [{"name": "x", "version": bad} for bad in (-1, "1", True, 1.0, 10**5000)],
     "skills.create": [
         {"name": "x"},
         {"name": "x", "code": 5},
@@ -299,7 +322,13 @@ WRONG = {
         {"name": "list", "code": "def run(): pass"},
         {"name": "x y", "code": "def run(): pass"},
     ],
+    "skills.update": [{}, {"name": "nope"}, {"name": "nope", "code": 5}, {"name": "x y"}],
     "skills.delete": [{}, {"name": 5}],
+    "skills.versions": [{}, {"name": 5}],
+    "skills.used": [{}, {"used": {}, "x": 1}, {"used": []}]
+    + [{"used": {"x": bad}} for bad in (1, (1, 1), (1, 1, 1, 1), [1, 1, 0.1], (-1, 0, 0.0))]
+    + [{"used": {"x": (1, 1, bad)}} for bad in (-1.0, float("nan"), float("inf"), "1")]
+    + [{"used": {"x": (10**20, 1, 0.0)}}, {"used": {f"s{n}": (1, 0, 0.0) for n in range(10_001)}}],
     "artifacts.save": [
         {},
         {"name": "x", "kind": "text", "data": "no bytes"},

@@ -17,6 +17,7 @@ from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.link import Link
 from kernel_bootstrap.namespaces import Tools
 from kernel_bootstrap.skills import Skills
+from kernel_bootstrap.uses import Uses
 from kernel_bootstrap.values import describe_variables, outgoing
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError, ProtocolError
@@ -56,6 +57,7 @@ class HostComm:
         self.limits = Limits()
         self.link = Link(self.send)
         self._catalogue = Catalogue()
+        self._uses = Uses(self.link)
         self._queries: dict[str, Callable[..., Any]] = {
             Query.HELLO: self._hello,
             Query.CATALOGUE: self._catalogue.replace,
@@ -84,7 +86,9 @@ class HostComm:
         """Give the code its three names."""
         tools = Tools(self.link, self._catalogue)
         artifacts = Artifacts(self.link, lambda: self.limits)
-        skills = Skills(self.link, tools=tools, artifacts=artifacts)
+        skills = Skills(
+            self.link, tools=tools, artifacts=artifacts, catalogue=self._catalogue, uses=self._uses
+        )
         self._shell.pin({"tools": tools, "skills": skills, "artifacts": artifacts})
         self._shell.check_command = self._check_command
 
@@ -184,6 +188,11 @@ class HostComm:
     def _check_command(self, command: str) -> None:
         if self.connected:
             self.link.call(Method.SHELL_CHECK, command=command)
+
+    def finish_cell(self) -> None:
+        """Tell the host what it need not answer: which skills ran."""
+        if self.connected:
+            self._uses.send()
 
     def keep_flood(self, flood: Flood, cell: Cell) -> Cut:
         """Store all of a flooded output as an artifact; return the cut that names it."""

@@ -241,6 +241,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         for stream, tail in ends:
             stream.write_unmetered(cell, tail)
             stream.flush()
+        self.host.finish_cell()
 
     def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
         """Tell the host beside the reply what was cut and which variables are new."""

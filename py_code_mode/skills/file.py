@@ -7,19 +7,26 @@ size and inode stay as they were.
 
 from __future__ import annotations
 
-import errno
-import importlib.util
-import io
 import logging
 import os
-import stat
-import tempfile
-import tokenize
+import time
+from collections.abc import Mapping
+from dataclasses import replace as changed
 from pathlib import Path
 
 from py_code_mode.errors import ConfigError, SkillError, SkillValidationError
+from py_code_mode.skills.disk import (
+    State,
+    decode,
+    encode,
+    look,
+    prepared,
+    put,
+    read_bytes,
+    source_digest,
+)
+from py_code_mode.skills.history import History, Log
 from py_code_mode.skills.parse import (
-    MAX_SOURCE,
     check_name,
     invalid,
     name_problem,
@@ -27,13 +34,14 @@ from py_code_mode.skills.parse import (
     with_description,
 )
 from py_code_mode.skills.skill import Skill
+from py_code_mode.skills.store import MAX_VERSIONS, SkillUsage, SkillVersion
 
 __all__ = ["FileSkillStore"]
 
 _log = logging.getLogger(__name__)
 
-_State = tuple[int, int, int]
-"""Time of change, size and inode of a file: when none changed, its content did not."""
+_States = tuple[State, State | None]
+"""State of a skill's file, and of the log of its versions."""
 
 
 class FileSkillStore:
@@ -41,18 +49,21 @@ class FileSkillStore:
 
     Files whose names begin with ``_`` or ``.`` are no skills. A broken file is reported by
     ``load`` and hides no other. Symbolic links count while they stay inside the folder. A write
-    is whole or not at all, also through a crash.
+    is whole or not at all, also through a crash. Former versions and counts are in a hidden
+    folder beside the files; what somebody edits by hand becomes a version of its own.
 
     Args:
         path: The folder; made, and the log says so, if it does not exist.
+        max_versions: How many versions of a skill are kept, the present one among them.
 
     Raises:
         ConfigError: The path is something else than a folder, or cannot be made.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, max_versions: int = MAX_VERSIONS) -> None:
         self.path = Path(path)
-        self._parsed: dict[str, tuple[_State, Skill | SkillValidationError]] = {}
+        self.max_versions = max(1, max_versions)
+        self._parsed: dict[str, tuple[_States, Skill | SkillValidationError]] = {}
         try:
             if not self.path.is_dir():
                 self.path.mkdir(parents=True)
@@ -60,33 +71,37 @@ class FileSkillStore:
         except OSError as error:
             reason = f"skills must be kept in a folder, and this cannot be one: {error.strerror}"
             raise ConfigError(reason, file=self.path) from error
+        self._history = History(self.path)
 
     def names(self) -> list[str]:
         """Return the names of all skills, broken ones too, sorted."""
         return [name for name, _ in self._scan()]
 
-    def load(self, name: str) -> Skill | None:
-        """Read a skill, or return None if there is none of that name.
+    def load(self, name: str, version: int | None = None) -> Skill | None:
+        """Read a skill, or return None if there is none of that name or version.
 
         Raises:
             SkillValidationError: Its file is broken; the message names file and line.
         """
         if not _is_file_name(name):
             return None
+        if version is not None and self._number(name) != version:
+            return self._load_former(name, version)
         file = self._file(name)
-        state = _look(file)
+        state = look(file)
         if state is None:
             self._parsed.pop(name, None)
             return None
+        states = state, self._history.state(name)
         known = self._parsed.get(name)
-        if known is None or known[0] != state:
-            known = self._parsed[name] = state, self._read(name, file)
+        if known is None or known[0] != states:
+            known = self._parsed[name] = states, self._read(name, file)
         if isinstance(known[1], SkillValidationError):
             # Anew each time: a raised exception collects the traceback of who caught it.
             raise SkillValidationError(known[1].message, **known[1].details)
         return known[1]
 
-    def save(self, skill: Skill, *, replace: bool = True) -> bool:
+    def save(self, skill: Skill, *, replace: bool = True, creator: str = "") -> bool:
         """Write a skill's file; False if the name is taken and ``replace`` is false.
 
         A description that the source's docstring does not say is written into the docstring;
@@ -98,21 +113,27 @@ class FileSkillStore:
         """
         check_name(skill.name)
         file = self._file(skill.name)
-        data = _encode(skill.name, with_description(skill))
+        data = encode(skill.name, with_description(skill))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if not replace and os.path.lexists(file):
-                return False
-            return _write(file, data, replace=replace)
+            with self._history.locked():
+                if not replace and os.path.lexists(file):
+                    return False
+                self._write(skill.name, file, data, replace=replace, creator=creator)
+        except FileExistsError:  # somebody who holds no lock was faster
+            return False
         except OSError as error:
             raise SkillError(f"{file}: cannot write the skill: {error.strerror}") from error
+        return True
 
     def delete(self, name: str) -> bool:
-        """Remove a skill's file, broken or not; False if there was none."""
-        if not _is_file_name(name) or _look(self._file(name)) is None:
+        """Remove a skill's file, broken or not, and its history; False if there was none."""
+        if not _is_file_name(name) or look(self._file(name)) is None:
             return False
         try:
-            self._file(name).unlink()
+            with self._history.locked():
+                self._file(name).unlink()
+                self._history.forget(name)
         except FileNotFoundError:  # another was faster
             return False
         except OSError as error:
@@ -123,10 +144,42 @@ class FileSkillStore:
         """Return names, times, sizes and inodes of all files."""
         return tuple(self._scan())
 
+    def versions(self, name: str) -> list[SkillVersion]:
+        """Return the kept versions of a skill, the present one first."""
+        if not _is_file_name(name):
+            return []
+        with self._history.locked(make=False):
+            present = self._present(name, self._file(name))
+            if present is None:
+                return []
+            seen = self._history.log(name).seeing(source_digest(present[0]), present[1])
+        return [*seen.versions[: self.max_versions]]
+
+    def add_usage(self, used: Mapping[str, SkillUsage]) -> None:
+        """Add runs to the counts of skills, by name.
+
+        Raises:
+            SkillError: They could not be written.
+        """
+        known = {name: more for name, more in used.items() if _is_file_name(name)}
+        known = {name: more for name, more in known.items() if look(self._file(name)) is not None}
+        if not known:
+            return
+        try:
+            with self._history.locked():
+                self._history.add_usage(known)
+        except OSError as error:
+            raise SkillError(f"{self.path}: cannot count uses: {error.strerror}") from error
+
+    def usage(self, *names: str) -> dict[str, SkillUsage]:
+        """Return the counts of these skills, or of all."""
+        counts = self._history.usage()
+        return {name: counts[name] for name in names or counts if name in counts}
+
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.py"
 
-    def _scan(self) -> list[tuple[str, _State]]:
+    def _scan(self) -> list[tuple[str, State]]:
         try:
             with os.scandir(self.path) as entries:
                 files = [entry for entry in entries if entry.name.endswith(".py")]
@@ -135,35 +188,68 @@ class FileSkillStore:
         except OSError as error:
             raise SkillError(f"{self.path}: cannot list the skills: {error.strerror}") from error
         found = ((entry.name[:-3], entry) for entry in files)
-        states = ((name, _look(entry)) for name, entry in found if _is_file_name(name))
+        states = ((name, look(entry)) for name, entry in found if _is_file_name(name))
         return sorted((name, state) for name, state in states if state is not None)
 
     def _read(self, name: str, file: Path) -> Skill | SkillValidationError:
         try:
-            return parse_skill(name, _decode(name, file, self._read_bytes(name, file)), file=file)
+            problem = name_problem(name)
+            if problem is not None:  # before the content: it is what to repair first
+                return invalid(name, problem, file=file)
+            data = read_bytes(name, file, self.path)
+            skill = parse_skill(name, decode(name, data, file), file=file)
+            changed_at = file.stat().st_mtime
         except SkillValidationError as error:
             return error
         except OSError as error:
             return invalid(name, f"cannot read the file: {error.strerror}", file=file)
+        return _known(skill, self._history.log(name).seeing(skill.digest, changed_at))
 
-    def _read_bytes(self, name: str, file: Path) -> bytes:
-        problem = name_problem(name)
-        if problem is not None:  # before the content: it is what to repair first
-            raise invalid(name, problem, file=file)
-        target = file
-        if file.is_symlink():
-            target = _target(file)
-            if not target.is_relative_to(self.path.resolve()) or not target.is_file():
-                raise invalid(name, "a symbolic link that leads out of the folder", file=file)
-        # O_NONBLOCK: opening a named pipe would wait for its other end.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
-        with os.fdopen(os.open(target, flags), "rb") as opened:
-            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise invalid(name, "not a regular file", file=file)
-            data = opened.read(MAX_SOURCE + 1)
-        if len(data) > MAX_SOURCE:
-            raise invalid(name, f"larger than {MAX_SOURCE:,} bytes", file=file)
-        return data
+    def _present(self, name: str, file: Path) -> tuple[bytes, float] | None:
+        """Return the bytes and the time of the file that is there; None for none to be read."""
+        try:
+            return read_bytes(name, file, self.path), file.stat().st_mtime
+        except (OSError, SkillValidationError):
+            return None
+
+    def _number(self, name: str) -> int | None:
+        versions = self.versions(name)
+        return versions[0].number if versions else None
+
+    def _load_former(self, name: str, number: int) -> Skill | None:
+        if look(self._file(name)) is None:
+            return None
+        log = self._history.log(name)
+        data = self._history.source(name, number)
+        kept = tuple(version for version in log.versions if version.number == number)
+        if data is None or not kept:
+            return None
+        skill = parse_skill(name, decode(name, data))
+        return _known(skill, Log(kept, log.creator, log.created))
+
+    def _write(self, name: str, file: Path, data: bytes, *, replace: bool, creator: str) -> None:
+        """Write a skill's file and its history; the lock is held."""
+        log, sources = self._history.log(name), {}
+        present = self._present(name, file)
+        if present is not None:
+            if present[0] == data:
+                return
+            seen = log.seeing(source_digest(present[0]), present[1])
+            if seen is not log:  # edited by hand
+                sources[seen.versions[0].number] = present[0]
+            log = seen
+        log = log.added(source_digest(data), time.time(), creator)
+        log = changed(log, versions=log.versions[: self.max_versions])
+        sources[log.versions[0].number] = data
+        with (
+            prepared(file, data) as temporary,
+            self._history.writing(name, log, sources),
+        ):
+            if not put(temporary, file, replace=replace):
+                raise FileExistsError(file)
+
+    def __repr__(self) -> str:
+        return f"FileSkillStore({str(self.path)!r})"
 
 
 def _is_file_name(name: str) -> bool:
@@ -175,81 +261,13 @@ def _is_file_name(name: str) -> bool:
     return bool(name) and name[0] not in "_." and "/" not in name and "\0" not in name
 
 
-def _target(link: Path) -> Path:
-    try:
-        return link.resolve()
-    except (OSError, RuntimeError):  # a loop, which Python 3.11 reports as RuntimeError
-        return Path("/")  # is in no folder
-
-
-def _look(file: Path | os.DirEntry[str]) -> _State | None:
-    """State of what may be a skill's file; None for nothing and for folders."""
-    try:
-        status = file.stat()
-    except OSError:  # a link to nowhere is there, and is reported like one that leaves
-        try:
-            status = file.stat(follow_symlinks=False)
-        except OSError:
-            return None
-    if stat.S_ISDIR(status.st_mode):
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _decode(name: str, file: Path, data: bytes) -> str:
-    """Read a source as Python does: encoding line, byte order mark, any line ends."""
-    try:
-        return importlib.util.decode_source(data)
-    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        line = None
-        if isinstance(error, UnicodeDecodeError):
-            line = data.count(b"\n", 0, error.start) + 1
-        raise invalid(name, f"cannot decode the file: {error}", line=line, file=file) from None
-
-
-def _encode(name: str, source: str) -> bytes:
-    """Write a source in the encoding its own encoding line names, so that it reads back."""
-    try:
-        data = source.encode()
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        data = source.encode(encoding)
-    except (SyntaxError, UnicodeEncodeError, LookupError) as error:
-        raise invalid(name, f"the source does not fit its encoding line: {error}") from None
-    if len(data) > MAX_SOURCE:
-        raise invalid(name, f"with its description it is larger than {MAX_SOURCE:,} bytes")
-    return data
-
-
-def _write(file: Path, data: bytes, *, replace: bool) -> bool:
-    """Put ``data`` in place of ``file`` in one step; False if it exists and must not go."""
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(data)
-            opened.flush()
-            os.fchmod(opened.fileno(), 0o644)  # mkstemp gives 0600; skills are there to be read
-            os.fsync(opened.fileno())
-        if replace:
-            Path(temporary).replace(file)
-            return True
-        return _link(temporary, file)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _link(temporary: str, file: Path) -> bool:
-    """Put a file in place unless another is there: one step, unlike looking and then moving."""
-    try:
-        os.link(temporary, file)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        # A file system without hard links: take the name first, and fill it in the next step.
-        try:
-            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-        except FileExistsError:
-            return False
-        Path(temporary).replace(file)
-    return True
+def _known(skill: Skill, log: Log) -> Skill:
+    """Return a skill with what the log knows of it."""
+    newest = log.versions[0]
+    return changed(
+        skill,
+        number=newest.number,
+        creator=log.creator,
+        created=log.created,
+        modified=newest.time,
+    )

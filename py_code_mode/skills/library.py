@@ -1,4 +1,4 @@
-"""The skills of an executor: list, find, search, create and delete, over any store.
+"""The skills of an executor: find, search, create, update and delete, over any store.
 
 Place in the house: top of ``skills``. Methods block on the store and may be called from any
 thread; async code calls them through ``asyncio.to_thread``.
@@ -6,19 +6,34 @@ thread; async code calls them through ``asyncio.to_thread``.
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Mapping
+from pathlib import Path
 
-from py_code_mode.errors import SkillNotFoundError, SkillValidationError
+from py_code_mode.errors import (
+    ConfigError,
+    SkillError,
+    SkillNotFoundError,
+    SkillValidationError,
+)
 from py_code_mode.search import CachedIndex, Document, near_names
+from py_code_mode.skills.file import FileSkillStore
 from py_code_mode.skills.memory import MemorySkillStore
 from py_code_mode.skills.parse import invalid, parse_skill
 from py_code_mode.skills.skill import Skill
-from py_code_mode.skills.store import SkillStore
+from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+from py_code_mode.skills.sync import SkillChanges, compare, sync
 
 __all__ = ["SkillLibrary", "create_skill_library"]
 
+_log = logging.getLogger(__name__)
+
 Skills = list[Skill]
 """Named, because a method called ``list`` hides the type."""
+
+Versions = list[SkillVersion]
+"""Named for the same reason."""
 
 
 class SkillLibrary:
@@ -47,13 +62,17 @@ class SkillLibrary:
         _, _, problems = self._look()
         return problems
 
-    def get(self, name: str) -> Skill | None:
+    def get(self, name: str, version: int | None = None) -> Skill | None:
         """Return a skill, or None if there is none of that name.
+
+        Args:
+            name: Its name.
+            version: Number of a kept version; None: the present one.
 
         Raises:
             SkillValidationError: It is there, but broken.
         """
-        return self.store.load(name)
+        return self.store.load(name) if version is None else self.store.load(name, version)
 
     def find(self, name: str) -> Skill:
         """Return a skill that must be there.
@@ -85,7 +104,13 @@ class SkillLibrary:
         return [skills[position] for position, _ in index.search(query, limit)]
 
     def create(
-        self, name: str, code: str, description: str = "", *, replace: bool = False
+        self,
+        name: str,
+        code: str,
+        description: str = "",
+        *,
+        replace: bool = False,
+        creator: str = "",
     ) -> Skill:
         """Keep a new skill.
 
@@ -94,6 +119,7 @@ class SkillLibrary:
             code: Python with a ``run`` function.
             description: One line; takes the place of the first line of the code's docstring.
             replace: Whether it may take the place of one of the same name.
+            creator: Who makes it.
 
         Returns:
             The skill as the store keeps it, which may have the description in its docstring.
@@ -104,13 +130,97 @@ class SkillLibrary:
             SkillError: The store could not write it.
         """
         skill = parse_skill(name, code, description=description)
-        if not self.store.save(skill, replace=replace):
+        if not self.store.save(skill, replace=replace, creator=creator):
             raise invalid(name, "there is a skill of that name already; replace=True replaces it")
         return self.store.load(name) or skill
 
+    def update(
+        self, name: str, code: str | None = None, description: str = "", *, creator: str = ""
+    ) -> Skill:
+        """Change a skill's code, its description, or both; the former version is kept.
+
+        Args:
+            name: The skill.
+            code: The new code; None: it stays. Without a docstring the skill keeps the one it has.
+            description: The new description; empty: that of the code, or else it stays.
+            creator: Who changes it.
+
+        Raises:
+            SkillNotFoundError: There is none of that name.
+            SkillValidationError: The code is not acceptable; or there is none, and the skill is
+                broken.
+            SkillError: The store could not write it.
+        """
+        try:
+            old: Skill | None = self.find(name)
+        except SkillValidationError:
+            if code is None:
+                raise
+            old = None  # broken, and about to be replaced
+        skill = parse_skill(name, old.source if code is None and old else code or "")
+        told = description or ("" if skill.description or old is None else old.description)
+        if told and old is not None and "\n" not in told.strip():
+            told = f"{told.strip()}\n\n{skill.documentation or old.documentation}"
+        if told:
+            skill = parse_skill(name, skill.source, description=told)
+        self.store.save(skill, creator=creator)
+        return self.store.load(name) or skill
+
     def delete(self, name: str) -> bool:
-        """Remove a skill, broken or not; False if there was none."""
+        """Remove a skill, broken or not, and its former versions; False if there was none."""
         return self.store.delete(name)
+
+    def versions(self, name: str) -> Versions:
+        """Return the kept versions of a skill, the present one first; none for no skill."""
+        return self.store.versions(name)
+
+    def usage(self, *names: str) -> dict[str, SkillUsage]:
+        """Return how often these skills, or all, were used; those that never were are left out."""
+        return self.store.usage(*names)
+
+    def count(self, used: Mapping[str, SkillUsage]) -> None:
+        """Add runs to the counts; a store that cannot is no error, only in the log."""
+        try:
+            self.store.add_usage(used)
+        except SkillError as error:
+            _log.info("uses of skills were not counted: %s", error)
+
+    def import_from(
+        self, path: Path | str, *, dry_run: bool = False, delete: bool = False, creator: str = ""
+    ) -> SkillChanges:
+        """Take over the skills of a folder.
+
+        Args:
+            path: The folder.
+            dry_run: Whether only to say what would change.
+            delete: Whether skills go that are not in the folder.
+            creator: Who imports them; empty: whoever the folder says made them.
+
+        Raises:
+            ConfigError: There is no such folder.
+        """
+        if not Path(path).is_dir():
+            raise ConfigError("there is no such folder of skills", file=path)
+        folder = FileSkillStore(path)
+        if dry_run:
+            return compare(folder, self.store, delete=delete)
+        return sync(folder, self.store, delete=delete, creator=creator)
+
+    def export_to(
+        self, path: Path | str, *, dry_run: bool = False, delete: bool = False
+    ) -> SkillChanges:
+        """Write the skills into a folder, a file each; what is the same is not touched.
+
+        Args:
+            path: The folder; made if it does not exist.
+            dry_run: Whether only to say what would change.
+            delete: Whether files of other skills go.
+        """
+        if dry_run:
+            # A folder that is not there must not be made by looking.
+            there = FileSkillStore(path) if Path(path).is_dir() else MemorySkillStore()
+            return compare(self.store, there, delete=delete)
+        return sync(self.store, FileSkillStore(path), delete=delete)
 
     def _look(self) -> tuple[object, tuple[Skill, ...], tuple[SkillValidationError, ...]]:
         with self._lock:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from py_code_mode.errors import SkillValidationError
 from py_code_mode.skills.docstring import arg_descriptions, insert_docstring, split_docstring
+from py_code_mode.skills.fields import examples_of, fields_of
 from py_code_mode.skills.skill import ParamKind, Skill, SkillParam
 
 __all__ = ["MAX_SOURCE", "check_name", "invalid", "name_problem", "parse_skill", "with_description"]
@@ -27,7 +28,12 @@ MAX_SOURCE = 256 * 1024
 """Bytes of UTF-8. The parser needs some hundred times as much memory as the source."""
 
 _MAX_NAME = 100
-_RESERVED = frozenset({"list", "search", "get", "create", "delete", "invoke", "ainvoke"})
+_RESERVED = frozenset(
+    {
+        *("list", "search", "get", "create", "update", "delete", "versions", "test"),
+        *("invoke", "ainvoke", "SkillError", "SkillNotFoundError", "SkillValidationError"),
+    }
+)
 _CUT = 120
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -59,6 +65,9 @@ def parse_skill(
     module_doc, run_doc = ast.get_docstring(tree, clean=False), ast.get_docstring(run, clean=False)
     first, rest = _told(run_doc if module_doc is None else module_doc, description)
     described = {**arg_descriptions(module_doc), **arg_descriptions(run_doc)}
+    # Fields are read from what a store writes into the docstring, and from run's own, which stays.
+    fields = fields_of(f"{first}\n\n{rest}").joined(fields_of(run_doc))
+    examples = (*examples_of(f"{first}\n\n{rest}", source), *examples_of(run_doc, source))
     try:
         params = tuple(_params(run.args, described))
         returns = _text(run.returns)
@@ -73,6 +82,11 @@ def parse_skill(
         is_async=isinstance(run, ast.AsyncFunctionDef),
         digest=hashlib.sha256(source.encode()).hexdigest(),
         returns=returns,
+        tags=fields.tags,
+        version=fields.version,
+        tools=fields.tools,
+        packages=fields.packages,
+        examples=tuple({example.code: example for example in examples}.values()),
     )
 
 

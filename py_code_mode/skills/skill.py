@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["ParamKind", "Skill", "SkillParam"]
+__all__ = ["ParamKind", "Skill", "SkillExample", "SkillParam"]
 
 ParamKind = Literal[
     "positional_only", "positional_or_keyword", "var_positional", "keyword_only", "var_keyword"
@@ -43,6 +43,25 @@ class SkillParam:
 
 
 @dataclass(frozen=True, slots=True)
+class SkillExample:
+    """One ``>>>`` example of a docstring.
+
+    Attributes:
+        code: What is typed.
+        expected: What must come back, as it would be shown; empty: nothing needs to.
+        line: Its line in the source, from 1.
+    """
+
+    code: str
+    expected: str = ""
+    line: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the wire."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Skill:
     """A reusable recipe in Python.
 
@@ -55,6 +74,15 @@ class Skill:
         is_async: Whether ``run`` is ``async def``.
         digest: SHA-256 of the source in UTF-8, hex; what compiled code is kept under.
         returns: Return annotation of ``run`` as Python source, empty when there is none.
+        tags: Words to find it by, as its docstring says.
+        version: Its version, as its docstring says; the store counts in ``number``.
+        tools: Names of tools it needs, as its docstring says.
+        packages: Packages it needs: requirements of PEP 508, as its docstring says.
+        examples: Its examples, as its docstring says.
+        number: Number of this version in its store, from 1; 0: not out of a store.
+        creator: Who saved its first version; empty when nobody said.
+        created: When that was, in seconds since 1970 (UTC).
+        modified: When this version was saved, in seconds since 1970 (UTC).
     """
 
     name: str
@@ -65,12 +93,22 @@ class Skill:
     is_async: bool = False
     digest: str = field(default="", repr=False)
     returns: str = ""
+    tags: tuple[str, ...] = ()
+    version: str = ""
+    tools: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    examples: tuple[SkillExample, ...] = ()
+    # What a store knows; two skills of one source are equal wherever they are kept.
+    number: int = field(default=0, compare=False)
+    creator: str = field(default="", compare=False)
+    created: float = field(default=0.0, compare=False)
+    modified: float = field(default=0.0, compare=False)
 
     def to_dict(self, *, source: bool = False) -> dict[str, Any]:
         """Plain data for the wire.
 
         Args:
-            source: Whether the source goes along; a listing of many skills leaves it out.
+            source: Whether source and examples go along; a listing of many leaves them out.
         """
         data: dict[str, Any] = {
             "name": self.name,
@@ -80,7 +118,16 @@ class Skill:
             "is_async": self.is_async,
             "digest": self.digest,
             "returns": self.returns,
+            "tags": [*self.tags],
+            "version": self.version,
+            "tools": [*self.tools],
+            "packages": [*self.packages],
+            "number": self.number,
+            "creator": self.creator,
+            "created": self.created,
+            "modified": self.modified,
         }
         if source:
             data["source"] = self.source
+            data["examples"] = [example.to_dict() for example in self.examples]
         return data

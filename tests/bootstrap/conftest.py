@@ -12,7 +12,12 @@ from types import FrameType
 import pytest
 
 from kernel_bootstrap import link
-from tests.bootstrap.fakes import Answer, FakeHost, eventually
+from kernel_bootstrap.artifacts import Artifacts
+from kernel_bootstrap.catalogue import Catalogue
+from kernel_bootstrap.namespaces import Tools
+from kernel_bootstrap.skills import Skills
+from tests.bootstrap.fakes import Answer, FakeHost, eventually, tool
+from tests.bootstrap.skill_library import Library
 
 MakeHost = Callable[[Answer], FakeHost]
 
@@ -29,6 +34,27 @@ def make_host() -> Iterator[MakeHost]:
     yield make
     for host in made:
         host.close()
+
+
+@pytest.fixture
+def library() -> Library:
+    """What a host answers from that has skills."""
+    return Library()
+
+
+@pytest.fixture
+def skill_host(make_host: MakeHost, library: Library) -> FakeHost:
+    """A host that has skills."""
+    return make_host(library)
+
+
+@pytest.fixture
+def skills(skill_host: FakeHost) -> Skills:
+    """``skills`` of a session."""
+    catalogue = Catalogue([tool("double"), tool("hold"), tool("weather.now")])
+    tools = Tools(skill_host.link, catalogue)
+    artifacts = Artifacts(skill_host.link)
+    return Skills(skill_host.link, catalogue=catalogue, tools=tools, artifacts=artifacts)
 
 
 _WAIT = link._Waiter.wait.__code__

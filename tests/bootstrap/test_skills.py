@@ -10,65 +10,18 @@ import traceback
 
 import pytest
 
-from kernel_bootstrap.artifacts import Artifacts
-from kernel_bootstrap.catalogue import Catalogue
-from kernel_bootstrap.namespaces import Tools
 from kernel_bootstrap.skills import MAX_DEPTH, Skills
 from kernel_bootstrap.wire.errors import SkillError, SkillNotFoundError
-from py_code_mode import create_skill_library
-from tests.bootstrap.fakes import HOLD, eventually, methods, tool
+from tests.bootstrap.fakes import eventually, methods
 
 in_the_session = "no skill sees this"
 caller = contextvars.ContextVar("caller", default="nobody")
 
 
-class Library:
-    """A host with a real skill library and one tool, ``double``."""
-
-    def __init__(self) -> None:
-        self.library = create_skill_library()
-        self.answers = 1_000
-        self.held = 0
-
-    def add(self, name: str, source: str) -> None:
-        self.library.create(name, source, replace=True)
-
-    def __call__(self, request):
-        verb, params = request.method, dict(request.params)
-        if verb == "tools.call":
-            if params["name"] == "hold":
-                self.held += 1
-                return HOLD
-            return 2 * params["arguments"]["n"]
-        if verb == "skills.get":
-            self.answers -= 1
-            skill = self.library.get(params["name"]) if self.answers >= 0 else None
-            return None if skill is None else skill.to_dict(source=True)
-        if verb == "skills.delete":
-            return self.library.delete(**params)
-        if verb == "skills.create":
-            return self.library.create(**params).to_dict(source=True)
-        found = self.library.list() if verb == "skills.list" else self.library.search(**params)
-        return [skill.to_dict() for skill in found]
-
-
 @pytest.fixture
-def library():
-    """What the host answers from."""
-    return Library()
-
-
-@pytest.fixture
-def host(make_host, library):
+def host(skill_host):
     """The host."""
-    return make_host(library)
-
-
-@pytest.fixture
-def skills(host):
-    """``skills`` of a session."""
-    tools = Tools(host.link, Catalogue([tool("double"), tool("hold")]))
-    return Skills(host.link, tools=tools, artifacts=Artifacts(host.link))
+    return skill_host
 
 
 # --- running -----------------------------------------------------------------------------------
@@ -231,7 +184,7 @@ def test_tracebacks_show_the_skills_own_source(skills, library, kind):
     with pytest.raises(ZeroDivisionError) as caught:
         skills.bad(n=0)
     ((file, line, source),) = frames(caught.value)
-    assert file.startswith("<skill bad ")
+    assert file.startswith("<skill bad.py ")
     assert (line, source) == (5, "return 1 / m")
 
 
@@ -250,7 +203,7 @@ def test_equal_sources_have_names_of_their_own(skills, library):
         library.add(name, "def run(): return 1 / 0")
         with pytest.raises(ZeroDivisionError) as caught:
             skills.invoke(name)
-        assert frames(caught.value)[0][0].startswith(f"<skill {name} ")
+        assert frames(caught.value)[0][0].startswith(f"<skill {name}.py ")
 
 
 # --- arguments ---------------------------------------------------------------------------------
@@ -346,7 +299,9 @@ def test_probing_is_harmless(skills, library, host):
     for name in ("_x", "__wrapped__", "_repr_html_"):
         with pytest.raises(AttributeError):
             getattr(skills, name)
-    assert repr(copy.copy(skills)) == "<skills: list, search, get, create, delete, invoke>"
+    assert repr(copy.copy(skills)) == (
+        "<skills: list, search, get, create, update, delete, versions, test, invoke>"
+    )
     with pytest.raises(AttributeError):
         _ = Skills.__new__(Skills).twice  # not yet initialised, as while unpickling
     with pytest.raises(AttributeError):

@@ -16,6 +16,12 @@ from py_code_mode.skills import FileSkillStore, create_skill_library, parse_skil
 
 ROOT = Path(__file__).parents[2]
 CODE = "def run(): return 1\n"
+HIDDEN = ".py-code-mode"
+
+
+def shown(folder: Path) -> list[str]:
+    """What is in a folder of skills, but for what the store keeps for itself."""
+    return sorted({path.name for path in folder.iterdir()} - {HIDDEN})
 
 
 def test_a_missing_folder_is_made_and_the_log_says_so(tmp_path, caplog):
@@ -53,7 +59,7 @@ def test_files_are_readable_and_nothing_else_is_left(folder):
     store = FileSkillStore(folder)
     store.save(parse_skill("x", CODE, description="Told."))
     store.save(parse_skill("x", CODE, description="Told."), replace=False)
-    assert [path.name for path in folder.iterdir()] == ["x.py"]
+    assert shown(folder) == ["x.py"]
     assert (folder / "x.py").read_text() == f'"""Told."""\n\n{CODE}'
     assert (folder / "x.py").stat().st_mode & 0o777 == 0o644
 
@@ -184,7 +190,7 @@ def test_a_failed_write_leaves_the_old_skill_and_no_rubbish(folder, monkeypatch)
         with pytest.raises(SkillError, match=r"x\.py: cannot write the skill: No space left"):
             store.save(parse_skill("x", "def run(): return 2"))
     assert store.load("x").source == CODE
-    assert [path.name for path in folder.iterdir()] == ["x.py"]
+    assert shown(folder) == ["x.py"]
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP])
@@ -199,7 +205,7 @@ def test_without_hard_links_a_taken_name_is_still_not_replaced(folder, monkeypat
     assert store.save(parse_skill("x", CODE), replace=False) is True
     assert store.save(parse_skill("x", "def run(): return 2"), replace=False) is False
     assert store.load("x").source == CODE
-    assert [path.name for path in folder.iterdir()] == ["x.py"]
+    assert shown(folder) == ["x.py"]
 
 
 CREATE_MANY = """
@@ -226,4 +232,4 @@ def test_processes_that_create_the_same_names_share_them_out(folder):
     won = [int(process.communicate()[0]) for process in running]
     assert sum(won) == 25
     assert len(FileSkillStore(folder).names()) == 25
-    assert len(list(folder.iterdir())) == 25
+    assert len(shown(folder)) == 25

@@ -109,12 +109,13 @@ def test_the_last_run_counts_and_others_do_not_matter():
 
 
 def test_to_dict_is_plain_data_with_the_source_on_demand():
-    """A skill as data survives JSON, and carries its source only when asked."""
+    """A skill as data survives JSON, and carries source and examples only when asked."""
     skill = parse_skill("scan_ports", SCAN)
     data = json.loads(json.dumps(skill.to_dict(source=True)))
     assert data["source"] == SCAN
     assert data["params"][0]["name"] == "target"
-    assert skill.to_dict() == {key: data[key] for key in data if key != "source"}
+    brief = {key: data[key] for key in data if key not in ("source", "examples")}
+    assert skill.to_dict() == brief
 
 
 NAMES = {
@@ -137,6 +138,10 @@ NAMES = {
     "delete": "function of `skills`",
     "invoke": "function of `skills`",
     "ainvoke": "function of `skills`",
+    "update": "function of `skills`",
+    "versions": "function of `skills`",
+    "test": "function of `skills`",
+    "SkillError": "function of `skills`",
     "a" * 101: "characters",
     "ﬁnd": "'find'",
 }

@@ -1,0 +1,152 @@
+"""Optional fields of a skill's docstring, and its examples.
+
+Place in the house: inside ``skills``, below ``parse``; text in, values out. A field is a section
+of a Google-style docstring, on one line or with its items indented below::
+
+    Tags: network, scan
+    Version: 1.2
+    Tools: nmap, weather.get_alerts
+    Packages:
+        pandas>=2,<3
+        matplotlib; python_version >= "3.11"
+
+Examples are what follows ``>>>``, wherever it stands, as in ``doctest``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from py_code_mode.skills.skill import SkillExample
+
+__all__ = ["Fields", "examples_of", "fields_of"]
+
+_FIELD = re.compile(r"(Tags|Version|Tools|Packages):(?:[ \t]+(.*))?", re.IGNORECASE)
+_TOOL = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+)*")
+_PACKAGE = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?\s*(?:$|[\[(<>=!~;@])")
+_VERSION = re.compile(r"[\w.+!-]{1,50}")
+_MAX_TAG = 50
+_MAX_ITEMS = 100
+_MAX_EXAMPLES = 100
+_PROMPT = ">>> "
+_CONTINUED = "..."
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The optional fields of a docstring, as ``Skill`` has them."""
+
+    tags: tuple[str, ...] = ()
+    version: str = ""
+    tools: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+    def joined(self, other: Fields) -> Fields:
+        """Return both; ``self`` goes first, and nothing is there twice."""
+        return Fields(
+            _once(self.tags + other.tags),
+            self.version or other.version,
+            _once(self.tools + other.tools),
+            _once(self.packages + other.packages),
+        )
+
+
+def fields_of(text: str | None) -> Fields:
+    """Read the fields of a docstring.
+
+    What cannot be such a field, a sentence that begins with ``Tools:`` for instance, is none.
+    """
+    found: dict[str, list[str]] = {}
+    for name, items in _sections(inspect.cleandoc(text or "").splitlines()):
+        if items and all(_ACCEPTS[name](item) for item in items):
+            found.setdefault(name, []).extend(items)
+    version = found.get("version", [""])[0]
+    return Fields(
+        _once(found.get("tags", ())),
+        version,
+        _once(found.get("tools", ())),
+        _once(found.get("packages", ())),
+    )
+
+
+def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each field's name and its items, those on the line and those indented below."""
+    name, items = "", []
+    for line in [*lines, "end"]:
+        if name and line.startswith((" ", "\t")) and line.strip():
+            items += _split(line.strip().removeprefix("- "))
+            continue
+        if name and not line.strip():
+            continue
+        if name:
+            yield name, items
+        match = _FIELD.fullmatch(line.rstrip())
+        name, items = ("", []) if match is None else (match[1].lower(), _split(match[2] or ""))
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas, but not inside brackets and quotes, nor before ``<3`` in ``a>=2,<3``."""
+    items, depth, quote, start = [], 0, "", 0
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char in "([":
+            depth += 1
+        elif char in ")]":
+            depth -= 1
+        elif char == "," and depth <= 0 and not _OPERATOR.match(text, at + 1):
+            items.append(text[start:at])
+            start = at + 1
+    return [item.strip() for item in [*items, text[start:]] if item.strip()]
+
+
+_OPERATOR = re.compile(r"\s*[<>=!~]")
+
+_ACCEPTS: dict[str, Callable[[str], object]] = {
+    "tags": lambda item: len(item) <= _MAX_TAG,
+    "version": _VERSION.fullmatch,
+    "tools": _TOOL.fullmatch,
+    "packages": _PACKAGE.match,
+}
+
+
+def _once(items: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))[:_MAX_ITEMS]
+
+
+def examples_of(text: str | None, source: str) -> tuple[SkillExample, ...]:
+    """Read the examples of a docstring.
+
+    Args:
+        text: The docstring.
+        source: The source it stands in, to tell the lines.
+    """
+    if text is None or _PROMPT not in text:
+        return ()
+    examples: list[SkillExample] = []
+    places = [(line.strip(), number) for number, line in enumerate(source.splitlines(), 1)]
+    place = iter(places)
+    lines = iter(inspect.cleandoc(text).splitlines())
+    line = next(lines, None)
+    while line is not None and len(examples) < _MAX_EXAMPLES:
+        first, indent = line.lstrip(), len(line) - len(line.lstrip())
+        if not first.startswith(_PROMPT):
+            line = next(lines, None)
+            continue
+        code, expected = [first.removeprefix(_PROMPT)], []
+        line = next(lines, None)
+        while line is not None and line.lstrip().startswith(_CONTINUED):
+            code.append(line.lstrip().removeprefix(_CONTINUED).removeprefix(" "))
+            line = next(lines, None)
+        while line is not None and line.strip() and not line.lstrip().startswith(_PROMPT):
+            expected.append(line[indent:] if not line[:indent].strip() else line.lstrip())
+            line = next(lines, None)
+        # Examples stand in the source in the same order, so each line of it is looked at once.
+        number = next((number for shown, number in place if shown == first.rstrip()), 0)
+        examples.append(SkillExample("\n".join(code), "\n".join(expected).rstrip(), number))
+    return tuple(examples)
