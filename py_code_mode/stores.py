@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from py_code_mode.artifacts.base import ArtifactStore
+from py_code_mode.artifacts.file import FileArtifactStore
 from py_code_mode.errors import ConfigError
 from py_code_mode.skills.file import FileSkillStore
 from py_code_mode.skills.store import SkillStore
 
-__all__ = ["is_url", "open_skill_store"]
+__all__ = ["is_url", "open_artifact_store", "open_skill_store"]
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _REDIS = frozenset({"redis", "rediss", "unix", "valkey", "valkeys"})
@@ -35,17 +37,35 @@ def open_skill_store(where: str | Path, *, make: bool = True) -> SkillStore:
     Raises:
         ConfigError: There is no such folder, or no store takes such a url.
     """
+    if _is_folder(where, "skills", make=make):
+        return FileSkillStore(where)
+    store: SkillStore = _redis_class("RedisSkillStore").from_url(str(where))
+    return store
+
+
+def open_artifact_store(where: str | Path, *, make: bool = True) -> ArtifactStore:
+    """Open the store of artifacts at a path or url; see ``open_skill_store``.
+
+    Raises:
+        ConfigError: There is no such folder, or no store takes such a url.
+    """
+    if _is_folder(where, "artifacts", make=make):
+        return FileArtifactStore(where)
+    store: ArtifactStore = _redis_class("RedisArtifactStore").from_url(str(where))
+    return store
+
+
+def _is_folder(where: str | Path, what: str, *, make: bool) -> bool:
     if not is_url(where):
         if not make and not Path(where).is_dir():
-            raise ConfigError("there is no such folder of skills", file=where)
-        return FileSkillStore(where)
+            raise ConfigError(f"there is no such folder of {what}", file=where)
+        return True
     scheme = str(where).partition("://")[0].lower()
     if scheme not in _REDIS:
         raise ConfigError(
-            f"no store of skills takes a url of {scheme}://; give a folder, or redis://host/0"
+            f"no store of {what} takes a url of {scheme}://; give a folder, or redis://host/0"
         )
-    store: SkillStore = _redis_class("RedisSkillStore").from_url(str(where))
-    return store
+    return False
 
 
 def _redis_class(name: str) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from kernel_bootstrap.wire.entries import Artifact
 from py_code_mode.artifacts.info import ArtifactInfo, Details
 from py_code_mode.artifacts.writer import ArtifactWriter, Data
 
@@ -112,6 +113,14 @@ class ArtifactStore(Protocol):
 
     def search(self, query: str, limit: int = 10) -> builtins.list[ArtifactInfo]:
         """Return the artifacts whose name, description or tags match plain words, best first."""
+        ...
+
+    def show(self, name: str) -> Artifact:
+        """Return what a notebook shows as the artifact: a table, an image, the start of a text.
+
+        Raises:
+            ArtifactNotFoundError: There is none.
+        """
         ...
 
     def exists(self, name: str) -> bool:

@@ -16,6 +16,7 @@ from mimetypes import MimeTypes
 from typing import Any
 
 from kernel_bootstrap.wire.packing import KINDS, is_json
+from kernel_bootstrap.wire.previews import preview
 from py_code_mode.errors import ArtifactError, ArtifactWriteError
 
 __all__ = ["ArtifactInfo", "Details", "content_type_of"]
@@ -198,6 +199,9 @@ class ArtifactInfo:
                 raise ArtifactError(f"an artifact's info has a bad {key!r}: {value!r:.80}")
         known = content_type_of(data["kind"], data["name"])
         return cls(**{"content_type": known, **data, "tags": tuple(data.get("tags", ()))})
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": preview(self.to_dict(), "")}
 
     def copy(self) -> ArtifactInfo:
         """Return an equal one whose metadata nobody else holds."""

@@ -11,10 +11,11 @@ import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from kernel_bootstrap.wire.packing import pack, type_name, unpack
+from kernel_bootstrap.wire.entries import Artifact
+from kernel_bootstrap.wire.packing import parcel, type_name, unpack
+from kernel_bootstrap.wire.previews import look
 from py_code_mode.artifacts.finding import Finder, near_names, selected
 from py_code_mode.artifacts.info import ArtifactInfo, Details
 from py_code_mode.artifacts.names import name_problem
@@ -24,8 +25,6 @@ from py_code_mode.artifacts.writer import ArtifactWriter, Data
 from py_code_mode.errors import ArtifactError, ArtifactNotFoundError
 
 __all__ = ["StoredArtifacts", "not_found"]
-
-_CHUNK = 1024 * 1024
 
 
 class StoredArtifacts(ABC):
@@ -91,10 +90,19 @@ class StoredArtifacts(ABC):
         expires: datetime | float | None = None,
     ) -> ArtifactInfo:
         """Keep a value; see ``ArtifactStore.save``."""
-        kind, data = pack(value)
-        until = expiry(ttl, expires)
-        details = Details(description, metadata, tuple(tags), "", type_name(value), until)
-        return self.save_packed(name, kind, data, details)
+        packed = parcel(value, name)
+        details = Details(
+            description,
+            metadata,
+            tuple(tags),
+            packed.content_type,
+            type_name(value),
+            expiry(ttl, expires),
+        )
+        with self.open_write(name, packed.kind, details) as writer:
+            for part in packed.parts:
+                writer.write(part)
+            return writer.commit()
 
     def save_packed(
         self, name: str, kind: str, data: Data, details: Details | None = None
@@ -108,7 +116,7 @@ class StoredArtifacts(ABC):
         """Return the value saved under ``name``; see ``ArtifactStore.load``."""
         info, data = self.load_packed(name)
         try:
-            return unpack(info.kind, data)
+            return unpack(info.kind, data, info.content_type, info.type_name)
         except ArtifactError as error:
             raise ArtifactError(f"artifact {name!r} cannot be read: {error}") from error
 
@@ -116,7 +124,7 @@ class StoredArtifacts(ABC):
         """Return packed bytes; see ``ArtifactStore.load_packed``."""
         found = self._load(name)
         if found is None or found[0].expired:
-            raise not_found(name, [info.name for info in self.list()])
+            raise self._missing(name)
         return found
 
     def read_chunks(
@@ -127,7 +135,7 @@ class StoredArtifacts(ABC):
             raise ArtifactError(f"offset and size must not be negative: {offset}, {size}")
         found = self._chunks(name, offset, size)
         if found is None or found[0].expired:
-            raise not_found(name, [info.name for info in self.list()])
+            raise self._missing(name)
         if sha256 not in ("", found[0].sha256):
             raise ArtifactError(
                 f"artifact {name!r} was replaced since it was opened: its SHA-256 is "
@@ -159,14 +167,20 @@ class StoredArtifacts(ABC):
         """Remove an artifact; False if there was none."""
         return self.exists(name) and self._delete(name, only_expired=False)
 
-    def save_file(
-        self, name: str, path: Path | str, details: Details | None = None
-    ) -> ArtifactInfo:
-        """Keep the content of a file as bytes, without ever holding all of it."""
-        with Path(path).open("rb") as file, self.open_write(name, "bytes", details) as writer:
-            while chunk := file.read(_CHUNK):
-                writer.write(chunk)
-            return writer.commit()
+    def show(self, name: str) -> Artifact:
+        """Return what a notebook shows as the artifact; see ``ArtifactStore.show``."""
+        info = self.get(name)
+        if info is None:
+            raise self._missing(name)
+
+        def head(size: int) -> bytes:
+            return b"".join(self.read_chunks(name, 0, size))
+
+        known = info.to_dict()
+        return Artifact(known, lambda: look(known, head, lambda: self.load(name)))
+
+    def _missing(self, name: str) -> ArtifactNotFoundError:
+        return not_found(name, [info.name for info in self.list()])
 
     def _expire(self, infos: Iterable[ArtifactInfo]) -> None:
         """Remove what has expired; what cannot be removed now is left for another time."""

@@ -194,7 +194,7 @@ def _show_changes(changes: SkillChanges, *, dry_run: bool, diff: bool) -> None:
     for change in changes.changes:
         show(f"{change.kind:8} {change.name}")
         if diff:
-            show(change.diff)
+            show(change.diff.rstrip("\n"))
     for name in changes.kept:
         show(f"{'kept':8} {name}, which only the target has")
     counts = [f"{len(changes.names(kind))} {kind}" for kind in ("added", "changed", "removed")]

@@ -6,6 +6,7 @@ Place in the house: inside ``skills``, between the stores and ``library``.
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ from py_code_mode.skills.skill import Skill
 from py_code_mode.skills.store import SkillStore
 
 __all__ = ["SkillChange", "SkillChanges", "compare", "sync"]
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines splits at more
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +144,12 @@ def _text(store: SkillStore, name: str) -> str | None:
 def _diff(name: str, old: str | None, new: str | None) -> str:
     file = f"{name}.py"
     lines = difflib.unified_diff(
-        (old or "").split("\n"),
-        (new or "").split("\n"),
+        _LINE.findall(old or ""),
+        _LINE.findall(new or ""),
         "/dev/null" if old is None else file,
         "/dev/null" if new is None else file,
-        lineterm="",
     )
-    return "".join(f"{line}\n" for line in lines)
+    # As diff and git write it, so that `patch` can read it.
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )

@@ -197,7 +197,7 @@ def test_sync(cli, library, tmp_path):
         "changed  double",
         "--- double.py",
         "+++ double.py",
-        "@@ -1,4 +1,3 @@",
+        "@@ -1,3 +1,3 @@",
         '-"""Twice."""',
     ]
     assert "+def run(n): return 2 * n" in lines
