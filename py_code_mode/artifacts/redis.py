@@ -20,7 +20,7 @@ from py_code_mode.artifacts.redisscripts import Refusal
 from py_code_mode.artifacts.stored import StoredArtifacts
 from py_code_mode.artifacts.writer import ArtifactWriter
 from py_code_mode.errors import ArtifactError, ArtifactWriteError
-from py_code_mode.redisdb import Database, client_from_url
+from py_code_mode.redisdb import DEFAULT_PREFIX, Database, client_from_url
 
 if TYPE_CHECKING:
     from redis import Redis, RedisCluster
@@ -53,7 +53,7 @@ class RedisArtifactStore(StoredArtifacts):
     def __init__(
         self,
         redis: Redis | RedisCluster | aio.Redis | aio.RedisCluster,
-        prefix: str,
+        prefix: str = DEFAULT_PREFIX,
         *,
         max_bytes: int | None = None,
         max_artifact_bytes: int | None = None,
@@ -69,7 +69,7 @@ class RedisArtifactStore(StoredArtifacts):
     def from_url(
         cls,
         url: str,
-        prefix: str,
+        prefix: str | None = None,
         *,
         max_bytes: int | None = None,
         max_artifact_bytes: int | None = None,
@@ -79,7 +79,7 @@ class RedisArtifactStore(StoredArtifacts):
 
         Args:
             url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user and password.
-            prefix: What all keys begin with.
+            prefix: What all keys begin with; None: what the URL's ``?prefix=`` says.
             max_bytes: What all artifacts together may have.
             max_artifact_bytes: What any one may have.
             **options: Options of ``redis.Redis.from_url``.
@@ -88,7 +88,8 @@ class RedisArtifactStore(StoredArtifacts):
             ConfigError: It is no such URL, or a bound is none.
         """
         bounds = {"max_bytes": max_bytes, "max_artifact_bytes": max_artifact_bytes}
-        return cls(client_from_url(url, **options), prefix, **bounds)
+        client, prefix = client_from_url(url, prefix, **options)
+        return cls(client, prefix, **bounds)
 
     def open_write(
         self, name: str, kind: str = "bytes", details: Details | None = None

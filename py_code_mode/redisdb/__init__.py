@@ -5,8 +5,16 @@ commands and scripts through it, ``keeping`` keeps a search index; what is kept 
 the stores' business.
 """
 
-from py_code_mode.redisdb.clients import client_from_url
+from py_code_mode.redisdb.clients import DEFAULT_PREFIX, client_from_url
 from py_code_mode.redisdb.database import CHANGED, Database, Script, token
 from py_code_mode.redisdb.keeping import RedisIndexKeeper
 
-__all__ = ["CHANGED", "Database", "RedisIndexKeeper", "Script", "client_from_url", "token"]
+__all__ = [
+    "CHANGED",
+    "DEFAULT_PREFIX",
+    "Database",
+    "RedisIndexKeeper",
+    "Script",
+    "client_from_url",
+    "token",
+]

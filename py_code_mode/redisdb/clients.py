@@ -6,10 +6,13 @@ Place in the house: inside ``redisdb``, below ``database``. redis-py loads on us
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from py_code_mode.errors import ConfigError
 
-__all__ = ["client_from_url", "place_of", "sync_client"]
+__all__ = ["DEFAULT_PREFIX", "client_from_url", "place_of", "sync_client"]
+
+DEFAULT_PREFIX = "py-code-mode"
 
 _CARRIED = (
     *("host", "port", "path", "db", "username", "password", "credential_provider", "client_name"),
@@ -39,13 +42,18 @@ def redis_py() -> Any:
     return redis
 
 
-def client_from_url(url: str, **options: Any) -> Any:
+def client_from_url(url: str, prefix: str | None, **options: Any) -> tuple[Any, str]:
     """Make a client that gives up in time and tries again after a lost connection.
 
     Args:
-        url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and database.
-            Its query may set options of redis-py, e.g. ``?socket_timeout=5``.
+        url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and database;
+            ``valkey://`` and ``valkeys://`` are the first two. Its query may have the
+            ``prefix`` of a store's keys, and options of redis-py, e.g. ``?socket_timeout=5``.
+        prefix: What all keys begin with; None: what the URL says, or ``py-code-mode``.
         **options: Options of ``redis.Redis.from_url``, instead of the defaults here.
+
+    Returns:
+        The client and the prefix.
 
     Raises:
         ConfigError: It is no such URL, or redis-py is missing.
@@ -64,10 +72,11 @@ def client_from_url(url: str, **options: Any) -> Any:
         "retry": Retry(EqualJitterBackoff(cap=1.0, base=0.05), _ATTEMPTS),
         "retry_on_error": lost,
     }
-    if not str(url).startswith("unix://"):
-        defaults["socket_keepalive"] = True
     try:
-        return redis.Redis.from_url(url, **{**defaults, **options})
+        url, said = _without_prefix(url)
+        if not url.startswith("unix://"):
+            defaults["socket_keepalive"] = True
+        client = redis.Redis.from_url(url, **{**defaults, **options})
     except (ValueError, AttributeError):
         # Neither the URL nor what urllib says of it is repeated: a password may be in both.
         raise ConfigError(
@@ -75,6 +84,18 @@ def client_from_url(url: str, **options: Any) -> Any:
             "redis://user:password@host:6379/0, rediss:// for TLS or unix:///path/to/socket, "
             "with special characters of the password percent-encoded"
         ) from None
+    return client, said if prefix is None else prefix
+
+
+def _without_prefix(url: str) -> tuple[str, str]:
+    """Split off the part of a URL that redis-py does not know."""
+    for ours, theirs in (("valkey://", "redis://"), ("valkeys://", "rediss://")):
+        url = theirs + url.removeprefix(ours) if url.startswith(ours) else url
+    base, mark, query = url.partition("?")
+    words = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(mark and query))
+    others = urlencode([(name, value) for name, value in words if name != "prefix"])
+    prefix = next((value for name, value in words if name == "prefix"), DEFAULT_PREFIX)
+    return (f"{base}?{others}" if others else base), prefix
 
 
 def sync_client(client: Any) -> Any:

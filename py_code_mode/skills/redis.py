@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from py_code_mode.errors import SkillError, SkillValidationError
-from py_code_mode.redisdb import Database, client_from_url, token
+from py_code_mode.redisdb import DEFAULT_PREFIX, Database, client_from_url, token
 from py_code_mode.skills import redisscripts as scripts
 from py_code_mode.skills.parse import (
     check_name,
@@ -87,7 +87,7 @@ class RedisSkillStore:
     def __init__(
         self,
         redis: Redis | RedisCluster | aio.Redis | aio.RedisCluster,
-        prefix: str,
+        prefix: str = DEFAULT_PREFIX,
         *,
         max_versions: int = MAX_VERSIONS,
     ) -> None:
@@ -103,20 +103,26 @@ class RedisSkillStore:
 
     @classmethod
     def from_url(
-        cls, url: str, prefix: str, *, max_versions: int = MAX_VERSIONS, **options: Any
+        cls,
+        url: str,
+        prefix: str | None = None,
+        *,
+        max_versions: int = MAX_VERSIONS,
+        **options: Any,
     ) -> Self:
         """Make a store with a client of its own, which gives up in time and tries again.
 
         Args:
             url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user and password.
-            prefix: What all keys begin with.
+            prefix: What all keys begin with; None: what the URL's ``?prefix=`` says.
             max_versions: How many versions of a skill are kept.
             **options: Options of ``redis.Redis.from_url``.
 
         Raises:
             ConfigError: It is no such URL.
         """
-        return cls(client_from_url(url, **options), prefix, max_versions=max_versions)
+        client, prefix = client_from_url(url, prefix, **options)
+        return cls(client, prefix, max_versions=max_versions)
 
     def names(self) -> list[str]:
         """Return the names of all skills, broken ones too, sorted."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from py_code_mode.errors import ConfigError, ToolError
-from py_code_mode.redisdb import CHANGED, Database, Script, client_from_url, token
+from py_code_mode.redisdb import CHANGED, DEFAULT_PREFIX, Database, Script, client_from_url, token
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ToolAdapter
 from py_code_mode.tools.loader import make_adapter
@@ -77,24 +77,26 @@ class RedisToolStore:
     """
 
     def __init__(
-        self, redis: Redis | RedisCluster | aio.Redis | aio.RedisCluster, prefix: str
+        self,
+        redis: Redis | RedisCluster | aio.Redis | aio.RedisCluster,
+        prefix: str = DEFAULT_PREFIX,
     ) -> None:
         self._db = Database(redis, prefix, "tools", ToolError)
         self._keys = [self._db.key("version"), self._db.key("files")]
 
     @classmethod
-    def from_url(cls, url: str, prefix: str, **options: Any) -> Self:
+    def from_url(cls, url: str, prefix: str | None = None, **options: Any) -> Self:
         """Make a store with a client of its own, which gives up in time and tries again.
 
         Args:
             url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user and password.
-            prefix: What all keys begin with.
+            prefix: What all keys begin with; None: what the URL's ``?prefix=`` says.
             **options: Options of ``redis.Redis.from_url``.
 
         Raises:
             ConfigError: It is no such URL.
         """
-        return cls(client_from_url(url, **options), prefix)
+        return cls(*client_from_url(url, prefix, **options))
 
     def put(self, name: str, text: str, *, replace: bool = True, check: bool = True) -> bool:
         """Keep a tool file.

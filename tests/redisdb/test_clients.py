@@ -69,6 +69,18 @@ def test_a_store_makes_its_own_client_from_a_url(server):
     assert RedisArtifactStore.from_url(server.url, prefix, max_bytes=5).quota.max_bytes == 5
 
 
+def test_the_prefix_may_stand_in_the_url(server):
+    """``?prefix=`` names the keys, beside options of redis-py; a prefix said in words goes first."""
+    for url, given, prefix in [
+        (f"{server.url}/0?prefix=a+b&client_name=me", None, "a b"),
+        (f"valkey://127.0.0.1:{server.port}?socket_timeout=3", None, "py-code-mode"),
+        (f"{server.url}?prefix=a", "b", "b"),
+    ]:
+        store = RedisToolStore.from_url(url, given)
+        assert store.list() == []
+        assert store.describe("x") == f"redis:{prefix}/tools/x.yaml"
+
+
 @pytest.mark.parametrize(
     "url",
     ["localhost:6379", "http://localhost", "redis://:p/sesame@host", "redis://h?socket_timeout=x"],
