@@ -23,7 +23,7 @@ __all__ = ["Upload", "download", "piece_size"]
 MAX_PIECE = 1024 * 1024
 """Bytes of one message. Larger ones are no faster; much smaller ones are slower."""
 
-WINDOW = 4
+WINDOW = 8
 """Pieces under way at once."""
 
 
