@@ -43,7 +43,7 @@ place), `await tools.name.acall(key=value)` one that overlaps with others. What 
 `skills.invoke("name", key=value)` to run it. Save what worked and will be needed again: \
 `skills.create("name", code, "what it does")`, where `code` defines `def run(...)`.
 - `artifacts`: data that outlives the session: `artifacts.save("name", data, "what it is")`, \
-`artifacts.load("name")`, `artifacts.list()`.
+`artifacts.load("name")`, `artifacts.search("words")`, `artifacts.list()`.
 """
 
 _SEARCH = """\
