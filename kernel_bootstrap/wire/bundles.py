@@ -98,8 +98,6 @@ def pack(value: Any, name: str) -> tuple[str, list[Buffer], str] | None:
     is_data = module.partition(".")[0] in _DATA and not module.startswith(_STYLES)
     if isinstance(value, type) or is_data:
         return None
-    if isinstance(value, Media):
-        return "media", [value.data], value.mime_type
     figure = _figure(value, name)
     if figure is not None:
         return "media", [figure[0]], figure[1]

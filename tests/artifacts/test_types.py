@@ -251,8 +251,8 @@ def test_pictures_of_tools_are_files():
     picture = Media(b"\x89PNG", "image/png")
     assert parcel(picture).kind == "media"
     assert unpack("media", parcel(picture).data, "image/png") == picture
-    named = Media(b"\x89PNG", "image/png", "plot")
-    assert unpack(*pack(named)) == named
+    for other in (Media(b"\x89PNG", "image/png", "plot"), Media(b"", "image/<b>"), Media(b"", "")):
+        assert unpack(*pack(other)) == other
 
 
 @pytest.mark.parametrize(
