@@ -34,6 +34,7 @@ from math import isfinite
 from typing import Any
 
 from kernel_bootstrap.wire import bundles, codec, npy, tables
+from kernel_bootstrap.wire.bundles import Shown
 from kernel_bootstrap.wire.errors import (
     ArtifactError,
     ArtifactWriteError,
@@ -115,6 +116,8 @@ def parcel(value: Any, name: str = "") -> Parcel:
         pass
     if type(value) is Media and not value.name and is_content_type(value.mime_type):
         return Parcel("media", [value.data], value.mime_type)
+    if type(value) is Shown:
+        return _shown(value, name)
     for kind, pack_one in (("npy", npy.pack), ("parquet", tables.pack)):
         parts = pack_one(value)
         if parts is not None:
@@ -122,12 +125,20 @@ def parcel(value: Any, name: str = "") -> Parcel:
     try:
         return Parcel("value", [codec.dumps(value)])
     except ValueNotEncodableError as error:
+        return _shown(value, name, error)
+
+
+def _shown(value: Any, name: str, reason: Exception | None = None) -> Parcel:
+    """Keep what a value shows, as it cannot be kept itself for some reason."""
+    try:
         shown = bundles.pack(value, name)
-        if shown is not None:
-            return Parcel(*shown)
-        raise ArtifactWriteError(
-            f"a value of type {type_name(value)} cannot be saved as an artifact: {error}"
-        ) from error
+    except Exception as error:  # noqa: BLE001 - a figure that cannot be drawn, too many rows
+        reason, shown = error, None
+    if shown is not None:
+        return Parcel(*shown)
+    raise ArtifactWriteError(
+        f"a value of type {type_name(value)} cannot be saved as an artifact: {reason}"
+    ) from reason
 
 
 def unpack(
