@@ -44,7 +44,7 @@ place), `await tools.name.acall(key=value)` one that overlaps with others. What 
 `skills.create("name", code, "what it does")`, where `code` defines `def run(...)`; make it better \
 with `skills.update("name", code)`.
 - `artifacts`: data that outlives the session: `artifacts.save("name", data, "what it is")`, \
-`artifacts.load("name")`, `artifacts.list()`.
+`artifacts.load("name")`, `artifacts.search("words")`, `artifacts.list()`.
 """
 
 _SEARCH = """\
