@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         KernelDied,
         KernelError,
         KernelStartError,
+        MissingPackagesError,
         PolicyError,
         ProtocolError,
         SessionClosed,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from py_code_mode.governance.budget import Budget, ToolLimit
     from py_code_mode.governance.rules import Rule, Rules
     from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
+    from py_code_mode.packages import PackagePolicy
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
     from py_code_mode.session import Session
@@ -98,6 +100,7 @@ _WHERE = {
         "KernelDied",
         "KernelError",
         "KernelStartError",
+        "MissingPackagesError",
         "PolicyError",
         "ProtocolError",
         "SessionClosed",
@@ -128,6 +131,7 @@ _WHERE = {
     "governance.budget": ("Budget", "ToolLimit"),
     "governance.rules": ("Rule", "Rules"),
     "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
+    "packages": ("PackagePolicy",),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
     "session": ("Session",),
@@ -189,8 +193,10 @@ __all__ = [
     "Media",
     "MemoryArtifactStore",
     "MemorySkillStore",
+    "MissingPackagesError",
     "OpenAPIAdapter",
     "Output",
+    "PackagePolicy",
     "Policy",
     "PolicyError",
     "Printed",

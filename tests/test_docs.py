@@ -38,6 +38,7 @@ from py_code_mode import (
     KernelConfig,
     Limits,
     Output,
+    PackagePolicy,
     Rule,
     ToolCall,
     ToolLimit,
@@ -209,6 +210,7 @@ def test_the_tree_of_errors_is_complete():
     [
         ("running-code.md", [field.name for field in fields(KernelConfig)]),
         ("running-code.md", [field.name for field in fields(ExecutionResult)]),
+        ("packages.md", [field.name for field in fields(PackagePolicy)]),
         ("outputs.md", [field.name for field in fields(Limits)]),
         (
             "outputs.md",
@@ -227,6 +229,7 @@ def test_the_tree_of_errors_is_complete():
         *(
             "KernelConfig",
             "ExecutionResult",
+            "PackagePolicy",
             "Limits",
             "Output",
             "command",

@@ -7,6 +7,7 @@ size and inode stay as they were.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -15,6 +16,7 @@ from dataclasses import replace as changed
 from pathlib import Path
 
 from py_code_mode.errors import ConfigError, SkillError, SkillValidationError
+from py_code_mode.search import FileIndexKeeper
 from py_code_mode.skills.disk import (
     State,
     decode,
@@ -39,6 +41,9 @@ from py_code_mode.skills.store import MAX_VERSIONS, SkillUsage, SkillVersion
 __all__ = ["FileSkillStore"]
 
 _log = logging.getLogger(__name__)
+
+INDEX = "search-index"
+"""The file of the search index in the hidden folder, which can be deleted at any time."""
 
 _States = tuple[State, State | None]
 """State of a skill's file, and of the log of its versions."""
@@ -167,14 +172,20 @@ class FileSkillStore:
             return
         try:
             with self._history.locked():
-                self._history.add_usage(known)
+                self._history.counts.add(known)
         except OSError as error:
             raise SkillError(f"{self.path}: cannot count uses: {error.strerror}") from error
 
     def usage(self, *names: str) -> dict[str, SkillUsage]:
         """Return the counts of these skills, or of all."""
-        counts = self._history.usage()
+        counts = self._history.counts.read()
         return {name: counts[name] for name in names or counts if name in counts}
+
+    def index_keeper(self) -> FileIndexKeeper:
+        """Return what keeps the search index, in the hidden folder."""
+        with contextlib.suppress(OSError):  # one that only reads keeps none
+            self._history.make()
+        return FileIndexKeeper(self._history.root / INDEX)
 
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.py"

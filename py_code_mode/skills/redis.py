@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from py_code_mode.errors import SkillError, SkillValidationError
-from py_code_mode.redisdb import DEFAULT_PREFIX, Database, client_from_url, token
+from py_code_mode.redisdb import DEFAULT_PREFIX, Database, RedisIndexKeeper, client_from_url, token
 from py_code_mode.skills import redisscripts as scripts
 from py_code_mode.skills.parse import (
     check_name,
@@ -235,6 +235,10 @@ class RedisSkillStore:
         flat = self._db.run("read the uses of skills", scripts.USAGE, [self._uses])
         counts = {flat[at].decode(): _usage(flat[at + 1]) for at in range(0, len(flat), 2)}
         return {name: counts[name] for name in names or counts if name in counts}
+
+    def index_keeper(self) -> RedisIndexKeeper:
+        """Return what keeps the search index, one for all who use the store."""
+        return RedisIndexKeeper(self._db)
 
     def _former(self, name: str) -> bytes:
         return self._db.key("former", name)

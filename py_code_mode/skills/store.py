@@ -10,9 +10,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from py_code_mode.errors import SkillValidationError
+from py_code_mode.search import IndexKeeper
 from py_code_mode.skills.skill import Skill
 
-__all__ = ["MAX_VERSIONS", "ReadsAtOnce", "SkillStore", "SkillUsage", "SkillVersion"]
+__all__ = [
+    "MAX_VERSIONS",
+    "IndexedStore",
+    "ReadsAtOnce",
+    "SkillStore",
+    "SkillUsage",
+    "SkillVersion",
+]
 
 MAX_VERSIONS = 20
 """Versions of a skill that a store keeps unless told otherwise, the present one among them."""
@@ -163,4 +171,13 @@ class ReadsAtOnce(Protocol):
 
     def load_all(self) -> list[Skill | SkillValidationError]:
         """Return all skills by name, and in the place of broken ones what is wrong with them."""
+        ...
+
+
+@runtime_checkable
+class IndexedStore(Protocol):
+    """A ``SkillStore`` that also has a place for the search index over its skills."""
+
+    def index_keeper(self) -> IndexKeeper:
+        """Return what keeps the index, one for all who use the store."""
         ...

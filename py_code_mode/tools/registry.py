@@ -12,17 +12,17 @@ import functools
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
+from py_code_mode.search import Embedder
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ChangingAdapter, StartingAdapter, ToolAdapter, ToolInfo
 from py_code_mode.tools.directory import open_directory
+from py_code_mode.tools.found import FoundTool
+from py_code_mode.tools.held import HeldTools
 from py_code_mode.tools.names import clean_name, not_found
-from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
 from py_code_mode.tools.shelf import Shelf
 from py_code_mode.tools.store import ToolStore
@@ -33,7 +33,7 @@ __all__ = ["ToolRegistry"]
 _log = logging.getLogger(__name__)
 
 
-class ToolRegistry(FunctionOffers):
+class ToolRegistry(HeldTools):
     """Tools by name, from YAML files, Python functions and other adapters.
 
     A tool is found by its exact name and by its clean one (see ``names``). Names that clash are
@@ -41,16 +41,22 @@ class ToolRegistry(FunctionOffers):
 
     Args:
         secrets: What ``${NAME}`` in tool files stands for, where it is not the environment's.
+        embedder: Finds tools by meaning, too, if there is one.
 
     Attributes:
         problems: What was wrong with files that ``from_dir`` left out, and with servers.
         secrets: The secrets in use; results, errors and logs show none of them.
     """
 
-    def __init__(self, *, secrets: Mapping[str, str] | Secrets | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        secrets: Mapping[str, str] | Secrets | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
         self.problems: tuple[ConfigError, ...] = ()
         self.secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
-        super().__init__(Shelf())
+        super().__init__(Shelf(embedder))
 
     @classmethod
     async def from_dir(
@@ -59,6 +65,7 @@ class ToolRegistry(FunctionOffers):
         *,
         lenient: bool = False,
         secrets: Mapping[str, str] | None = None,
+        embedder: Embedder | None = None,
     ) -> ToolRegistry:
         """Load every tool file (``*.yaml``, ``*.yml``) of a directory, and start its servers.
 
@@ -69,12 +76,13 @@ class ToolRegistry(FunctionOffers):
                 in the log.
             lenient: Leave out files that are wrong; they are in ``problems`` and in the log.
             secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
+            embedder: Finds tools by meaning, too, if there is one.
 
         Raises:
             ConfigError: A file is wrong and ``lenient`` is not set; the message names all
                 that are. Or ``path`` is no directory.
         """
-        registry = cls(secrets=secrets)
+        registry = cls(secrets=secrets, embedder=embedder)
         opened = await open_directory(Path(path), registry.secrets)
         await asyncio.to_thread(registry._shelf.observed.open, Path(path))
         for file, adapter in opened.adapters:
@@ -222,14 +230,16 @@ class ToolRegistry(FunctionOffers):
             raise self.secrets.without(error) from error.__cause__
         return self.secrets.redact(value)
 
-    def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
-        """Return the tools that fit a query in plain words, best first.
+    def search(self, query: str, limit: int = 10) -> list[FoundTool]:
+        """Return the tools that fit a query in plain words, best first, with their scores.
 
-        The first search loads scikit-learn, which takes a second: call it from a thread when
-        an event loop must not wait. It is thread-safe.
+        The first search makes the index: call it from a thread when an event loop must not
+        wait. It is thread-safe.
         """
-        infos = map(self.get_tool, self._shelf.search(query))
-        return [info for info in infos if info is not None][: max(0, limit)]
+        sees = None if not self._scopes else lambda name: self._find(name) is not None
+        hits = self._shelf.search(query, limit, sees)
+        found = [(self.get_tool(hit.name), hit) for hit in hits]
+        return [FoundTool.of(info, hit) for info, hit in found if info is not None]
 
     def scoped_view(self, tags: Collection[str]) -> ToolRegistry:
         """Return a view of those tools that have any of ``tags``.
@@ -242,42 +252,6 @@ class ToolRegistry(FunctionOffers):
         view._shelf = self._shelf
         view._scopes = (*self._scopes, frozenset([tags] if isinstance(tags, str) else tags))
         return view
-
-    def retain(self) -> None:
-        """Say that one more user needs the tools; each ``retain`` wants its ``release``."""
-        self._shelf.holders += 1
-
-    async def release(self) -> None:
-        """Say that one user is done; the last one's release closes everything."""
-        self._shelf.holders -= 1
-        if self._shelf.holders <= 0:
-            await self._close_adapters()
-
-    async def aclose(self) -> None:
-        """Close all adapters, whoever still uses them; closing twice is fine.
-
-        Closing a scoped view does nothing: it owns nothing.
-        """
-        if not self._scopes:
-            await self._close_adapters()
-
-    async def _close_adapters(self) -> None:
-        async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
-            stack.push_async_callback(self._shelf.observed.aclose)
-            for adapter in (self._shelf.functions, *self._shelf.adapters):
-                stack.push_async_callback(adapter.aclose)
-
-    async def __aenter__(self) -> Self:
-        self.retain()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.release()
 
     def _sees(self, entry: Entry) -> bool:
         return all(scope & entry.info.tags for scope in self._scopes)
