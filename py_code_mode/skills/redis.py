@@ -68,7 +68,7 @@ def _unpack(name: str, raw: bytes) -> _Record:
         if not all(isinstance(each, str) for each in texts):
             raise TypeError("a text is none")
         return replace(record, number=int(numbers[0]), time=float(numbers[1]))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise invalid(name, f"what Redis holds of it is damaged: {error!s:.200}") from None
 
 
