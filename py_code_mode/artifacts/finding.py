@@ -23,17 +23,18 @@ def selected(infos: Iterable[ArtifactInfo], prefix: str, tag: str | None) -> Ite
 
 
 class Finder:
-    """Searches artifacts by name, description and tags; only what is new is indexed again."""
+    """Searches artifacts by name, description and tags; its index takes in what has changed."""
 
     def __init__(self) -> None:
         self._index = Index()
 
     def search(self, infos: Sequence[ArtifactInfo], query: str, limit: int) -> list[ArtifactInfo]:
         """Return those that match, best first."""
-        self._index.hold(_document(info) for info in infos)
-        named = {info.name: info for info in infos}
+        by_name = {info.name: info for info in infos}
+        self._index.hold(map(_document, infos))
         hits = self._index.search(query, limit)
-        return [named[hit.name] for hit in hits if hit.name in named]
+        # Another thread may have put others into the index meanwhile.
+        return [by_name[hit.name] for hit in hits if hit.name in by_name]
 
 
 def _document(info: ArtifactInfo) -> Document:

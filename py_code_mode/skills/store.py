@@ -166,18 +166,18 @@ class SkillStore(Protocol):
 
 
 @runtime_checkable
-class ReadsAtOnce(Protocol):
-    """A store far away, that reads all skills with one question instead of one for each."""
-
-    def load_all(self) -> list[Skill | SkillValidationError]:
-        """Return all skills by name, and in the place of broken ones what is wrong with them."""
-        ...
-
-
-@runtime_checkable
 class IndexedStore(Protocol):
     """A ``SkillStore`` that also has a place for the search index over its skills."""
 
     def index_keeper(self) -> IndexKeeper:
         """Return what keeps the index, one for all who use the store."""
+        ...
+
+
+@runtime_checkable
+class ReadsAtOnce(Protocol):
+    """A store far away, that reads all skills with one question instead of one for each."""
+
+    def load_all(self) -> list[Skill | SkillValidationError]:
+        """Return all skills by name, and in the place of broken ones what is wrong with them."""
         ...

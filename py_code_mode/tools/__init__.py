@@ -19,8 +19,7 @@ of tools; nothing in here knows kernels or the executor.
 ``reports``     progress and log lines of a running call
 ``threads``     threads that run functions
 ``loader``      YAML files to adapters, with ``schema`` (what may stand in them)
-``registry``    all of them by name, on a ``shelf`` with a ``table``; ``offers`` takes functions,
-                and ``held`` closes them with their last user
+``registry``    all of them by name, on a ``shelf`` with a ``table``; ``offers`` takes functions
 """
 
 from py_code_mode.tools.base import NO_DEFAULT, ToolAdapter, ToolInfo, ToolParam

@@ -7,13 +7,13 @@ dispatcher calls through it; adapters know nothing of it.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
 from py_code_mode.search import Embedder
@@ -21,19 +21,19 @@ from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ChangingAdapter, StartingAdapter, ToolAdapter, ToolInfo
 from py_code_mode.tools.directory import open_directory
 from py_code_mode.tools.found import FoundTool
-from py_code_mode.tools.held import HeldTools
-from py_code_mode.tools.names import clean_name, not_found
+from py_code_mode.tools.names import not_found
+from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
 from py_code_mode.tools.shelf import Shelf
 from py_code_mode.tools.store import ToolStore
-from py_code_mode.tools.table import Entry
+from py_code_mode.tools.table import Entry, entries_of
 
 __all__ = ["ToolRegistry"]
 
 _log = logging.getLogger(__name__)
 
 
-class ToolRegistry(HeldTools):
+class ToolRegistry(FunctionOffers):
     """Tools by name, from YAML files, Python functions and other adapters.
 
     A tool is found by its exact name and by its clean one (see ``names``). Names that clash are
@@ -148,7 +148,7 @@ class ToolRegistry(HeldTools):
             ConfigError: A name is taken; then none of its tools was added.
         """
         self._refuse_in_view()
-        entries = functools.partial(_entries, adapter, frozenset(tags or ()), origin)
+        entries = functools.partial(entries_of, adapter, frozenset(tags or ()), origin)
         self._shelf.put(entries())
         self._shelf.adapters.append(adapter)
         if isinstance(adapter, ChangingAdapter):
@@ -253,6 +253,36 @@ class ToolRegistry(HeldTools):
         view._scopes = (*self._scopes, frozenset([tags] if isinstance(tags, str) else tags))
         return view
 
+    def retain(self) -> None:
+        """Say that one more user needs the tools; each ``retain`` wants its ``release``."""
+        self._shelf.holders += 1
+
+    async def release(self) -> None:
+        """Say that one user is done; the last one's release closes everything."""
+        self._shelf.holders -= 1
+        if self._shelf.holders <= 0:
+            await self._shelf.aclose()
+
+    async def aclose(self) -> None:
+        """Close all adapters, whoever still uses them; closing twice is fine.
+
+        Closing a scoped view does nothing: it owns nothing.
+        """
+        if not self._scopes:
+            await self._shelf.aclose()
+
+    async def __aenter__(self) -> Self:
+        self.retain()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.release()
+
     def _sees(self, entry: Entry) -> bool:
         return all(scope & entry.info.tags for scope in self._scopes)
 
@@ -265,9 +295,3 @@ class ToolRegistry(HeldTools):
         if entry is None:
             raise not_found(name, (info.name for info in self.list_tools()))
         return entry
-
-
-def _entries(adapter: ToolAdapter, tags: frozenset[str], origin: str) -> list[Entry]:
-    """Return what an adapter offers now."""
-    infos = [dataclasses.replace(info, tags=info.tags | tags) for info in adapter.tools()]
-    return [Entry(info, clean_name(info.name), adapter, origin) for info in infos]
