@@ -71,7 +71,7 @@ class Record:
             if type(chunk) is not int or chunk < 1:
                 raise ValueError(f"chunks of {chunk!r:.80} bytes")
             return cls(raw[:_ID].decode("ascii"), info, chunk)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ArtifactError(
                 f"an artifact's record in Redis is damaged: {error!s:.200}"
             ) from None

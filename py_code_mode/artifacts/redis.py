@@ -6,6 +6,7 @@ Place in the house: one ``ArtifactStore``, above ``contents``; ``docs/redis.md``
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from redis import asyncio as aio
 
 __all__ = ["RedisArtifactStore"]
+
+_log = logging.getLogger(__name__)
 
 _ATTEMPTS = 1000
 """Of several that change one name at once, one gets through each time."""
@@ -206,7 +209,10 @@ class RedisArtifactStore(StoredArtifacts):
         parsed: dict[bytes, ArtifactInfo] = {}
         known = self._parsed
         for raw in self._db.ask("list the artifacts", "HVALS", self._index):
-            parsed[raw] = known.get(raw) or Record.unpack(raw).info
+            try:
+                parsed[raw] = known.get(raw) or Record.unpack(raw).info
+            except ArtifactError as error:
+                _log.warning("%s: %s", self._db.where, error)
         self._parsed = parsed
         return sorted((info.copy() for info in parsed.values()), key=lambda info: info.name)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from py_code_mode.errors import SkillError, SkillValidationError
-from py_code_mode.redisdb import DEFAULT_PREFIX, Database, client_from_url, token
+from py_code_mode.redisdb import DEFAULT_PREFIX, Database, RedisIndexKeeper, client_from_url, token
 from py_code_mode.skills import redisscripts as scripts
 from py_code_mode.skills.parse import (
     check_name,
@@ -68,7 +68,7 @@ def _unpack(name: str, raw: bytes) -> _Record:
         if not all(isinstance(each, str) for each in texts):
             raise TypeError("a text is none")
         return replace(record, number=int(numbers[0]), time=float(numbers[1]))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise invalid(name, f"what Redis holds of it is damaged: {error!s:.200}") from None
 
 
@@ -235,6 +235,10 @@ class RedisSkillStore:
         flat = self._db.run("read the uses of skills", scripts.USAGE, [self._uses])
         counts = {flat[at].decode(): _usage(flat[at + 1]) for at in range(0, len(flat), 2)}
         return {name: counts[name] for name in names or counts if name in counts}
+
+    def index_keeper(self) -> RedisIndexKeeper:
+        """Return what keeps the search index, one for all who use the store."""
+        return RedisIndexKeeper(self._db)
 
     def _former(self, name: str) -> bytes:
         return self._db.key("former", name)

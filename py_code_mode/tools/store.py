@@ -127,12 +127,12 @@ class RedisToolStore:
     def get(self, name: str) -> str | None:
         """Return a file's text, or None if there is none of that name."""
         found = self._db.ask(f"read the tool file {name[:120]!r}", "HGET", self._keys[1], name)
-        return None if found is None else found.decode()
+        return None if found is None else _text(found)
 
     def list(self) -> Names:
         """Return the names of all files, sorted."""
         found = self._db.ask("list the tool files", "HKEYS", self._keys[1])
-        return sorted(name.decode() for name in found)
+        return sorted(map(_text, found))
 
     def delete(self, name: str) -> bool:
         """Remove a file; False if there was none."""
@@ -142,7 +142,8 @@ class RedisToolStore:
     def documents(self) -> tuple[object, dict[str, str]]:
         """Return the version, and the text of every file by name, of one moment."""
         version, flat = self._db.run("read the tool files", _READ, self._keys)
-        texts = {flat[at].decode(): flat[at + 1].decode() for at in range(0, len(flat), 2)}
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        texts = {_text(name): _text(text) for name, text in pairs}
         return version, dict(sorted(texts.items()))
 
     def version(self) -> object:
@@ -155,6 +156,10 @@ class RedisToolStore:
 
     def __repr__(self) -> str:
         return f"RedisToolStore({self._db!r})"
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")  # somebody else may have put anything there
 
 
 def read_tool(path: str, text: str, secrets: Secrets) -> tuple[YamlFile, ToolAdapter]:

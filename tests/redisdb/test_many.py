@@ -15,6 +15,7 @@ from redis import asyncio as aio
 
 from py_code_mode import RedisSkillStore, create_skill_library
 from py_code_mode.errors import ArtifactError, SkillError
+from py_code_mode.search import IndexKeeper
 from py_code_mode.skills import SkillUsage
 from tests.conftest import ROOT
 from tests.redis_servers import REDIS, free_port, running
@@ -224,3 +225,25 @@ async def test_a_cluster_that_is_not_there_is_named():
     with pytest.raises(SkillError, match="cannot connect: Redis"):
         await asyncio.to_thread(RedisSkillStore, client, "p")
     await client.aclose()
+
+
+def test_the_search_index_is_kept_beside_the_skills(stores, server):
+    """What one program indexed another one reads; a damaged index counts as none."""
+    for number in range(30):
+        stores.skills.save(skill(f"s{number}"))
+    keeper = stores.skills.index_keeper()
+    assert isinstance(keeper, IndexKeeper)
+    assert keeper.read() is None
+    assert create_skill_library(stores.skills).search("s7")[0].name == "s7"
+    kept = keeper.read()
+    assert kept is not None
+    other = RedisSkillStore(server.client(), stores.prefix)
+    assert create_skill_library(other).search("s8")[0].name == "s8"
+    assert other.index_keeper().read() == kept
+    with server.client() as client:
+        key = f"{{{stores.prefix}}}:skills:search"
+        client.hset(key, "data", kept[:-1])
+        assert keeper.read() is None
+        client.hset(key, "data", b"\0" * 100)
+        assert create_skill_library(other).search("s9")[0].name == "s9"
+    assert keeper.read() == kept
