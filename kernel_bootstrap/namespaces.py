@@ -1,4 +1,4 @@
-"""``tools`` and ``artifacts`` as the agent sees them.
+"""``tools`` as the agent sees it.
 
 Place in the house: above ``link`` and ``functions``, beside ``skills``; knows no transport.
 These objects live among names a model chose, so everything of ours on them is either a
@@ -18,9 +18,8 @@ from kernel_bootstrap.link import Link
 from kernel_bootstrap.mapping import Batch, arun, run
 from kernel_bootstrap.wire import errors
 from kernel_bootstrap.wire.messages import Method
-from kernel_bootstrap.wire.packing import pack, type_name, unpack
 
-__all__ = ["Artifacts", "ToolGroup", "Tools"]
+__all__ = ["ToolGroup", "Tools"]
 
 Rows = list[dict[str, Any]]
 """What ``list`` and ``search`` return; named, because methods called ``list`` hide the type."""
@@ -208,66 +207,3 @@ _TOLD = ("name", "description", "params", "score", "terms")
 
 def _brief(info: Mapping[str, Any]) -> dict[str, Any]:
     return {key: info[key] for key in _TOLD if key in info}
-
-
-class Artifacts:
-    """Data that outlives the session: ``artifacts.save(name, data)``, ``artifacts.load(name)``.
-
-    JSON data, text, bytes, arrays, data frames and most plain Python values load back as they
-    were saved. Failures raise ``artifacts.ArtifactError`` or a subclass.
-    """
-
-    __slots__ = ("_link",)
-
-    ArtifactError = errors.ArtifactError
-    ArtifactNotFoundError = errors.ArtifactNotFoundError
-    ArtifactWriteError = errors.ArtifactWriteError
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def save(
-        self,
-        name: str,
-        data: Any,
-        description: str = "",
-        metadata: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Save ``data`` under ``name`` (``/`` makes folders); returns what is known about it."""
-        kind, packed = pack(data)
-        info: dict[str, Any] = self._link.call(
-            Method.ARTIFACTS_SAVE,
-            name=name,
-            kind=kind,
-            data=packed,
-            description=description,
-            metadata=dict(metadata or {}),
-            type_name=type_name(data),
-        )
-        return info
-
-    def load(self, name: str) -> Any:
-        """Load what was saved under ``name``."""
-        loaded = self._link.call(Method.ARTIFACTS_LOAD, name=name)
-        return unpack(loaded["kind"], loaded["data"])
-
-    def get(self, name: str) -> dict[str, Any] | None:
-        """Return what is known about an artifact (size, description, ...), or None."""
-        info: dict[str, Any] | None = self._link.call(Method.ARTIFACTS_GET, name=name)
-        return info
-
-    def list(self) -> Rows:
-        """List all artifacts: dicts with name, description, size, ..."""
-        found: Rows = self._link.call(Method.ARTIFACTS_LIST)
-        return found
-
-    def exists(self, name: str) -> bool:
-        """Whether there is an artifact of that name."""
-        return bool(self._link.call(Method.ARTIFACTS_EXISTS, name=name))
-
-    def delete(self, name: str) -> bool:
-        """Delete an artifact; False if there was none."""
-        return bool(self._link.call(Method.ARTIFACTS_DELETE, name=name))
-
-    def __repr__(self) -> str:
-        return "<artifacts: save, load, get, list, exists, delete>"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from py_code_mode.artifacts.base import ArtifactInfo, ArtifactStore
     from py_code_mode.artifacts.file import FileArtifactStore
     from py_code_mode.artifacts.memory import MemoryArtifactStore
+    from py_code_mode.artifacts.redis import RedisArtifactStore
     from py_code_mode.branches import Checkpoint, Trials
     from py_code_mode.config import KernelConfig, Limits
     from py_code_mode.errors import (
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from py_code_mode.skills.found import FoundSkill
     from py_code_mode.skills.library import SkillLibrary, create_skill_library
     from py_code_mode.skills.memory import MemorySkillStore
+    from py_code_mode.skills.redis import RedisSkillStore
     from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
     from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
     from py_code_mode.skills.sync import SkillChange, SkillChanges
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from py_code_mode.tools.mcp.adapter import MCPAdapter
     from py_code_mode.tools.registry import ToolRegistry
     from py_code_mode.tools.reports import report_log, report_progress
+    from py_code_mode.tools.store import RedisToolStore, ToolStore
 
 __version__ = "0.1.0"
 
@@ -88,6 +91,7 @@ _WHERE = {
     "artifacts.base": ("ArtifactInfo", "ArtifactStore"),
     "artifacts.file": ("FileArtifactStore",),
     "artifacts.memory": ("MemoryArtifactStore",),
+    "artifacts.redis": ("RedisArtifactStore",),
     "branches": ("Checkpoint", "Trials"),
     "config": ("KernelConfig", "Limits"),
     "errors": (
@@ -143,6 +147,7 @@ _WHERE = {
     "skills.found": ("FoundSkill",),
     "skills.library": ("SkillLibrary", "create_skill_library"),
     "skills.memory": ("MemorySkillStore",),
+    "skills.redis": ("RedisSkillStore",),
     "skills.skill": ("Skill", "SkillExample", "SkillParam"),
     "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
     "skills.sync": ("SkillChange", "SkillChanges"),
@@ -156,6 +161,7 @@ _WHERE = {
     "tools.mcp.adapter": ("MCPAdapter",),
     "tools.registry": ("ToolRegistry",),
     "tools.reports": ("report_log", "report_progress"),
+    "tools.store": ("RedisToolStore", "ToolStore"),
 }
 
 _MODULE_OF = {name: f"py_code_mode.{module}" for module, names in _WHERE.items() for name in names}
@@ -209,6 +215,9 @@ __all__ = [
     "PolicyError",
     "Printed",
     "ProtocolError",
+    "RedisArtifactStore",
+    "RedisSkillStore",
+    "RedisToolStore",
     "RemoteValue",
     "ResourceLink",
     "Rule",
@@ -243,6 +252,7 @@ __all__ = [
     "ToolParam",
     "ToolProgressed",
     "ToolRegistry",
+    "ToolStore",
     "ToolTimeoutError",
     "Trials",
     "Updated",

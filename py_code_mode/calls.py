@@ -21,6 +21,7 @@ from py_code_mode.governance.budget import Spent
 from py_code_mode.results import ToolCall
 from py_code_mode.timelimit import TimeLimit
 from py_code_mode.tools.reports import Progress, Report
+from py_code_mode.uploads import Uploads
 
 if TYPE_CHECKING:
     from py_code_mode.kernel.process import KernelProcess
@@ -51,13 +52,17 @@ class SessionCalls:
         session: Name of the session.
         dispatcher: Answers the requests.
         limits: Bounds how many may be pending.
+        author: On whose behalf the session runs.
 
     Attributes:
         spent: Counts the tool calls.
     """
 
-    def __init__(self, session: str, dispatcher: Dispatcher, limits: Limits) -> None:
+    def __init__(
+        self, session: str, dispatcher: Dispatcher, limits: Limits, *, author: str = ""
+    ) -> None:
         self._session = session
+        self._author = author
         self._dispatcher = dispatcher
         self._limits = limits
         self._tasks: dict[tuple[KernelProcess, int], asyncio.Task[None]] = {}
@@ -65,6 +70,7 @@ class SessionCalls:
         self._limit = TimeLimit(None)
         self._last: tuple[tuple[KernelProcess, str, TimeLimit], Origin] | None = None
         self.spent = Spent()
+        self._uploads = Uploads()
 
     def begin(self, owners: frozenset[Any], limit: TimeLimit) -> None:
         """A cell begins.
@@ -110,6 +116,8 @@ class SessionCalls:
                 _reporter(kernel, parent_id),
                 self.spent,
                 limit.waiting,
+                self._author,
+                self._uploads,
             )
             self._last = cell, origin
         return self._last[1]
@@ -131,6 +139,7 @@ class SessionCalls:
         """Stop working on everything: the kernel is gone."""
         for task in self._tasks.values():
             task.cancel()
+        self._uploads.abort_all()
 
     async def unwind(self) -> None:
         """Wait, not for long, until what was cancelled has ended and is on record."""

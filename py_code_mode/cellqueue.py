@@ -47,7 +47,9 @@ class CellQueue:
         self._lock = asyncio.Lock()
         self._submitted = 0
         self._running: CellRun | None = None
-        self._calls = SessionCalls(name, settings.dispatcher, settings.limits)
+        self._calls = SessionCalls(
+            name, settings.dispatcher, settings.limits, author=settings.author
+        )
         self.slot = KernelSlot(name, settings, self._calls)
         self.spent = self._calls.spent
         self.notebook = Notebook()

@@ -16,6 +16,7 @@ from typing import Any
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Failure, Method, Reply, Request
+from py_code_mode.artifactcalls import ArtifactAnswers
 from py_code_mode.artifacts.base import ArtifactStore
 from py_code_mode.errors import PolicyError, ProtocolError
 from py_code_mode.governance.budget import Budget
@@ -58,7 +59,6 @@ class Dispatcher:
     ) -> None:
         self._tools = tools
         answers = SkillAnswers(skills)
-        self._artifacts = artifacts
         self._limits = limits
         self._governor = Governor(policy, on_tool_call, budget)
         self._caller = ToolCaller(tools, self._governor)
@@ -74,14 +74,8 @@ class Dispatcher:
             Method.SKILLS_DELETE: answers.delete,
             Method.SKILLS_VERSIONS: answers.versions,
             Method.SKILLS_USED: answers.used,
-            Method.ARTIFACTS_SAVE: self._save_artifact,
-            Method.ARTIFACTS_LOAD: self._load_artifact,
-            Method.ARTIFACTS_GET: self._get_artifact,
-            Method.ARTIFACTS_LIST: self._list_artifacts,
-            Method.ARTIFACTS_EXISTS: self._has_artifact,
-            Method.ARTIFACTS_DELETE: self._delete_artifact,
+            **ArtifactAnswers(artifacts, limits).table,
             Method.SHELL_CHECK: self._check_command,
-            Method.OUTPUT_SPILL: self._keep_output,
         }
 
     async def handle(self, request: Request, origin: Origin) -> tuple[dict[str, Any], list[Buffer]]:
@@ -108,37 +102,6 @@ class Dispatcher:
         found = await asyncio.to_thread(self._tools.search, params.query, params.limit)
         return [describe_tool(info) for info in found]
 
-    # Artifacts: their bytes are stored as they came, never decoded here.
-
-    async def _save_artifact(self, _: Origin, params: Any) -> dict[str, Any]:
-        info = await asyncio.to_thread(
-            self._artifacts.save_packed,
-            params.name,
-            params.kind,
-            params.data,
-            params.description,
-            params.metadata,
-            params.type_name,
-        )
-        return info.to_dict()
-
-    async def _load_artifact(self, _: Origin, params: Any) -> dict[str, Any]:
-        info, data = await asyncio.to_thread(self._artifacts.load_packed, params.name)
-        return {"kind": info.kind, "data": data}
-
-    async def _get_artifact(self, _: Origin, params: Any) -> dict[str, Any] | None:
-        info = await asyncio.to_thread(self._artifacts.get, params.name)
-        return None if info is None else info.to_dict()
-
-    async def _list_artifacts(self, _: Origin, __: Any) -> list[dict[str, Any]]:
-        return [info.to_dict() for info in await asyncio.to_thread(self._artifacts.list)]
-
-    async def _has_artifact(self, _: Origin, params: Any) -> bool:
-        return await asyncio.to_thread(self._artifacts.exists, params.name)
-
-    async def _delete_artifact(self, _: Origin, params: Any) -> bool:
-        return await asyncio.to_thread(self._artifacts.delete, params.name)
-
     # The session.
 
     async def _check_command(self, origin: Origin, params: Any) -> None:
@@ -149,21 +112,6 @@ class Dispatcher:
         if not decision.allowed:
             why = decision.reason or "the session's policy does not allow it"
             raise PolicyError(f"the shell command was not run: {why}")
-
-    async def _keep_output(self, origin: Origin, params: Any) -> str:
-        most = self._limits.spill_bytes
-        what = params.what.replace("/", "-").replace("+", "-")
-        suffix = ".jsonl" if what == "outputs" else ".txt"
-        name = f"outputs/{origin.session}/{origin.cell}-{what}{suffix}"
-        description = f"All of {params.what} of a cell whose result was cut"
-
-        def keep() -> None:
-            # A cut may fall inside a character, and a hostile kernel sends no text at all.
-            text = params.data[:most].decode("utf-8", "ignore").encode()
-            self._artifacts.save_packed(name, "text", text, description, {}, "str")
-
-        await asyncio.to_thread(keep)
-        return name
 
 
 @functools.cache

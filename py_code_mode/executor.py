@@ -57,9 +57,10 @@ class CodeExecutor:
         policy: Asked before each tool and shell command; None allows.
         on_tool_call: Sees each tool call before it runs; may deny or change it.
         budget: How many tool calls the code has, and how fast it may make them.
+        author: On whose behalf the code runs; kept with what it saves.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - none of these has another to be grouped with
         self,
         registry: ToolRegistry | None = None,
         skill_library: SkillLibrary | None = None,
@@ -71,6 +72,7 @@ class CodeExecutor:
         policy: Policy | None = None,
         on_tool_call: OnToolCall | None = None,
         budget: Budget | None = None,
+        author: str = "",
     ) -> None:
         self._closed = True  # until everything below has been made
         self.registry = ToolRegistry() if registry is None else registry
@@ -89,7 +91,7 @@ class CodeExecutor:
             budget=budget,
         )
         self._settings = SessionSettings(
-            dispatcher, self.registry, kernel or KernelConfig(), limits, default_timeout
+            dispatcher, self.registry, kernel or KernelConfig(), limits, default_timeout, author
         )
         # Held for life, so that its helper process does not start and end with each call.
         reaper.acquire()

@@ -11,11 +11,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kernel_bootstrap.wire.messages import Method
+from kernel_bootstrap.wire.packing import KINDS
 
 __all__ = ["MODELS"]
 
 Name = Annotated[str, Field(min_length=1, max_length=1_000)]
 Text = Annotated[str, Field(max_length=100_000)]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 
 
 class _Params(BaseModel):
@@ -67,13 +69,47 @@ class _UsedSkills(_Params):
     used: Annotated[dict[Name, tuple[_Count, _Count, _Seconds]], Field(max_length=10_000)]
 
 
-class _SaveArtifact(_Params):
+class _BeginArtifact(_Params):
     name: Name
-    kind: Annotated[str, Field(pattern="^(json|text|bytes|value)$")]
-    data: bytes
+    kind: Annotated[str, Field(pattern="^(" + "|".join(KINDS) + ")$")]
     description: Text = ""
     metadata: dict[str, Any] = {}
     type_name: Annotated[str, Field(max_length=500)] = ""
+    content_type: Annotated[str, Field(max_length=200)] = ""
+    tags: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)] = []
+    ttl: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+
+class _SaveArtifact(_BeginArtifact):
+    data: bytes
+
+
+class _LoadArtifact(_Named):
+    most: Count
+
+
+class _ReadArtifact(_Named):
+    offset: Count
+    size: Count
+    sha256: Annotated[str, Field(max_length=64)]
+
+
+class _ListArtifacts(_Params):
+    prefix: Annotated[str, Field(max_length=1_000)] = ""
+    tag: Annotated[str, Field(max_length=200)] | None = None
+
+
+class _Upload(_Params):
+    id: Count
+
+
+class _WriteArtifact(_Upload):
+    offset: Count
+    data: bytes
+
+
+class _CommitArtifact(_Upload):
+    size: Count
 
 
 class _Command(_Params):
@@ -99,11 +135,17 @@ MODELS: dict[str, type[BaseModel]] = {
     Method.SKILLS_VERSIONS: _Named,
     Method.SKILLS_USED: _UsedSkills,
     Method.ARTIFACTS_SAVE: _SaveArtifact,
-    Method.ARTIFACTS_LOAD: _Named,
+    Method.ARTIFACTS_LOAD: _LoadArtifact,
     Method.ARTIFACTS_GET: _Named,
-    Method.ARTIFACTS_LIST: _None,
+    Method.ARTIFACTS_LIST: _ListArtifacts,
+    Method.ARTIFACTS_SEARCH: _Search,
     Method.ARTIFACTS_EXISTS: _Named,
     Method.ARTIFACTS_DELETE: _Named,
+    Method.ARTIFACTS_BEGIN: _BeginArtifact,
+    Method.ARTIFACTS_WRITE: _WriteArtifact,
+    Method.ARTIFACTS_COMMIT: _CommitArtifact,
+    Method.ARTIFACTS_ABORT: _Upload,
+    Method.ARTIFACTS_READ: _ReadArtifact,
     Method.SHELL_CHECK: _Command,
     Method.OUTPUT_SPILL: _Spill,
 }

@@ -40,6 +40,7 @@ class SessionSettings:
         kernel: How kernels are started.
         limits: Bounds of runs.
         default_timeout: Seconds a run may take if it does not say; None: no limit.
+        author: On whose behalf the code runs.
         sessions: The executor's sessions by name.
     """
 
@@ -48,6 +49,7 @@ class SessionSettings:
     kernel: KernelConfig
     limits: Limits
     default_timeout: float | None
+    author: str = ""
     sessions: dict[str, Session] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
     _pool: KernelPool | None = field(default=None, repr=False)

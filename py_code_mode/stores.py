@@ -9,19 +9,17 @@ import importlib
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
+from py_code_mode.artifacts.base import ArtifactStore
+from py_code_mode.artifacts.file import FileArtifactStore
 from py_code_mode.errors import ConfigError
 from py_code_mode.skills.file import FileSkillStore
 from py_code_mode.skills.store import SkillStore
 
-__all__ = ["PREFIX", "is_url", "open_skill_store"]
+__all__ = ["is_url", "open_artifact_store", "open_skill_store"]
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_REDIS = frozenset({"redis", "rediss", "unix"})
-
-PREFIX = "py-code-mode"
-"""What the keys of a store begin with whose url does not say."""
+_REDIS = frozenset({"redis", "rediss", "unix", "valkey", "valkeys"})
 
 
 def is_url(where: str | Path) -> bool:
@@ -33,34 +31,41 @@ def open_skill_store(where: str | Path, *, make: bool = True) -> SkillStore:
     """Open the store of skills at a path or url.
 
     Args:
-        where: A folder of ``.py`` files, or ``redis://host:port/database?prefix=my-agent``
-            (``rediss://`` for TLS, ``unix://`` for a socket); without a prefix it is ``PREFIX``.
+        where: A folder of ``.py`` files, or ``redis://host:port/database?prefix=my-agent``.
         make: Whether a folder that does not exist is made.
 
     Raises:
         ConfigError: There is no such folder, or no store takes such a url.
     """
-    if not is_url(where):
-        if not make and not Path(where).is_dir():
-            raise ConfigError("there is no such folder of skills", file=where)
+    if _is_folder(where, "skills", make=make):
         return FileSkillStore(where)
-    scheme = str(where).partition("://")[0].lower()
-    if scheme not in _REDIS:
-        raise ConfigError(
-            f"no store of skills takes a url of {scheme}://; give a folder, or redis://host/0"
-        )
-    url, prefix = _split_prefix(str(where))
-    store: SkillStore = _redis_class("RedisSkillStore").from_url(url, prefix=prefix)
+    store: SkillStore = _redis_class("RedisSkillStore").from_url(str(where))
     return store
 
 
-def _split_prefix(url: str) -> tuple[str, str]:
-    """Take our own option out of a url; the others are for the client."""
-    base, _, query = url.partition("?")
-    options = parse_qsl(query, keep_blank_values=True)
-    prefix = next((value for name, value in options if name == "prefix" and value), PREFIX)
-    rest = urlencode([(name, value) for name, value in options if name != "prefix"])
-    return f"{base}?{rest}" if rest else base, prefix
+def open_artifact_store(where: str | Path, *, make: bool = True) -> ArtifactStore:
+    """Open the store of artifacts at a path or url; see ``open_skill_store``.
+
+    Raises:
+        ConfigError: There is no such folder, or no store takes such a url.
+    """
+    if _is_folder(where, "artifacts", make=make):
+        return FileArtifactStore(where)
+    store: ArtifactStore = _redis_class("RedisArtifactStore").from_url(str(where))
+    return store
+
+
+def _is_folder(where: str | Path, what: str, *, make: bool) -> bool:
+    if not is_url(where):
+        if not make and not Path(where).is_dir():
+            raise ConfigError(f"there is no such folder of {what}", file=where)
+        return True
+    scheme = str(where).partition("://")[0].lower()
+    if scheme not in _REDIS:
+        raise ConfigError(
+            f"no store of {what} takes a url of {scheme}://; give a folder, or redis://host/0"
+        )
+    return False
 
 
 def _redis_class(name: str) -> Any:

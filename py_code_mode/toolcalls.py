@@ -24,6 +24,7 @@ from py_code_mode.results import ToolCall
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import not_found
 from py_code_mode.tools.reports import Report, current_sink, reporting
+from py_code_mode.uploads import Uploads
 
 __all__ = ["Origin", "ToolCaller", "ToolSource"]
 
@@ -65,6 +66,8 @@ class Origin:
             nobody listens, so tools need not tell.
         spent: Counts the session's calls.
         waiting: Entered while a call waits for an answer or for its turn.
+        author: On whose behalf the session runs; empty when nobody said.
+        uploads: Artifacts its kernel is writing.
     """
 
     session: str
@@ -73,6 +76,8 @@ class Origin:
     on_report: Callable[[str, Report], None] | None = None
     spent: Spent = field(default_factory=Spent)
     waiting: Waiting = contextlib.nullcontext
+    author: str = ""
+    uploads: Uploads = field(default_factory=Uploads)
 
 
 class ToolCaller:

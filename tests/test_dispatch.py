@@ -186,20 +186,26 @@ async def test_artifacts(host):
         name="a/b",
         kind=kind,
         data=data,
-        description="what",
+        description="open ports",
         metadata={"n": 1},
         type_name="tuple",
+        tags=["t"],
     )
     assert (info["name"], info["size"], info["type_name"]) == ("a/b", len(data), "tuple")
-    loaded = await host.value("artifacts.load", name="a/b")
-    assert unpack(loaded["kind"], loaded["data"]) == (1, {2})
+    assert (info["session"], info["tags"]) == ("main", ["t"])
+    loaded = await host.value("artifacts.load", name="a/b", most=1_000)
+    assert unpack(loaded["info"]["kind"], loaded["data"]) == (1, {2})
+    assert await host.value("artifacts.load", name="a/b", most=3) == {"info": info, "data": None}
+    assert await host.value("artifacts.search", query="ports", limit=5) == [info]
+    assert await host.value("artifacts.list", prefix="a/", tag="t") == [info]
+    assert await host.value("artifacts.list", prefix="b/", tag=None) == []
     assert await host.value("artifacts.get", name="a/b") == info
     assert await host.value("artifacts.list") == [info]
     assert await host.value("artifacts.exists", name="a/b") is True
     assert await host.value("artifacts.delete", name="a/b") is True
     assert await host.value("artifacts.exists", name="a/b") is False
     assert await host.value("artifacts.get", name="a/b") is None
-    kind, message = await host.failure("artifacts.load", name="a/b")
+    kind, message = await host.failure("artifacts.load", name="a/b", most=5)
     assert (kind, "a/b" in message) == ("ArtifactNotFoundError", True)
 
 
@@ -209,6 +215,12 @@ async def test_shell_and_spill(host):
     name = await host.value("output.spill", cell="ignored", what="image/svg+xml", data=b"<svg/>")
     assert name == "outputs/main/cell-1-image-svg-xml.txt"
     assert host.artifacts.load(name) == "<svg/>"
+    info = host.artifacts.get(name)
+    assert (info.session, info.tags, info.description) == (
+        "main",
+        ("output",),
+        "All of image/svg+xml of a cell whose result was cut",
+    )
     name = await host.value("output.spill", cell="x", what="outputs", data=b"{}\n")
     assert name == "outputs/main/cell-1-outputs.jsonl"
 
@@ -328,10 +340,43 @@ WRONG = {
         {"name": "x", "kind": "text", "data": b"", "description": "x" * 200_000},
         {"name": "x", "kind": "text", "data": b"", "type_name": "x" * 1_000},
         {"name": "x", "kind": "text", "data": b"", "metadata": {"a": "x" * 200_000}},
+        {"name": "x", "kind": "text", "data": b"", "tags": "abc"},
+        {"name": "x", "kind": "text", "data": b"", "tags": ["x" * 300]},
+        {"name": "x", "kind": "text", "data": b"", "tags": ["x"] * 200},
+        {"name": "x", "kind": "text", "data": b"", "ttl": -1.0},
+        {"name": "x", "kind": "text", "data": b"", "ttl": float("nan")},
+        {"name": "x", "kind": "text", "data": b"", "content_type": "<b>/x"},
+        {"name": "x", "kind": "text", "data": b"", "session": "another"},
+        {"name": "x", "kind": "text", "data": b"", "author": "somebody else"},
     ],
-    "artifacts.load": [{}, {"name": "nope"}, {"name": b"x"}],
+    "artifacts.load": [{"name": "x"}, {"name": "nope", "most": 1}, {"name": b"x", "most": 1}],
     "artifacts.get": [{}, {"name": 1.5}],
-    "artifacts.list": [{"prefix": "x"}],
+    "artifacts.list": [{"prefix": 5}, {"prefix": "x" * 2_000}, {"tag": b"x"}, {"name": "x"}],
+    "artifacts.search": [{"query": "x"}, {"query": None, "limit": 1}, {"query": "x", "limit": -1}],
+    "artifacts.begin": [
+        {},
+        {"name": "../x", "kind": "text"},
+        {"name": "x", "kind": "pickle"},
+        {"name": "x", "kind": "text", "data": b""},
+        {"name": "x", "kind": "text", "author": "somebody else"},
+    ],
+    "artifacts.write": [
+        {"id": 99, "offset": 0, "data": b""},
+        {"id": -1, "offset": 0, "data": b""},
+        {"id": "1", "offset": 0, "data": b""},
+        {"id": 1, "offset": 10**30, "data": b""},
+        {"id": 1, "offset": 0, "data": "text"},
+    ],
+    "artifacts.commit": [{}, {"id": 99, "size": 0}, {"id": 1, "size": -1}],
+    "artifacts.abort": [{}, {"id": None}, {"id": 10**30}],
+    "artifacts.read": [
+        {"name": "x"},
+        {"name": "nope", "offset": 0, "size": 1, "sha256": ""},
+        {"name": "nope", "offset": -1, "size": 1, "sha256": ""},
+        {"name": "nope", "offset": 0, "size": 10**30, "sha256": ""},
+        {"name": "nope", "offset": 0, "size": 10**12, "sha256": ""},
+        {"name": "nope", "offset": 0, "size": 1, "sha256": "x" * 100},
+    ],
     "artifacts.exists": [{}, {"name": {}}],
     "artifacts.delete": [{}, {"name": True}],
     "shell.check": [{}, {"command": ["ls"]}, {"command": "x" * 2_000_000}],
@@ -557,7 +602,7 @@ async def test_a_store_that_fails_is_a_failure(tmp_path):
     """Exceptions of a store are answered, whatever their class, and the next request works."""
 
     class Broken(MemoryArtifactStore):
-        def list(self):
+        def list(self, prefix="", tag=None):
             raise OSError(28, "No space left on device")
 
         def get(self, name):
@@ -576,7 +621,7 @@ async def test_stores_do_not_hold_up_the_loop():
     go = threading.Event()
 
     class Slow(MemoryArtifactStore):
-        def list(self):
+        def list(self, prefix="", tag=None):
             assert go.wait(10)
             return []
 

@@ -155,7 +155,7 @@ def test_there_are_no_import_cycles(graph):
 def test_the_bootstrap_imports_what_ipykernel_brings(graph):
     """``kernel_bootstrap`` needs the standard library, ipykernel and what that stands on alone."""
     brought = {"IPython", "ipykernel", "jupyter_client", "packaging", "tornado", "traitlets", "zmq"}
-    libraries = {"numpy", "pandas", "polars"}  # used when the kernel has them
+    libraries = {"numpy", "pandas", "polars", "pyarrow"}  # used when the kernel has them
     own = [name for name in graph.modules if name.partition(".")[0] == "kernel_bootstrap"]
     outside: dict[str, set[str]] = {}
     for name in own:

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from kernel_bootstrap.artifacts import Artifacts
 from kernel_bootstrap.catalogue import Catalogue
 from kernel_bootstrap.cells import Cell, Flood
 from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.link import Link
-from kernel_bootstrap.namespaces import Artifacts, Tools
+from kernel_bootstrap.namespaces import Tools
 from kernel_bootstrap.skills import Skills
 from kernel_bootstrap.uses import Uses
 from kernel_bootstrap.values import describe_variables, outgoing
@@ -83,7 +84,8 @@ class HostComm:
 
     def pin(self) -> None:
         """Give the code its three names."""
-        tools, artifacts = Tools(self.link, self._catalogue), Artifacts(self.link)
+        tools = Tools(self.link, self._catalogue)
+        artifacts = Artifacts(self.link, lambda: self.limits)
         skills = Skills(
             self.link, tools=tools, artifacts=artifacts, catalogue=self._catalogue, uses=self._uses
         )

@@ -1,116 +1,31 @@
-"""What an artifact is, and the one seam behind which every store of artifacts lives.
+"""The one seam behind which every store of artifacts lives.
 
-Place in the house: bottom of ``artifacts``, above ``names``; every store stands on it.
+Place in the house: inside ``artifacts``, above ``info`` and ``writer``. ``stored`` has what is the
+same in all stores.
 """
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
-from math import isfinite
+import builtins
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from kernel_bootstrap.wire.packing import KINDS, is_json, pack, type_name, unpack
-from py_code_mode.artifacts.names import name_problem
-from py_code_mode.errors import ArtifactError, ArtifactNotFoundError, ArtifactWriteError
-from py_code_mode.search import near_names
+from kernel_bootstrap.wire.entries import Artifact
+from py_code_mode.artifacts.info import ArtifactInfo, Details
+from py_code_mode.artifacts.writer import ArtifactWriter, Data
 
-__all__ = [
-    "ArtifactInfo",
-    "ArtifactStore",
-    "Data",
-    "PackedArtifacts",
-    "check_save",
-    "not_found",
-]
-
-Data = bytes | bytearray | memoryview
-
-_MAX_TEXT = 64 * 1024
-"""Bytes of a description, and of the metadata as JSON: they are read with every listing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactInfo:
-    """What is known about an artifact without reading it.
-
-    Attributes:
-        name: Its name; ``/`` separates folders.
-        description: One line or a few.
-        kind: How its bytes are read: ``json``, ``text``, ``bytes`` or ``value``.
-        size: Its bytes.
-        sha256: SHA-256 of them, hex.
-        created: When the name was first saved, in seconds since 1970 (UTC).
-        modified: When it was last saved.
-        metadata: JSON data of whoever saved it.
-        type_name: Python type that was saved, e.g. ``pandas.core.frame.DataFrame``; empty when
-            nobody said.
-    """
-
-    name: str
-    description: str
-    kind: str
-    size: int
-    sha256: str
-    created: float
-    modified: float
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    type_name: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, its own."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Any) -> ArtifactInfo:
-        """Rebuild from untrusted plain data.
-
-        Raises:
-            ArtifactError: A field is missing, unknown or of the wrong type.
-        """
-        if not isinstance(data, dict) or data.keys() != _FIELDS.keys():
-            raise ArtifactError(f"an artifact's info must have the keys {', '.join(_FIELDS)}")
-        for key, accepts in _FIELDS.items():
-            if not accepts(data[key]):
-                raise ArtifactError(f"an artifact's info has a bad {key!r}: {data[key]!r:.80}")
-        return cls(**data)
-
-    def copy(self) -> ArtifactInfo:
-        """Return an equal one whose metadata nobody else holds."""
-        return replace(self, metadata=deepcopy(dict(self.metadata))) if self.metadata else self
-
-
-def _is_text(value: Any) -> bool:
-    return type(value) is str
-
-
-def _is_time(value: Any) -> bool:
-    return type(value) in (int, float) and isfinite(value)
-
-
-_FIELDS: dict[str, Callable[[Any], bool]] = {
-    "name": _is_text,
-    "description": _is_text,
-    "kind": lambda value: value in KINDS,
-    "size": lambda value: type(value) is int and value >= 0,
-    "sha256": _is_text,
-    "created": _is_time,
-    "modified": _is_time,
-    "metadata": lambda value: type(value) is dict and is_json(value),
-    "type_name": _is_text,
-}
+__all__ = ["ArtifactInfo", "ArtifactStore", "ArtifactWriter", "Data", "Details"]
 
 
 @runtime_checkable
 class ArtifactStore(Protocol):
     """Keeps data by name, longer than a session. Methods may be called from any thread.
 
-    ``save`` and ``load`` carry values; ``save_packed`` and ``load_packed`` carry the same
-    artifacts as bytes, for those who must not decode them. A name no artifact can have is
-    refused by the former two and simply not found by the others.
+    ``save`` and ``load`` carry values; ``save_packed``, ``load_packed``, ``open_write`` and
+    ``read_chunks`` carry the same artifacts as bytes, for those who must not decode them. A name
+    no artifact can have is refused when it is to be written and simply not found otherwise. An
+    artifact that has expired is not found either.
     """
 
     def save(
@@ -119,6 +34,10 @@ class ArtifactStore(Protocol):
         value: Any,
         description: str = "",
         metadata: Mapping[str, Any] | None = None,
+        *,
+        tags: Sequence[str] = (),
+        ttl: float | None = None,
+        expires: datetime | float | None = None,
     ) -> ArtifactInfo:
         """Keep a value; one of the same name is replaced, whole or not at all.
 
@@ -127,6 +46,9 @@ class ArtifactStore(Protocol):
             value: Anything the wire's codec carries; it loads back as it was.
             description: One line or a few.
             metadata: JSON data to keep beside it.
+            tags: Words to find it by.
+            ttl: Seconds after which it ceases to be; None: never.
+            expires: The same as a point in time.
 
         Raises:
             ArtifactWriteError: The name is not acceptable, the value cannot be kept, or there is
@@ -135,15 +57,15 @@ class ArtifactStore(Protocol):
         ...
 
     def save_packed(
-        self,
-        name: str,
-        kind: str,
-        data: Data,
-        description: str = "",
-        metadata: Mapping[str, Any] | None = None,
-        type_name: str = "",
+        self, name: str, kind: str, data: Data, details: Details | None = None
     ) -> ArtifactInfo:
         """Keep a value that is packed already (see ``kernel_bootstrap.wire.packing``)."""
+        ...
+
+    def open_write(
+        self, name: str, kind: str = "bytes", details: Details | None = None
+    ) -> ArtifactWriter:
+        """Begin to keep an artifact piece by piece; it is there when the writer commits."""
         ...
 
     def load(self, name: str) -> Any:
@@ -159,12 +81,46 @@ class ArtifactStore(Protocol):
         """Return an artifact's bytes without decoding them, and what is known about it."""
         ...
 
+    def read_chunks(
+        self, name: str, offset: int = 0, size: int | None = None, *, sha256: str = ""
+    ) -> Iterator[bytes]:
+        """Yield an artifact's bytes piece by piece, all of one version of it.
+
+        Args:
+            name: The artifact.
+            offset: Where to begin; behind the end there is nothing.
+            size: How many bytes; None: all that follow.
+            sha256: Checksum of the version that is wanted; empty: whichever is there.
+
+        Raises:
+            ArtifactNotFoundError: There is none; raised by the call, before any bytes.
+            ArtifactError: The version that is there has another checksum, or it cannot be read.
+        """
+        ...
+
     def get(self, name: str) -> ArtifactInfo | None:
         """Return what is known about an artifact, or None if there is none of that name."""
         ...
 
-    def list(self) -> list[ArtifactInfo]:
-        """Return what is known about all artifacts, by name."""
+    def list(self, prefix: str = "", tag: str | None = None) -> list[ArtifactInfo]:
+        """Return what is known about artifacts, by name.
+
+        Args:
+            prefix: What their names must begin with, e.g. ``"scans/"``.
+            tag: A tag they must have.
+        """
+        ...
+
+    def search(self, query: str, limit: int = 10) -> builtins.list[ArtifactInfo]:
+        """Return the artifacts whose name, description or tags match plain words, best first."""
+        ...
+
+    def show(self, name: str) -> Artifact:
+        """Return what a notebook shows as the artifact: a table, an image, the start of a text.
+
+        Raises:
+            ArtifactNotFoundError: There is none.
+        """
         ...
 
     def exists(self, name: str) -> bool:
@@ -174,89 +130,3 @@ class ArtifactStore(Protocol):
     def delete(self, name: str) -> bool:
         """Remove an artifact; False if there was none."""
         ...
-
-
-class PackedArtifacts(ABC):
-    """The half of an ``ArtifactStore`` that is the same in all: values in terms of bytes."""
-
-    def save(
-        self,
-        name: str,
-        value: Any,
-        description: str = "",
-        metadata: Mapping[str, Any] | None = None,
-    ) -> ArtifactInfo:
-        """Keep a value; see ``ArtifactStore.save``."""
-        kind, data = pack(value)
-        return self.save_packed(name, kind, data, description, metadata, type_name(value))
-
-    def load(self, name: str) -> Any:
-        """Return the value saved under ``name``; see ``ArtifactStore.load``."""
-        info, data = self.load_packed(name)
-        try:
-            return unpack(info.kind, data)
-        except ArtifactError as error:
-            raise ArtifactError(f"artifact {name!r} cannot be read: {error}") from error
-
-    def exists(self, name: str) -> bool:
-        """Whether there is an artifact of that name."""
-        return self.get(name) is not None
-
-    @abstractmethod
-    def save_packed(
-        self,
-        name: str,
-        kind: str,
-        data: Data,
-        description: str = "",
-        metadata: Mapping[str, Any] | None = None,
-        type_name: str = "",
-    ) -> ArtifactInfo:
-        """Keep packed bytes; see ``ArtifactStore.save_packed``."""
-
-    @abstractmethod
-    def load_packed(self, name: str) -> tuple[ArtifactInfo, bytes]:
-        """Return packed bytes; see ``ArtifactStore.load_packed``."""
-
-    @abstractmethod
-    def get(self, name: str) -> ArtifactInfo | None:
-        """Return what is known about an artifact, or None."""
-
-
-def not_found(name: str, names: Iterable[str]) -> ArtifactNotFoundError:
-    """Make the error for a name that is not there; ``names`` are those that are."""
-    near = near_names(name, names)
-    problem = name_problem(name)
-    if problem is not None:
-        hint = f"it could not be: {problem}"
-    elif near:
-        hint = f"did you mean {' or '.join(map(repr, near))}?"
-    else:
-        hint = "artifacts.list() shows what there is"
-    return ArtifactNotFoundError(f"no artifact named {name[:200]!r}; {hint}", near=near)
-
-
-def check_save(
-    name: str, kind: str, description: str, metadata: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Check what comes beside an artifact's bytes.
-
-    Returns:
-        The metadata as a dict that nobody else holds.
-
-    Raises:
-        ArtifactWriteError: The kind is unknown, the metadata is no JSON data, or one of them is
-            too large.
-    """
-    if kind not in KINDS:
-        raise ArtifactWriteError(f"artifact {name!r}: no kind {kind!r:.80}; {', '.join(KINDS)}")
-    kept = deepcopy(dict(metadata or {}))
-    if not is_json(kept):
-        raise ArtifactWriteError(f"artifact {name!r}: metadata must be JSON data with str keys")
-    for what, text in (("description", description), ("metadata", json.dumps(kept))):
-        size = len(text.encode("utf-8", "surrogatepass"))
-        if size > _MAX_TEXT:
-            raise ArtifactWriteError(
-                f"artifact {name!r}: the {what} has {size:,} bytes; {_MAX_TEXT:,} are allowed"
-            )
-    return kept

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from py_code_mode.artifacts.base import ArtifactInfo
 from py_code_mode.artifacts.folder import NotAFolder, State, chunks, file_state, opened
+from py_code_mode.artifacts.info import ArtifactInfo
 from py_code_mode.artifacts.sidecar import Version, describe, recall
 
 __all__ = ["OWN", "Catalogue"]

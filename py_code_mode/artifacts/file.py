@@ -8,35 +8,32 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import stat
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from py_code_mode.artifacts.base import (
-    ArtifactInfo,
-    Data,
-    PackedArtifacts,
-    check_save,
-    not_found,
-)
 from py_code_mode.artifacts.catalogue import OWN, Catalogue
+from py_code_mode.artifacts.file_writer import Place, Writer, failing
 from py_code_mode.artifacts.folder import (
     NotAFolder,
     file_state,
     locked,
+    open_file,
     opened,
     read_file,
     state_of,
     sweep,
     walk,
-    write_temporary,
 )
-from py_code_mode.artifacts.names import check_name, name_problem, normal_name
-from py_code_mode.artifacts.sidecar import Version, forget, remember
-from py_code_mode.errors import ArtifactError, ArtifactWriteError, ConfigError
+from py_code_mode.artifacts.info import ArtifactInfo, Details
+from py_code_mode.artifacts.names import name_problem, normal_name
+from py_code_mode.artifacts.quota import Quota
+from py_code_mode.artifacts.sidecar import forget
+from py_code_mode.artifacts.stored import StoredArtifacts
+from py_code_mode.artifacts.writer import ArtifactWriter
+from py_code_mode.errors import ArtifactError, ConfigError
 
 __all__ = ["FileArtifactStore"]
 
@@ -45,8 +42,13 @@ _log = logging.getLogger(__name__)
 _ATTEMPTS = 100
 """A reader looks again when a file changed under it; so often means it never stands still."""
 
+_CHUNK = 1024 * 1024
 
-class FileArtifactStore(PackedArtifacts):
+_TIDY_EVERY = 60.0
+"""Seconds between two looks for what has expired, by a store that is written to."""
+
+
+class FileArtifactStore(StoredArtifacts):
     """An ``ArtifactStore`` in a folder.
 
     ``results.json`` is a JSON file, text is text, bytes are bytes; other values are containers
@@ -61,16 +63,28 @@ class FileArtifactStore(PackedArtifacts):
     Args:
         path: The folder; made (for this user alone), and the log says so, if it does not exist.
         fsync: Wait for the disk at every write.
+        max_bytes: What all artifacts together may have; None: no bound. It counts the files
+            people put there, too.
+        max_artifact_bytes: What any one may have; None: no bound.
 
     Raises:
         ConfigError: The path is something else than a folder, or cannot be made.
     """
 
-    def __init__(self, path: Path | str, *, fsync: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        fsync: bool = False,
+        max_bytes: int | None = None,
+        max_artifact_bytes: int | None = None,
+    ) -> None:
+        super().__init__(Quota(max_bytes, max_artifact_bytes))
         self.path = Path(path)
-        self._fsync = fsync
         self._catalogue = Catalogue(self.path)
+        self._place = Place(self.path, self._catalogue, self.quota, fsync, self._used)
         self._swept = False
+        self._tidy_at = time.monotonic() + _TIDY_EVERY
         try:
             if not self.path.is_dir():
                 self.path.mkdir(mode=0o700, parents=True)
@@ -79,76 +93,44 @@ class FileArtifactStore(PackedArtifacts):
             reason = f"artifacts must be kept in a folder, this cannot be one: {error.strerror}"
             raise ConfigError(reason, file=self.path) from error
 
-    def save_packed(
-        self,
-        name: str,
-        kind: str,
-        data: Data,
-        description: str = "",
-        metadata: Mapping[str, Any] | None = None,
-        type_name: str = "",
-    ) -> ArtifactInfo:
-        """Write packed bytes; see ``ArtifactStore.save_packed``."""
-        name = check_name(name)
-        own_metadata = check_save(name, kind, description, metadata)
-        view = memoryview(data)
-        view = view.cast("B") if view.c_contiguous else memoryview(bytes(view))
-        digest = hashlib.sha256(view).hexdigest()
-        with self._failing(name, "written"), opened(self.path, [OWN], create=True) as own:
-            self._sweep(own)
-            temporary, state = write_temporary(own, view, fsync=self._fsync)
-            now = state[0] / 1e9
-            info = ArtifactInfo(
-                name, description, kind, view.nbytes, digest, now, now, own_metadata, type_name
-            )
-            try:
-                with locked(own):
-                    return self._commit(own, temporary, Version(state, info))
-            finally:
-                with suppress(FileNotFoundError):  # it was moved into place
-                    os.unlink(temporary, dir_fd=own)
+    def open_write(
+        self, name: str, kind: str = "bytes", details: Details | None = None
+    ) -> ArtifactWriter:
+        """Begin to keep an artifact piece by piece; see ``ArtifactStore.open_write``."""
+        if not self._swept:
+            self._swept = True
+            with suppress(OSError, NotAFolder), opened(self.path, [OWN]) as own:
+                sweep(own)
+        with suppress(ArtifactError):
+            self._tidy(normal_name(name))
+        return Writer(self._place, name, kind, details or Details())
 
-    def _commit(self, own: int, temporary: str, version: Version) -> ArtifactInfo:
-        """Describe the temporary file, then move it into place."""
-        name = version.info.name
-        *folders, last = name.split("/")
-        with opened(self.path, folders, create=True) as folder:
-            former = self._former(folder, name)
-            if former is not None:
-                info = replace(version.info, created=former.info.created)
-                version = Version(version.state, info)
-            versions = [version] if former is None else [version, former]
-            remember(own, name, versions, fsync=self._fsync)
-            os.replace(temporary, last, src_dir_fd=own, dst_dir_fd=folder)
-            if self._fsync:
-                os.fsync(folder)
-        self._catalogue.keep(version)
-        return version.info.copy()
+    def _tidy(self, name: str) -> None:
+        """Remove what has expired, if it is time, or may be in the way of ``name``."""
+        due = self.quota.max_bytes is not None or time.monotonic() >= self._tidy_at
+        if due or (name_problem(name) is None and (self.path / name).is_dir()):
+            self._tidy_at = time.monotonic() + _TIDY_EVERY
+            self.list()
+        parts = name.split("/")
+        for depth in range(1, len(parts)):
+            outer = self._get("/".join(parts[:depth]))
+            if outer is not None and outer.expired:
+                self._delete(outer.name, only_expired=True)
 
-    def _former(self, folder: int, name: str) -> Version | None:
-        """Return what the file is that is to be replaced; refuse what must not be."""
+    def _used(self, name: str) -> int:
         try:
-            status = os.stat(name.rpartition("/")[2], dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-        if stat.S_ISLNK(status.st_mode):
-            raise ArtifactWriteError(f"artifact {name!r}: a symbolic link of that name is there")
-        if stat.S_ISDIR(status.st_mode):
-            raise ArtifactWriteError(f"artifact {name!r}: there is a folder of that name")
-        if not stat.S_ISREG(status.st_mode):
-            raise ArtifactWriteError(f"artifact {name!r}: a special file of that name is there")
-        state = state_of(status)
-        info = self._catalogue.info(folder, name, state)
-        return None if info is None else Version(state, info)  # None: deleted by hand just now
+            with opened(self.path, []) as root:
+                return sum(state[1] for other, _, state in walk(root) if other != name)
+        except FileNotFoundError:  # the folder went away; the writer makes it anew
+            return 0
 
-    def load_packed(self, name: str) -> tuple[ArtifactInfo, bytes]:
-        """Return packed bytes; see ``ArtifactStore.load_packed``."""
+    def _load(self, name: str) -> tuple[ArtifactInfo, bytes] | None:
+        name = normal_name(name)
         with self._reading(name) as folder:
             if folder is not None:
-                last = normal_name(name).rpartition("/")[2]
                 with suppress(FileNotFoundError):
-                    return self._read(folder, normal_name(name), last)
-        raise not_found(name, [info.name for info in self.list()])
+                    return self._read(folder, name, name.rpartition("/")[2])
+        return None
 
     def _read(self, folder: int, name: str, last: str) -> tuple[ArtifactInfo, bytes]:
         for _ in range(_ATTEMPTS):
@@ -165,8 +147,45 @@ class FileArtifactStore(PackedArtifacts):
                 )
         raise ArtifactError(f"artifact {name!r} cannot be read: it changes all the time")
 
-    def get(self, name: str) -> ArtifactInfo | None:
-        """Return what is known about an artifact, or None if there is none of that name."""
+    def _chunks(
+        self, name: str, offset: int, size: int | None
+    ) -> tuple[ArtifactInfo, Iterator[bytes]] | None:
+        name = normal_name(name)
+        with self._reading(name) as folder:
+            if folder is None:
+                return None
+            last = name.rpartition("/")[2]
+            for _ in range(_ATTEMPTS):
+                try:
+                    file = open_file(folder, last)
+                except FileNotFoundError:
+                    return None
+                pieces = self._pieces(name, file, offset, size)
+                state = next(pieces)
+                info = self._catalogue.info(folder, name, state)
+                if info is not None:
+                    return info.copy(), pieces
+                pieces.close()
+        raise ArtifactError(f"artifact {name!r} cannot be read: it changes all the time")
+
+    def _pieces(self, name: str, file: int, offset: int, size: int | None) -> Generator[Any]:
+        """Yield a file's state, then its bytes; closes it."""
+        try:
+            state = state_of(os.fstat(file))
+            yield state
+            end = state[1] if size is None else min(state[1], offset + size)
+            while offset < end:
+                piece = os.pread(file, min(_CHUNK, end - offset), offset)
+                if not piece or state_of(os.fstat(file)) != state:
+                    raise ArtifactError(f"artifact {name!r} was changed while it was read")
+                offset += len(piece)
+                yield piece
+        except OSError as error:
+            raise ArtifactError(f"artifact {name!r} cannot be read: {error.strerror}") from error
+        finally:
+            os.close(file)
+
+    def _get(self, name: str) -> ArtifactInfo | None:
         name = normal_name(name)
         with self._reading(name) as folder:
             if folder is None:
@@ -181,13 +200,12 @@ class FileArtifactStore(PackedArtifacts):
                     return info.copy()
         raise ArtifactError(f"artifact {name!r} cannot be read: it changes all the time")
 
-    def list(self) -> list[ArtifactInfo]:
-        """Return what is known about all artifacts, by name."""
+    def _list(self) -> list[ArtifactInfo]:
         found = []
         try:
             with opened(self.path, []) as root:
                 for name, folder, state in walk(root):
-                    info = self._catalogue.info(folder, name, state) or self.get(name)
+                    info = self._catalogue.info(folder, name, state) or self._get(name)
                     if info is not None:
                         found.append(info.copy())
         except FileNotFoundError:  # the folder went away: it holds none
@@ -197,26 +215,21 @@ class FileArtifactStore(PackedArtifacts):
         self._catalogue.keep_only({info.name for info in found})
         return sorted(found, key=lambda info: info.name)
 
-    def exists(self, name: str) -> bool:
-        """Whether there is an artifact of that name."""
-        with self._reading(name) as folder:
-            last = normal_name(name).rpartition("/")[2]
-            return folder is not None and file_state(folder, last) is not None
-
-    def delete(self, name: str) -> bool:
-        """Remove an artifact and the folders it leaves empty; False if there was none."""
-        if not self.exists(name):
-            return False
+    def _delete(self, name: str, *, only_expired: bool) -> bool:
         name = normal_name(name)
         *folders, last = name.split("/")
         with (
-            self._failing(name, "deleted"),
+            failing(self.path, name, "deleted"),
             opened(self.path, [OWN], create=True) as own,
             locked(own),
         ):
             try:
                 with opened(self.path, folders) as folder:
-                    if file_state(folder, last) is None:
+                    state = file_state(folder, last)
+                    if state is None:
+                        return False
+                    info = self._catalogue.info(folder, name, state) if only_expired else None
+                    if only_expired and not (info is not None and info.expired):
                         return False
                     os.unlink(last, dir_fd=folder)
             except FileNotFoundError:  # another was faster
@@ -233,11 +246,6 @@ class FileArtifactStore(PackedArtifacts):
                 except OSError:  # not empty
                     return
 
-    def _sweep(self, own: int) -> None:
-        if not self._swept:
-            self._swept = True
-            sweep(own)
-
     @contextmanager
     def _reading(self, name: str) -> Iterator[int | None]:
         """Open the folder an artifact is in; None if there can be none of that name."""
@@ -253,18 +261,6 @@ class FileArtifactStore(PackedArtifacts):
                 raise ArtifactError(
                     f"artifact {name!r} cannot be read from {self.path}: {error.strerror}"
                 ) from error
-
-    @contextmanager
-    def _failing(self, name: str, what: str) -> Iterator[None]:
-        """Say of every failure of the system which artifact it hit."""
-        try:
-            yield
-        except NotAFolder as error:
-            raise ArtifactWriteError(f"artifact {name!r} cannot be {what}: {error}") from error
-        except OSError as error:
-            raise ArtifactWriteError(
-                f"artifact {name!r} cannot be {what} in {self.path}: {error.strerror or error}"
-            ) from error
 
     def __repr__(self) -> str:
         return f"FileArtifactStore({str(self.path)!r})"

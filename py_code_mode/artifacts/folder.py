@@ -22,9 +22,13 @@ from py_code_mode.artifacts.names import name_problem, normal_name
 __all__ = [
     "NotAFolder",
     "State",
+    "append",
     "chunks",
+    "create_temporary",
     "file_state",
+    "finish_temporary",
     "locked",
+    "open_file",
     "opened",
     "read_file",
     "state_of",
@@ -120,17 +124,28 @@ def file_state(folder: int, name: str) -> State | None:
     return state_of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-@contextmanager
-def _reading(folder: int, name: str) -> Iterator[int]:
+def open_file(folder: int, name: str) -> int:
+    """Open a regular file for reading; the caller closes it.
+
+    Raises:
+        FileNotFoundError: It is not there, or no regular file.
+    """
     try:
         file = os.open(name, _READ, dir_fd=folder)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
         raise FileNotFoundError(errno.ENOENT, "a symbolic link is not followed") from None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise FileNotFoundError(errno.ENOENT, "not a regular file")
+    return file
+
+
+@contextmanager
+def _reading(folder: int, name: str) -> Iterator[int]:
+    file = open_file(folder, name)
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise FileNotFoundError(errno.ENOENT, "not a regular file")
         yield file
     finally:
         os.close(file)
@@ -158,23 +173,45 @@ def chunks(folder: int, name: str, size: int = 1024 * 1024) -> Iterator[bytes]:
             yield chunk
 
 
-def write_temporary(folder: int, data: memoryview, *, fsync: bool) -> tuple[str, State]:
-    """Write a new file, to be moved to where it belongs once it is whole.
+def create_temporary(folder: int) -> tuple[str, int]:
+    """Make a new file, to be moved to where it belongs once it is whole.
 
     Returns:
-        Its name in ``folder`` and its state, which moving does not change.
+        Its name in ``folder``, and the open file.
     """
     name = _TEMPORARY + uuid.uuid4().hex
-    file = os.open(name, _CREATE, 0o600, dir_fd=folder)
+    return name, os.open(name, _CREATE, 0o600, dir_fd=folder)
+
+
+def append(file: int, data: memoryview) -> None:
+    """Write all of ``data`` behind what is there."""
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def finish_temporary(file: int, *, fsync: bool) -> State:
+    """Give a file that is whole its time.
+
+    Returns:
+        Its state, which moving does not change.
+    """
+    now = time.time_ns()  # the system's own stamps come in steps of milliseconds
+    os.utime(file, ns=(now, now))
+    if fsync:
+        os.fsync(file)
+    return state_of(os.fstat(file))
+
+
+def write_temporary(folder: int, data: memoryview, *, fsync: bool) -> tuple[str, State]:
+    """Write a new file whole, to be moved to where it belongs.
+
+    Returns:
+        Its name in ``folder`` and its state.
+    """
+    name, file = create_temporary(folder)
     try:
-        with os.fdopen(file, "wb", 0, closefd=False) as writer:
-            while data:
-                data = data[writer.write(data) :]
-        now = time.time_ns()  # the system's own stamps come in steps of milliseconds
-        os.utime(file, ns=(now, now))
-        if fsync:
-            os.fsync(file)
-        return name, state_of(os.fstat(file))
+        append(file, data)
+        return name, finish_temporary(file, fsync=fsync)
     except BaseException:
         os.unlink(name, dir_fd=folder)
         raise

@@ -21,14 +21,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kernel_bootstrap.wire.packing import unpack
-from py_code_mode.artifacts.base import ArtifactInfo
 from py_code_mode.artifacts.folder import State, read_file, write_temporary
+from py_code_mode.artifacts.info import ArtifactInfo, content_type_of
 from py_code_mode.errors import ArtifactError
 
 __all__ = ["Version", "describe", "forget", "recall", "remember"]
 
 _MAX_PARSED = 16 * 1024 * 1024
 """Larger files named ``.json`` are taken at their word: a listing must not parse gigabytes."""
+
+_BY_SUFFIX = {".parquet": ("parquet", b"PAR1"), ".npy": ("npy", b"\x93NUMPY\x01\x00")}
+"""Kinds that a file somebody put here has if it is named and begins like one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def describe(
         What was remembered, if the content is the same (a copied folder has new inodes). Else
         description and metadata stay and the rest is read from the content.
     """
-    look = _Look(as_json=name.endswith(".json"))
+    look = _Look(name)
     for chunk in content:
         look.feed(chunk)
     digest = look.digest.hexdigest()
@@ -107,27 +110,42 @@ def describe(
     modified = state[0] / 1e9
     kind = look.kind()
     if not versions:
-        return ArtifactInfo(name, "", kind, look.size, digest, modified, modified)
+        media = content_type_of(kind, name)
+        return ArtifactInfo(
+            name, "", kind, look.size, digest, modified, modified, content_type=media
+        )
     former = versions[0].info
     if former.kind == "bytes" or (former.kind == "text" and kind == "json"):
         kind = former.kind  # saved as such, edited by hand: still such
+    media = former.content_type if kind == former.kind else content_type_of(kind, name)
     return replace(
-        former, kind=kind, size=look.size, sha256=digest, modified=modified, type_name=""
+        former,
+        kind=kind,
+        size=look.size,
+        sha256=digest,
+        modified=modified,
+        type_name="",
+        content_type=media,
+        session="",  # it was no session that changed it
+        author="",
     )
 
 
 class _Look:
     """Reads a file once and says what it is."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, name: str) -> None:
         self.digest = hashlib.sha256()
         self.size = 0
-        self._as_json = as_json
+        self._suffix = name[name.rfind(".") :].lower()
+        self._as_json = self._suffix == ".json"
+        self._start = b""
         self._kept: list[bytes] = []
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._is_text = True
 
     def feed(self, chunk: bytes) -> None:
+        self._start = (self._start + chunk[:8])[:8]
         self.digest.update(chunk)
         self.size += len(chunk)
         self._is_text = self._is_text and self._decodes(chunk)
@@ -135,6 +153,9 @@ class _Look:
             self._kept.append(chunk)
 
     def kind(self) -> str:
+        kind, magic = _BY_SUFFIX.get(self._suffix, ("", b"?"))
+        if self._start.startswith(magic):
+            return kind
         if not (self._is_text and self._decodes(b"", final=True)):
             return "bytes"
         return "json" if self._as_json and self._is_json() else "text"

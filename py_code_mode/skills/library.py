@@ -21,9 +21,15 @@ from py_code_mode.search import Document, Embedder, Index, near_names
 from py_code_mode.skills.file import FileSkillStore
 from py_code_mode.skills.found import FoundSkill
 from py_code_mode.skills.memory import MemorySkillStore
-from py_code_mode.skills.parse import invalid, parse_skill
+from py_code_mode.skills.parse import invalid, parse_skill, revised
 from py_code_mode.skills.skill import Skill
-from py_code_mode.skills.store import IndexedStore, SkillStore, SkillUsage, SkillVersion
+from py_code_mode.skills.store import (
+    IndexedStore,
+    ReadsAtOnce,
+    SkillStore,
+    SkillUsage,
+    SkillVersion,
+)
 from py_code_mode.skills.sync import SkillChanges, compare, sync
 
 __all__ = ["SkillLibrary", "create_skill_library"]
@@ -173,12 +179,7 @@ class SkillLibrary:
             if code is None:
                 raise
             old = None  # broken, and about to be replaced
-        skill = parse_skill(name, old.source if code is None and old else code or "")
-        told = description or ("" if skill.description or old is None else old.description)
-        if told and old is not None and "\n" not in told.strip():
-            told = f"{told.strip()}\n\n{skill.documentation or old.documentation}"
-        if told:
-            skill = parse_skill(name, skill.source, description=told)
+        skill = revised(name, old, code, description)
         self.store.save(skill, creator=creator)
         return self.store.load(name) or skill
 
@@ -248,6 +249,10 @@ class SkillLibrary:
 
     def _load_all(self) -> tuple[tuple[Skill, ...], tuple[SkillValidationError, ...]]:
         skills, problems = [], []
+        if isinstance(self.store, ReadsAtOnce):
+            read = self.store.load_all()
+            problems = [each for each in read if isinstance(each, SkillValidationError)]
+            return tuple(each for each in read if isinstance(each, Skill)), tuple(problems)
         for name in self.store.names():
             try:
                 skill = self.store.load(name)

@@ -7,12 +7,10 @@ dispatcher calls through it; adapters know nothing of it.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,13 +19,14 @@ from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
 from py_code_mode.search import Embedder
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ChangingAdapter, StartingAdapter, ToolAdapter, ToolInfo
-from py_code_mode.tools.directory import combined, open_directory
+from py_code_mode.tools.directory import open_directory
 from py_code_mode.tools.found import FoundTool
-from py_code_mode.tools.names import clean_name, not_found
+from py_code_mode.tools.names import not_found
 from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
 from py_code_mode.tools.shelf import Shelf
-from py_code_mode.tools.table import Entry
+from py_code_mode.tools.store import ToolStore
+from py_code_mode.tools.table import Entry, entries_of
 
 __all__ = ["ToolRegistry"]
 
@@ -92,14 +91,39 @@ class ToolRegistry(FunctionOffers):
             except ConfigError as error:
                 opened.wrong.append(file.error(error.reason, ("name",)))
                 await adapter.aclose()
-        if opened.wrong and not lenient:
-            await registry.aclose()
-            raise combined(opened.wrong)
-        left_out = {problem.file for problem in opened.wrong}
-        told = [problem for problem in opened.told if problem.file not in left_out]
-        registry.problems = (*opened.wrong, *told)
-        for problem in registry.problems:
-            _log.warning("%s", problem)
+        registry.problems = await opened.settle(registry.aclose, lenient=lenient)
+        return registry
+
+    @classmethod
+    async def from_store(
+        cls,
+        store: ToolStore,
+        *,
+        lenient: bool = False,
+        secrets: Mapping[str, str] | None = None,
+        follow: float | None = 1.0,
+    ) -> ToolRegistry:
+        """Load every tool file of a store, and start its servers; see ``from_dir``.
+
+        What others put into the store or take out of it later changes the registry.
+
+        Args:
+            store: The store, e.g. a ``RedisToolStore``.
+            lenient: Leave out files that are wrong. Later ones always are, with a warning.
+            secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
+            follow: Seconds between two looks at the store; None: never look again.
+
+        Raises:
+            ConfigError: A file is wrong and ``lenient`` is not set.
+            ToolError: The store could not be read.
+        """
+        from py_code_mode.tools.stored import StoredTools
+
+        registry = cls(secrets=secrets)
+        tools = StoredTools(store, registry.secrets, follow=follow)
+        opened = await tools.load()
+        registry.register_adapter(tools)
+        registry.problems = await opened.settle(registry.aclose, lenient=lenient)
         return registry
 
     @property
@@ -124,7 +148,7 @@ class ToolRegistry(FunctionOffers):
             ConfigError: A name is taken; then none of its tools was added.
         """
         self._refuse_in_view()
-        entries = functools.partial(_entries, adapter, frozenset(tags or ()), origin)
+        entries = functools.partial(entries_of, adapter, frozenset(tags or ()), origin)
         self._shelf.put(entries())
         self._shelf.adapters.append(adapter)
         if isinstance(adapter, ChangingAdapter):
@@ -203,15 +227,8 @@ class ToolRegistry(FunctionOffers):
             with redacting(self.secrets.redact):
                 value = await entry.adapter.call(entry.info.name, arguments)
         except CodeModeError as error:
-            raise self._without_secrets(error) from error.__cause__
+            raise self.secrets.without(error) from error.__cause__
         return self.secrets.redact(value)
-
-    def _without_secrets(self, error: CodeModeError) -> CodeModeError:
-        message = self.secrets.redact(error.message)
-        details = self.secrets.redact(error.details)
-        if (message, details) == (error.message, error.details):
-            return error
-        return type(error)(message, **details)
 
     def search(self, query: str, limit: int = 10) -> list[FoundTool]:
         """Return the tools that fit a query in plain words, best first, with their scores.
@@ -244,7 +261,7 @@ class ToolRegistry(FunctionOffers):
         """Say that one user is done; the last one's release closes everything."""
         self._shelf.holders -= 1
         if self._shelf.holders <= 0:
-            await self._close_adapters()
+            await self._shelf.aclose()
 
     async def aclose(self) -> None:
         """Close all adapters, whoever still uses them; closing twice is fine.
@@ -252,13 +269,7 @@ class ToolRegistry(FunctionOffers):
         Closing a scoped view does nothing: it owns nothing.
         """
         if not self._scopes:
-            await self._close_adapters()
-
-    async def _close_adapters(self) -> None:
-        async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
-            stack.push_async_callback(self._shelf.observed.aclose)
-            for adapter in (self._shelf.functions, *self._shelf.adapters):
-                stack.push_async_callback(adapter.aclose)
+            await self._shelf.aclose()
 
     async def __aenter__(self) -> Self:
         self.retain()
@@ -284,9 +295,3 @@ class ToolRegistry(FunctionOffers):
         if entry is None:
             raise not_found(name, (info.name for info in self.list_tools()))
         return entry
-
-
-def _entries(adapter: ToolAdapter, tags: frozenset[str], origin: str) -> list[Entry]:
-    """Return what an adapter offers now."""
-    infos = [dataclasses.replace(info, tags=info.tags | tags) for info in adapter.tools()]
-    return [Entry(info, clean_name(info.name), adapter, origin) for info in infos]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,13 @@ class Shelf:
         self._puts = 0
         self._indexed = 0
         self._indexing = threading.Lock()
+
+    async def aclose(self) -> None:
+        """Close all adapters; closing twice is fine."""
+        async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
+            stack.push_async_callback(self.observed.aclose)
+            for adapter in (self.functions, *self.adapters):
+                stack.push_async_callback(adapter.aclose)
 
     @property
     def version(self) -> int:

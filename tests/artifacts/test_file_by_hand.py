@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 
@@ -122,3 +123,15 @@ def test_what_no_artifact_can_be_is_not_listed(folder):
         store.load("pipe")
     with pytest.raises(ArtifactWriteError, match="a special file of that name"):
         store.save("pipe", 1)
+
+
+def test_what_a_former_version_remembered_is_still_read(folder):
+    """Metadata written before there were tags, types and expiry is not lost."""
+    FileArtifactStore(folder).save("x.csv", "a,b", "Old", {"n": 1})
+    (sidecar,) = (folder / ".pcm").glob("*.json")
+    said = json.loads(sidecar.read_text())
+    said["versions"][0]["info"] = dict(list(said["versions"][0]["info"].items())[:9])
+    sidecar.write_text(json.dumps(said))
+    info = FileArtifactStore(folder).get("x.csv")
+    assert (info.description, info.metadata, info.content_type) == ("Old", {"n": 1}, "text/csv")
+    assert (info.tags, info.session, info.author, info.expires) == ((), "", "", None)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from py_code_mode.artifacts import ArtifactInfo, ArtifactStore, MemoryArtifactStore
+from py_code_mode.artifacts import ArtifactInfo, ArtifactStore, Details, MemoryArtifactStore
 from py_code_mode.errors import ArtifactError, ArtifactNotFoundError, ArtifactWriteError
 
 VALUES = {
@@ -94,7 +94,9 @@ def test_what_is_known_about_it(store):
     """Size, checksum, times, kind, type, description and metadata are kept and listed."""
     before = time.time()
     metadata = {"tags": ["a"], "deep": {"n": 1}}
-    info = store.save("b/x.json", {"a": 1}, description="Scan results", metadata=metadata)
+    info = store.save(
+        "b/x.json", {"a": 1}, "Scan results", metadata, tags=["ports", "monday", "ports"], ttl=60
+    )
     _, data = store.load_packed("b/x.json")
     assert before - 0.01 <= info.created == info.modified <= time.time() + 0.01
     assert info == ArtifactInfo(
@@ -107,7 +109,13 @@ def test_what_is_known_about_it(store):
         modified=info.modified,
         metadata=metadata,
         type_name="dict",
+        content_type="application/json",
+        tags=("ports", "monday"),
+        session="",
+        author="",
+        expires=info.expires,
     )
+    assert before + 60 <= info.expires <= time.time() + 60
     store.save("a", b"1")
     assert store.get("b/x.json") == info
     assert [found.name for found in store.list()] == ["a", "b/x.json"]
@@ -117,7 +125,7 @@ def test_what_is_known_about_it(store):
 
 def test_info_is_json_and_back(store):
     """What is known about an artifact crosses as JSON and is the same on the other side."""
-    info = store.save("x", (1, 2), metadata={"a": [1]})
+    info = store.save("x", (1, 2), metadata={"a": [1]}, tags=["t"], ttl=60)
     assert ArtifactInfo.from_dict(json.loads(json.dumps(info.to_dict()))) == info
 
 
@@ -133,6 +141,13 @@ def test_info_is_json_and_back(store):
         {"modified": float("nan")},
         {"metadata": None},
         {"metadata": {"a": (1,)}},
+        {"content_type": "<script>"},
+        {"content_type": ""},
+        {"tags": "abc"},
+        {"tags": [""]},
+        {"session": "s" * 201},
+        {"author": None},
+        {"expires": float("inf")},
         {"extra": 1},
     ],
 )
@@ -146,6 +161,15 @@ def test_bad_info_is_refused(change):
     for bad in (None, [], {}, {key: good[key] for key in good if key != "size"}):
         with pytest.raises(ArtifactError):
             ArtifactInfo.from_dict(bad)
+
+
+def test_info_of_the_first_version_is_read():
+    """Info that was written before there were tags, types and expiry is completed."""
+    whole = MemoryArtifactStore().save("x.csv", "a,b").to_dict()
+    old = {key: whole[key] for key in list(whole)[:9]}
+    assert "content_type" not in old
+    assert ArtifactInfo.from_dict(old).to_dict() == whole
+    assert whole["content_type"] == "text/csv"
 
 
 def test_saving_again_replaces_and_keeps_the_first_time(store):
@@ -223,21 +247,28 @@ def test_an_artifact_is_no_folder_and_a_folder_no_artifact(store):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("details", "reason"),
     [
-        ({"kind": "pickle"}, "no kind 'pickle'"),
         ({"metadata": {"a": (1, 2)}}, "metadata must be JSON"),
         ({"metadata": {1: 2}}, "metadata must be JSON"),
         ({"metadata": {"a": float("nan")}}, "metadata must be JSON"),
         ({"metadata": {"a": "x" * 70_000}}, "the metadata has 70,0"),
         ({"description": "x" * 70_000}, "the description has 70,000 bytes"),
+        ({"tags": ("",)}, "tags must be"),
+        ({"tags": tuple(map(str, range(101)))}, "at most 100 words"),
+        ({"content_type": "no type"}, "content_type must be like 'image/png'"),
+        ({"content_type": "text/<b>"}, "content_type must be"),
+        ({"expires": float("nan")}, "expires must be seconds"),
+        ({"expires": 1.0}, "would have expired already"),
     ],
     ids=str,
 )
-def test_bad_beside_the_data_is_refused_and_nothing_is_kept(store, arguments, reason):
-    """Unknown kinds, metadata that is no JSON and over-long texts are refused, saying why."""
+def test_bad_beside_the_data_is_refused_and_nothing_is_kept(store, details, reason):
+    """Metadata that is no JSON, malformed tags and types, and over-long texts are refused."""
     with pytest.raises(ArtifactWriteError, match=reason):
-        store.save_packed("x", **{"kind": "bytes", "data": b"", **arguments})
+        store.save_packed("x", "bytes", b"", Details(**details))
+    with pytest.raises(ArtifactWriteError, match="no kind 'pickle'"):
+        store.save_packed("x", "pickle", b"")
     assert store.list() == []
 
 
@@ -254,7 +285,7 @@ def test_packed_bytes_are_kept_undecoded(store, wrap):
     """Packed bytes in any buffer come back as they were, whether or not they decode."""
     data = b"{{{not json" if wrap is not memoryview else b"\xff\xfe"
     expected = bytes(wrap(data))
-    info = store.save_packed("x", "json", wrap(data), "d", {"a": 1}, "some.Type")
+    info = store.save_packed("x", "json", wrap(data), Details("d", {"a": 1}, type_name="some.Type"))
     assert (info.kind, info.type_name, info.size) == ("json", "some.Type", len(expected))
     assert store.load_packed("x") == (info, expected)
     with pytest.raises(ArtifactError, match=r"artifact 'x' cannot be read: .*not valid json"):

@@ -12,8 +12,9 @@ from types import FrameType
 import pytest
 
 from kernel_bootstrap import link
+from kernel_bootstrap.artifacts import Artifacts
 from kernel_bootstrap.catalogue import Catalogue
-from kernel_bootstrap.namespaces import Artifacts, Tools
+from kernel_bootstrap.namespaces import Tools
 from kernel_bootstrap.skills import Skills
 from tests.bootstrap.fakes import Answer, FakeHost, eventually, tool
 from tests.bootstrap.skill_library import Library

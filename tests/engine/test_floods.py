@@ -136,14 +136,19 @@ async def test_a_huge_exception_is_cut_and_kept_whole(make_executor):
 
 
 async def test_a_request_over_the_limit_is_refused_in_the_kernel(make_executor):
-    """An artifact larger than a request may be is one clear error, not a call that hangs."""
+    """A request larger than it may be is one clear error, not a call that hangs."""
     executor = await make_executor(limits=Limits(request_bytes=100_000))
-    result = await executor.run("artifacts.save('big.bin', b'x' * 200_000)")
+    result = await executor.run("tools.call('nope', {'data': b'x' * 200_000})")
     assert result.error is not None
     assert "Limits.request_bytes" in result.error.message
-    assert (await executor.run("artifacts.save('ok.bin', b'x' * 50_000)['size']")).value == 50_000
-    huge = await executor.run("artifacts.save('text.txt', 'x' * 200_000)")
-    assert "Limits.request_bytes" in huge.error.message
+
+
+async def test_an_artifact_larger_than_a_request_goes_in_pieces(make_executor):
+    """Artifacts of any size are saved and loaded whatever one message may carry."""
+    executor = await make_executor(limits=Limits(request_bytes=100_000, reply_bytes=100_000))
+    code = "artifacts.save('x', {0} * 200_000)['size'], artifacts.load('x') == {0} * 200_000"
+    assert (await executor.run(code.format("b'x'"))).value == (200_000, True)
+    assert (await executor.run(code.format("'y'"))).value == (200_000, True)
 
 
 async def test_a_listener_that_does_not_listen_is_bounded(executor):
