@@ -145,6 +145,6 @@ def read_safetensors(path: Path) -> dict[str, Any]:
             raise ValueError(f"{path}: tensor {name!r} is of type {about['dtype']}")
         part = slice(*about["data_offsets"])
         values = data[part].view(_DTYPES[about["dtype"]]).reshape(about["shape"])
-        # A copy: in the file they begin anywhere, and products of unaligned or half numbers are slow.
+        # A copy: they begin anywhere in the file, and products of unaligned numbers are slow.
         tensors[name] = np.array(values, np.float32 if values.dtype.kind == "f" else None)
     return tensors
