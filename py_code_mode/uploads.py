@@ -25,12 +25,16 @@ IDLE = 600.0
 """Seconds after which an upload that nobody continues makes room for another."""
 
 
+_ids = itertools.count(1)
+"""Numbers of uploads, of all sessions: a branch of a kernel has copies of its parent's writers,
+which must not be taken for the branch's own."""
+
+
 class Uploads:
     """The uploads of one session's kernel. Used from one event loop; the work is in threads."""
 
     def __init__(self) -> None:
         self._open: dict[int, _Upload] = {}
-        self._ids = itertools.count(1)
 
     async def begin(self, make: Callable[[], ArtifactWriter]) -> int:
         """Begin one; return its number.
@@ -45,7 +49,7 @@ class Uploads:
             raise ArtifactWriteError(
                 f"{MAX_OPEN} artifacts are being written by this session; close some first"
             )
-        key = next(self._ids)
+        key = next(_ids)
         self._open[key] = upload = _Upload()
         try:
             await upload.work(lambda: upload.open(make))

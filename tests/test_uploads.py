@@ -102,6 +102,8 @@ async def test_an_upload_is_its_session_s_own(host):
     kind, _ = await host.failure("artifacts.write", id=id_, offset=0, data=b"x")
     assert kind == "ArtifactError"
     await host.value("artifacts.abort", id=id_)
+    assert await begin(host, "theirs") != id_  # nor does a branch meet its parent's by number
+    host.origin.uploads.abort_all()
     host.origin = mine
     await host.value("artifacts.write", id=id_, offset=0, data=b"x")
     info = await host.value("artifacts.commit", id=id_, size=1)

@@ -8,7 +8,8 @@ or polars when they are already loaded).
 ``encoder``, ``decoder``, ``native``, ``parts``, ``standard``  the codec's walks and plain types
 ``arrays``, ``frames``, ``pandas_arrays``, ``polars_frames``   the codec's types of libraries
 ``media``     pictures, sounds and links that tools give
-``packing``   a value as an artifact's bytes
+``packing``   a value as an artifact's bytes; ``npy``, ``tables`` and ``bundles`` are its parts
+``entries``, ``previews``  what is known of an artifact, and how it shows itself
 ``limits``    how much a cell may show and send, and how an excess is cut
 ``mirror``    printed text, kept where a kernel's death cannot reach it
 ``jupyter``   Jupyter messages as frames, signed

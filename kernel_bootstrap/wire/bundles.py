@@ -17,9 +17,9 @@ from typing import Any
 
 from kernel_bootstrap.wire.errors import ArtifactError
 from kernel_bootstrap.wire.media import Media
-from kernel_bootstrap.wire.parts import Buffer
+from kernel_bootstrap.wire.parts import Buffer, Packed, Unpack, expect
 
-__all__ = ["Shown", "framed", "pack", "unpack", "unpack_media"]
+__all__ = ["PACKERS", "UNPACKERS", "Shown", "framed", "pack", "unpack", "unpack_media"]
 
 _FORMATS = {
     "_repr_html_": "text/html",
@@ -98,12 +98,13 @@ def pack(value: Any, name: str) -> tuple[str, list[Buffer], str] | None:
     is_data = module.partition(".")[0] in _DATA and not module.startswith(_STYLES)
     if isinstance(value, type) or is_data:
         return None
-    if isinstance(value, Media):
-        return "media", [value.data], value.mime_type
     figure = _figure(value, name)
     if figure is not None:
         return "media", [figure[0]], figure[1]
-    data, metadata = _formats(value)
+    if type(value) is Shown:
+        data, metadata = dict(value.data), dict(value.metadata)
+    else:
+        data, metadata = _formats(value)
     rich = [mime for mime in data if mime != "text/plain"]
     if not rich:
         return None
@@ -218,3 +219,17 @@ def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Shown:
 def unpack_media(data: Buffer, content_type: str) -> Media:
     """Return a picture, or whatever else is a file by itself."""
     return Media(bytes(data), content_type or "application/octet-stream")
+
+
+def _pack_shown(value: Shown) -> Packed:
+    said = {"d": dict(value.data), "m": dict(value.metadata), "t": value.type_name}
+    return Packed("shown", said)
+
+
+def _unpack_shown(fields: dict[str, Any]) -> Shown:
+    return Shown(expect(fields, "d", dict), expect(fields, "m", dict), expect(fields, "t", str))
+
+
+PACKERS: dict[type, Callable[[Any], Packed]] = {Shown: _pack_shown}
+
+UNPACKERS: dict[str, Unpack] = {"shown": _unpack_shown}

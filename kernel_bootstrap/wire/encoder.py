@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kernel_bootstrap.wire import arrays, entries, frames, media, polars_frames, standard
+from kernel_bootstrap.wire import arrays, bundles, entries, frames, media, polars_frames, standard
 from kernel_bootstrap.wire.decoder import Decoder
 from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.native import (
@@ -42,7 +42,12 @@ __all__ = ["Encoder"]
 _Pack = Callable[[Any], Packed | Plain]
 _SIMPLE_KEYS = frozenset(standard.PACKERS).union(CHECKS) - {tuple, frozenset}
 _TAG_SIZE = 24  # bytes of JSON
-_BY_TYPE: dict[type, _Pack] = {**standard.PACKERS, **media.PACKERS, **entries.PACKERS}
+_BY_TYPE: dict[type, _Pack] = {
+    **standard.PACKERS,
+    **media.PACKERS,
+    **bundles.PACKERS,
+    **entries.PACKERS,
+}
 _SMALL = 8  # fewer items than this are not worth a look at all of them
 _LIBRARIES: dict[str, Library] = {"numpy": arrays, "pandas": frames, "polars": polars_frames}
 

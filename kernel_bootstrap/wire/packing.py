@@ -27,12 +27,14 @@ and ``bundle`` are for objects that no value can stand for: what they show is ke
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from kernel_bootstrap.wire import bundles, codec, npy, tables
+from kernel_bootstrap.wire.bundles import Shown
 from kernel_bootstrap.wire.errors import (
     ArtifactError,
     ArtifactWriteError,
@@ -41,9 +43,12 @@ from kernel_bootstrap.wire.errors import (
 from kernel_bootstrap.wire.media import Media
 from kernel_bootstrap.wire.parts import Buffer
 
-__all__ = ["KINDS", "Parcel", "is_json", "pack", "parcel", "type_name", "unpack"]
+__all__ = ["KINDS", "Parcel", "is_content_type", "is_json", "pack", "parcel", "type_name", "unpack"]
 
 KINDS = ("json", "text", "bytes", "value", "npy", "parquet", "media", "bundle")
+
+_CONTENT_TYPE = re.compile(r"[A-Za-z0-9][\w.+-]*/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
+_MAX_CONTENT_TYPE = 200
 
 _MAX_DEPTH = 100
 """Deeper data is left to the codec: json recurses, and so would a reader with less stack."""
@@ -109,8 +114,10 @@ def parcel(value: Any, name: str = "") -> Parcel:
             return Parcel("json", [_dump_json(value)])
     except UnicodeEncodeError:  # lone surrogates have no UTF-8; the codec has its own way
         pass
-    if type(value) is Media and not value.name and value.mime_type:
+    if type(value) is Media and not value.name and is_content_type(value.mime_type):
         return Parcel("media", [value.data], value.mime_type)
+    if type(value) is Shown:
+        return _shown(value, name)
     for kind, pack_one in (("npy", npy.pack), ("parquet", tables.pack)):
         parts = pack_one(value)
         if parts is not None:
@@ -118,12 +125,20 @@ def parcel(value: Any, name: str = "") -> Parcel:
     try:
         return Parcel("value", [codec.dumps(value)])
     except ValueNotEncodableError as error:
+        return _shown(value, name, error)
+
+
+def _shown(value: Any, name: str, reason: Exception | None = None) -> Parcel:
+    """Keep what a value shows, as it cannot be kept itself for some reason."""
+    try:
         shown = bundles.pack(value, name)
-        if shown is not None:
-            return Parcel(*shown)
-        raise ArtifactWriteError(
-            f"a value of type {type_name(value)} cannot be saved as an artifact: {error}"
-        ) from error
+    except Exception as error:  # noqa: BLE001 - a figure that cannot be drawn, too many rows
+        reason, shown = error, None
+    if shown is not None:
+        return Parcel(*shown)
+    raise ArtifactWriteError(
+        f"a value of type {type_name(value)} cannot be saved as an artifact: {reason}"
+    ) from reason
 
 
 def unpack(
@@ -179,6 +194,13 @@ _UNPACKERS: dict[str, Callable[[Buffer, _Known], Any]] = {
     "media": lambda data, known: bundles.unpack_media(data, known.content_type),
     "bundle": lambda data, known: bundles.unpack(data, known.type_name, trusted=known.trusted),
 }
+
+
+def is_content_type(text: Any) -> bool:
+    """Whether ``text`` has the form of a MIME type; pages and headers are made of it."""
+    if type(text) is not str or len(text) > _MAX_CONTENT_TYPE:
+        return False
+    return _CONTENT_TYPE.fullmatch(text) is not None
 
 
 def is_json(value: Any) -> bool:

@@ -101,11 +101,21 @@ class FileArtifactStore(StoredArtifacts):
             self._swept = True
             with suppress(OSError, NotAFolder), opened(self.path, [OWN]) as own:
                 sweep(own)
-        if self.quota.max_bytes is not None or time.monotonic() >= self._tidy_at:
-            self._tidy_at = time.monotonic() + _TIDY_EVERY
-            with suppress(ArtifactError):
-                self.list()  # what has expired gives its room back
+        with suppress(ArtifactError):
+            self._tidy(normal_name(name))
         return Writer(self._place, name, kind, details or Details())
+
+    def _tidy(self, name: str) -> None:
+        """Remove what has expired, if it is time, or may be in the way of ``name``."""
+        due = self.quota.max_bytes is not None or time.monotonic() >= self._tidy_at
+        if due or (name_problem(name) is None and (self.path / name).is_dir()):
+            self._tidy_at = time.monotonic() + _TIDY_EVERY
+            self.list()
+        parts = name.split("/")
+        for depth in range(1, len(parts)):
+            outer = self._get("/".join(parts[:depth]))
+            if outer is not None and outer.expired:
+                self._delete(outer.name, only_expired=True)
 
     def _used(self, name: str) -> int:
         try:

@@ -15,7 +15,7 @@ from math import isfinite
 from mimetypes import MimeTypes
 from typing import Any
 
-from kernel_bootstrap.wire.packing import KINDS, is_json
+from kernel_bootstrap.wire.packing import KINDS, is_content_type, is_json
 from kernel_bootstrap.wire.previews import preview
 from py_code_mode.errors import ArtifactError, ArtifactWriteError
 
@@ -127,7 +127,7 @@ class Details:
     def _rest_problem(self) -> str:
         if not _is_tags(self.tags) or len(self.tags) > _MAX_TAGS:
             return f"tags must be at most {_MAX_TAGS} words of 1 to {_MAX_SHORT} characters"
-        if not (_is_type(self.content_type) or self.content_type == ""):
+        if not (is_content_type(self.content_type) or self.content_type == ""):
             return f"content_type must be like 'image/png', not {self.content_type!r:.80}"
         if self.expires is not None and not _is_time(self.expires):
             return f"expires must be seconds since 1970, not {self.expires!r:.80}"
@@ -216,14 +216,6 @@ def _is_short(value: Any) -> bool:
     return type(value) is str and len(value) <= _MAX_SHORT
 
 
-def _is_type(value: Any) -> bool:
-    """Whether it has the form of a MIME type; HTML and headers are made of it."""
-    if not _is_short(value) or not value.isascii() or not value.isprintable():
-        return False
-    kind, slash, rest = value.partition("/")
-    return bool(kind and slash and rest) and not any(char in value for char in "<>\"'&")
-
-
 def _is_time(value: Any) -> bool:
     return type(value) in (int, float) and isfinite(value)
 
@@ -242,7 +234,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "modified": _is_time,
     "metadata": lambda value: type(value) is dict and is_json(value),
     "type_name": _is_text,
-    "content_type": _is_type,
+    "content_type": is_content_type,
     "tags": _is_tags,
     "session": _is_short,
     "author": _is_short,

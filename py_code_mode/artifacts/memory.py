@@ -40,6 +40,7 @@ class MemoryArtifactStore(StoredArtifacts):
         self, name: str, kind: str = "bytes", details: Details | None = None
     ) -> ArtifactWriter:
         """Begin to keep an artifact piece by piece; see ``ArtifactStore.open_write``."""
+        self._expire(self._list())
         with self._lock:
             used = self._used(normal_name(name))
         return _Writer(self, name, kind, details or Details(), used)

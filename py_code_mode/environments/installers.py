@@ -70,7 +70,8 @@ class _Target:
 
     @property
     def files(self) -> list[str]:
-        return ["-r", str(self.requirements), "-c", str(self.constraints)]
+        bounds = ["-c", str(self.constraints)] if self.constraints.stat().st_size else []
+        return ["-r", str(self.requirements), *bounds]
 
 
 def install(spec: Spec, installer: Installer, directory: Path, runner: Runner) -> None:
@@ -92,22 +93,37 @@ def install(spec: Spec, installer: Installer, directory: Path, runner: Runner) -
     target = _Target(directory, directory / "requirements.txt", directory / "constraints.txt")
     _write(target.requirements, (KERNEL, *spec.requirements))
     _write(target.constraints, spec.constraints)
+    packages = [str(path) for path in directory.glob("lib/python*/site-packages")]
+    guard = Path(packages[0], "_only_pip.pth")
     try:
         command = _uv(target) if installer == "uv" else [*_pip(target, base, env, runner)]
-        runner.run(command + ([] if spec.sources else ["--only-binary", ":all:"]), env, directory)
+        if not spec.sources:
+            command += ["--only-binary", ":all:"]
+        if not spec.sources and installer == "pip":
+            guard.write_text(_ONLY_PIP)
+        runner.run(command, env, directory)
     finally:  # URLs may hold credentials, and kernels read the environment
         target.requirements.unlink()
         target.constraints.unlink()
+        guard.unlink(missing_ok=True)
         shutil.rmtree(directory / _PIPS_OWN, ignore_errors=True)
     # The base interpreter compiles: the environment's own would run what it has just been given
     # (.pth files), before anybody has looked at what that is.
-    packages = [str(path) for path in directory.glob("lib/python*/site-packages")]
     compile_all = [base, "-I", "-m", "compileall", "-qq", "-j", "0", *packages]
     # What does not compile (templates, code for other versions) is not what anybody imports.
     runner.run(compile_all, env, directory, check=False)
 
 
 _PIPS_OWN = ".pip"
+
+_WHEELS_ALONE = "py-code-mode: only wheels are installed; no build script was run\n"
+_ONLY_PIP = (
+    "import os, sys; any(a.endswith('__pip-runner__.py') for a in sys.orig_argv[1:4]) or "
+    f"(os.write(2, {_WHEELS_ALONE.encode()!r}), os._exit(1))\n"
+)
+"""Stands in the environment while wheels alone are installed, and is run by its interpreter as
+that starts: which then runs pip, and no build script. ``--only-binary`` is not enough: with it
+pip still builds what a wheel names by URL as its dependency. uv refuses such dependencies."""
 
 
 def _uv(target: _Target) -> list[str]:

@@ -18,6 +18,7 @@ from py_code_mode.errors import ConfigError
 __all__ = ["Interpreter", "interpreter_of"]
 
 _SECONDS = 30
+_OLDEST = (3, 11)
 _ASK = """
 import json, os, platform, sys, sysconfig
 print(json.dumps({
@@ -57,7 +58,7 @@ def interpreter_of(python: str | Path | None) -> Interpreter:
         python: A path, or a name to look up; None: this one.
 
     Raises:
-        ConfigError: There is no such program, or it is no Python.
+        ConfigError: There is no such program, it is no Python, or too old for kernels.
     """
     import sys
 
@@ -65,7 +66,13 @@ def interpreter_of(python: str | Path | None) -> Interpreter:
     found = shutil.which(named)
     if found is None:
         raise ConfigError(f"{named!r} is no interpreter that can be run", key="python")
-    return _ask(found, os.stat(found).st_mtime_ns)  # noqa: PTH116 - a str from `which`
+    answer = _ask(found, os.stat(found).st_mtime_ns)  # noqa: PTH116 - a str from `which`
+    if tuple(map(int, answer.version.split(".")[:2])) < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        raise ConfigError(
+            f"{named!r} is Python {answer.version}; kernels need {oldest}", key="python"
+        )
+    return answer
 
 
 @functools.lru_cache(maxsize=64)

@@ -36,7 +36,7 @@ from py_code_mode.environments.spec import Spec
 from py_code_mode.errors import ConfigError, KernelStartError
 from py_code_mode.packages import PackagePolicy, without_credentials
 
-__all__ = ["EnvironmentStore", "default_directory"]
+__all__ = ["EnvironmentStore", "default_directory", "note_use"]
 
 log = logging.getLogger(__name__)
 
@@ -247,6 +247,23 @@ class EnvironmentStore:
 
 def _listed(spec: Spec) -> str:
     return without_credentials(", ".join(spec.requirements) or "nothing but ipykernel")
+
+
+def note_use(python: str | Path) -> None:
+    """Keep an environment whose interpreter somebody names, as ``deps sync`` printed it.
+
+    Any other interpreter is none of ours, and nothing happens.
+    """
+    directory = Path(python).absolute().parent.parent
+    if not (directory / RECORD).is_file():
+        return
+    found, lock = read_record(directory), FileLock(directory.with_suffix(".lock"))
+    if found is None:
+        return
+    with suppress(OSError):
+        if lock.try_lock(shared=True):
+            _share(directory, lock)
+    mark_used(found)
 
 
 def _share(directory: Path, lock: FileLock) -> None:

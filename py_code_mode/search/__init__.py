@@ -11,6 +11,7 @@ from __future__ import annotations
 from py_code_mode.search.document import Document, Hit
 from py_code_mode.search.index import Index
 from py_code_mode.search.keeping import FileIndexKeeper, IndexKeeper
+from py_code_mode.search.local import SentenceTransformersEmbedder
 from py_code_mode.search.meaning import Embedder
 from py_code_mode.search.words import near_names
 
@@ -21,5 +22,6 @@ __all__ = [
     "Hit",
     "Index",
     "IndexKeeper",
+    "SentenceTransformersEmbedder",
     "near_names",
 ]

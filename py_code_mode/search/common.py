@@ -13,35 +13,37 @@ __all__ = ["telling"]
 
 _TENTHS = {
     3: """
-fil find provid specifi specific
+file find provid specifi specific
 """,
     4: """
-bas calculat creat current data detail function generat get given hav imag includ information lik
-list look nam new number pleas retriev search som tim user
+base calculat creat current data detail function generat get given imag includ information list
+look name new number pleas retriev search time user
 """,
     5: """
-access add application area availabl between chang check cod command compani configuration content
-convert currentli dat directori displai event fetch format gam git giv id interest latest locat
-location mak manag mor object one open option output packag plai plan platform pric process product
-project rat repositori request result return run server servic set show specificalli start system
-test text ther tool two typ updat use valu various web websit wher within work year
+access application area ask availabl bad big call case chang check child code come command compani
+configuration content convert currentli date day different directori displai earli event eye fact
+feel fetch few first format game git go good government great group hand high id important interest
+key larg last latest leav life littl locat location long make man manag next object old one open
+option output packag part person place plai plan platform point price problem process product
+project public rate repositori request result return right run same say see seem server servic set
+show small specificalli start system take test text thing think tool try two type updat use valu
+various way web websit week within woman work world year young
 """,
     6: """
-account address after ai allow amount analysis analyz angel another api app assistanc associat
-averag best book build ca call car card cas certain chat class client cloud color com commit compar
-compil comprehensiv connect coordinat criteria custom customer databas day default delet dependenci
-design determin development devic different distanc document dur each email ensur environment
-execut exist experienc extract featur field filter first forecast fre go good googl guidanc handl
-high histori historical host hour hous http idea identifi identifier improv index input install
-item java job json key keyword languag last learn level lin link local log los machin manager map
-march market match messag mod model month multipl music network next nod offer onli onlin operation
-order pag parameter part particular path pdf per perform performanc period plac player point
-popular post potential power practic preferenc print program properti purchas python qr qualiti
-queri question rang rank read recent recommendation record relat relevant remot remov report requir
-research resourc respons restaurant review right sal sam san sav scan scor script second see send
-shar singl siz skill sourc spac sql stat status stor string suggestion suitabl support tak target
-task team temperatur term th thei thes ticket todai top total track travel trend trip uniqu unit
-url version video view watch way week well without word world writ
+account add address after ai allow amount analysis analyz angel another api app assistanc associat
+averag best book build ca car card certain chat class client cloud color commit compar compil
+comprehensiv connect coordinat criteria custom customer databas default delet dependenci design
+determin development devic distanc document doe dure email ensur environment execut exist experienc
+extract featur field filter forecast free googl guidanc handl histori historical host hour hous
+http idea identifi identifier improv index input install item java job json keyword languag learn
+level line link local log los machin manager map march market match messag mode model month multipl
+music network node note offer onli onlin operation order page parameter particular path pdf per
+perform performanc period player popular post potential power practic preferenc print program
+properti purchas python qr qualiti queri question rang rank read recent recommendation record relat
+relevant remot remov report requir research resourc respons restaurant review sale san save scan
+score script second send share singl size skill sourc space sql state status store string
+suggestion suitabl support target task team temperatur term th thei ticket todai top total track
+travel trend trip uniqu unit url version video view watch well without word write
 """,
 }
 """Tenths of what a rare word says -> the stems that say so much."""

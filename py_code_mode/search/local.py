@@ -1,6 +1,6 @@
 """An embedder for sentence-transformers models that lie on this machine. Never a download.
 
-Place in the house: ``search``, an adapter behind ``Embedder``; nothing of the search imports it.
+Place in the house: ``search``, an adapter behind ``Embedder``; the index knows nothing of it.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Meaning:
         """Return the vector of a query."""
         return _unit(self.embedder, [self.embedder.embed_query(text)], 1)[0]
 
-    def nearness(self, cosine: float) -> float:
+    def nearness(self, cosine: Any) -> Any:
         """Return how near in meaning: 0 for what is unrelated, 1 for the same."""
         return (cosine - self.unrelated) / (1 - self.unrelated)
 

@@ -28,11 +28,15 @@ _LOOKED_AT = 10
 """Hits of which one must be convincing: the first may be first by a chance that others lack."""
 
 _MOST = 0.6
-"""A document that has more than this part of a query, by weight, has to do with it."""
+"""A document that has more than this part of a query's words has to do with it, by how telling they
+are in general, or in general and among the documents."""
 
-_CONVINCING, _BY_CHANCE = 0.18, 0.3
+_CONVINCING, _BY_CHANCE = 0.165, 0.3
 """Less is enough if the evidence exceeds ``_CONVINCING * documents ** _BY_CHANCE``: the best of
 many documents fits better by chance than the best of a few."""
+
+_FLOOR, _NEAR = 0.2, 0.5
+"""What a hit must have at least of the best one's score, or of its nearness in meaning."""
 
 _WORDS_SAY, _NO_WORDS, _MEANING_SAYS = 0.5, 0.02, 20.0
 """With an embedder: what evidence of words and nearness in meaning say together, against the
@@ -62,8 +66,19 @@ def ranked(
     limit: int,
     meaning: Meaning | None,
     among: Callable[[str], bool] | None,
+    *,
+    everything: bool = False,
 ) -> list[Hit]:
-    """Return what fits a query, best first."""
+    """Return what fits a query, best first.
+
+    Args:
+        snapshot: The documents.
+        query: What is looked for.
+        limit: How many to return at most.
+        meaning: The embedder, if there is one.
+        among: Tells by name which documents count.
+        everything: Whether what is not relevant is returned, too; for measurements.
+    """
     words = split(query[:_MAX_QUERY])
     if not words:
         return []
@@ -75,8 +90,8 @@ def ranked(
     fits = _fits(snapshot, weighed, cosines)
     found = _Found(words, weighed, fits, cosines, _named(snapshot, words, prefixes=bool(told)))
     order = _order(snapshot, found, max(limit, _LOOKED_AT), among)
-    if not _is_relevant(snapshot, found, order[:_LOOKED_AT], meaning):
-        order = [position for position in order if position in found.named]
+    if not everything:
+        order = _relevant(snapshot, found, order, meaning)
     return [_hit(snapshot, found, position) for position in order[:limit]]
 
 
@@ -140,19 +155,38 @@ def _order(
     return [at for *_, at in sorted(best)[:count]]
 
 
+def _relevant(
+    snapshot: Snapshot, found: _Found, order: list[int], meaning: Meaning | None
+) -> list[int]:
+    """Leave out what has nothing to do with the query, and what has little beside the best."""
+    import numpy as np
+
+    if not order:
+        return []
+    if not _is_relevant(snapshot, found, order[:_LOOKED_AT], meaning):
+        return [position for position in order if position in found.named]
+    near: Any = np.zeros(len(order), bool)
+    if found.weighed is not None:
+        scores = found.weighed.scores[order]
+        near |= scores > _FLOOR * float(scores.max())
+    if meaning is not None and found.cosines is not None:
+        nearness = meaning.nearness(found.cosines[order])
+        near |= nearness > _NEAR * max(float(nearness.max()), 0.0)
+    pairs = zip(order, near.tolist(), strict=True)
+    return [position for position, is_near in pairs if is_near or position in found.named]
+
+
 def _is_relevant(
     snapshot: Snapshot, found: _Found, order: list[int], meaning: Meaning | None
 ) -> bool:
     """Whether the best documents have to do with the query, not only a word in common."""
-    if not order:
-        return False
     most, evidence = (0.0, 0.0) if found.weighed is None else _evidence(found.weighed, order)
     if most > _MOST:
         return True
     if meaning is None or found.cosines is None:
         return bool(evidence > _CONVINCING * snapshot.count**_BY_CHANCE)
     nearness = meaning.nearness(float(found.cosines[order].max()))
-    told = _WORDS_SAY * log(evidence + _NO_WORDS) + _MEANING_SAYS * nearness
+    told: float = _WORDS_SAY * log(evidence + _NO_WORDS) + _MEANING_SAYS * nearness
     return told > log(snapshot.count) - 1
 
 
@@ -160,7 +194,7 @@ def _evidence(weighed: Weighed, order: list[int]) -> tuple[float, float]:
     """Return what part of the query a document has, and how much that says, at most.
 
     The second is how many telling words of the query a document has, times how its score compares
-    with that of one word that is nowhere else.
+    with that of one word that is nowhere else. Here a pair of words is as good as a word.
     """
     import numpy as np
 
@@ -168,9 +202,10 @@ def _evidence(weighed: Weighed, order: list[int]) -> tuple[float, float]:
     has = weighed.columns[:, order] / rarities[:, None]
     general = np.array([telling(stem) for stem in weighed.stems], np.float32)
     here = np.array(weighed.telling, np.float32)
-    part = (general * here) @ (has > 0) / (general * here).sum()
-    evidence = general @ np.minimum(1, has) * (here @ has) / weighed.unheard
-    return float(part.max()), float(evidence.max())
+    # Of a library about orders the word order says little here, and much in a query.
+    part = np.maximum(*((w @ (has > 0)) / w.sum() for w in (general, general * here)))
+    evidence = general @ np.minimum(1, has) * (here @ has + weighed.paired[order])
+    return float(part.max()), float(evidence.max()) / weighed.unheard
 
 
 def _hit(snapshot: Snapshot, found: _Found, position: int) -> Hit:

@@ -11,7 +11,6 @@ same letters: ``authenticate`` finds ``authentication``.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -124,7 +123,8 @@ class Weighed:
         stems: Their stems.
         rarities: How rare each is among the documents.
         columns: A row for each of them, a column for each document: what it adds to the score.
-        scores: The sum, that of the pairs included.
+        paired: What the pairs of words in it say for each document.
+        scores: What all of it adds up to.
         best: What a document could have at most.
         telling: How much each of the words says, whatever the documents are: rarity among them and
             a thousand others that have none of the words. Of five documents about the weather, all
@@ -136,6 +136,7 @@ class Weighed:
     stems: list[str]
     rarities: list[float]
     columns: Any
+    paired: Any
     scores: Any
     best: float
     telling: list[float]
@@ -143,32 +144,34 @@ class Weighed:
 
 
 def weigh(snapshot: Snapshot, words: Sequence[str]) -> Weighed:
-    """Weigh all documents by the content words of a query, of which there is at least one."""
+    """Weigh all documents by the content words of a query, of which there is at least one.
+
+    A word that is said twice counts once: people repeat themselves.
+    """
     import numpy as np
 
     stems = list(map(stem, words))
-    counts = Counter(stems)
-    having = {term: snapshot.documents_of(term) for term in counts}
+    having = {term: snapshot.documents_of(term) for term in dict.fromkeys(stems)}
     rarity = {term: snapshot.rarity(documents) for term, documents in having.items()}
-    chosen = [*counts]
-    if len(chosen) > _MAX_TERMS:
-        chosen = sorted(chosen, key=lambda term: -rarity[term])[:_MAX_TERMS]
+    rarest = {*sorted(having, key=lambda term: having[term])[:_MAX_TERMS]}
+    chosen = [term for term in having if term in rarest]
     written = dict(zip(reversed(stems), reversed(words), strict=True))
     columns: Any = np.zeros((len(chosen), snapshot.size), np.float32)
     scores: Any = np.zeros(snapshot.size, np.float32)
     for column, term in zip(columns, chosen, strict=True):
         _fill(column, snapshot, term, rarity[term])
-        # A product of matrices would wake threads, which takes longer than the product.
-        scores += column * np.float32(counts[term])
-    best = sum(counts[term] * rarity[term] for term in chosen)
-    for (first, second), count in Counter(pairwise(stems)).items():
-        best += _add_pair(scores, snapshot, first, second, count)
+        scores += column
+    best = sum(rarity[term] for term in chosen)
+    paired: Any = np.zeros(snapshot.size, np.float32)
+    for first, second in dict.fromkeys(pairwise(stems)):
+        best += _PAIR * _add_pair(paired, snapshot, first, second)
     return Weighed(
         words=[written[term] for term in chosen],
         stems=chosen,
         rarities=[rarity[term] for term in chosen],
         columns=columns,
-        scores=scores,
+        paired=paired,
+        scores=scores + np.float32(_PAIR) * paired,
         best=best * (_K1 + 1),
         telling=[snapshot.rarity(having[term], _OTHERS) for term in chosen],
         unheard=snapshot.rarity(0, _OTHERS),
@@ -195,16 +198,16 @@ def _fill(column: Any, snapshot: Snapshot, term: str, rarity: float) -> None:
             here[documents] = np.maximum(here[documents], counts * np.float32(rarity))
 
 
-def _add_pair(scores: Any, snapshot: Snapshot, first: str, second: str, count: int) -> float:
+def _add_pair(paired: Any, snapshot: Snapshot, first: str, second: str) -> float:
     """Add what two words say that follow each other; return how much at most, saturation apart."""
     import numpy as np
 
     found = [(part, part.segment.pair(first, second)) for part in snapshot.parts]
-    weight = _PAIR * count * snapshot.rarity(sum(_length(part.pairs, row) for part, row in found))
+    weight = snapshot.rarity(sum(_length(part.pairs, row) for part, row in found))
     for part, row in found:
         if row is not None:
             documents, counts = part.pairs.of(row)
-            scores[documents + part.offset] += counts * np.float32(weight)
+            paired[documents + part.offset] += counts * np.float32(weight)
     return weight
 
 

@@ -27,21 +27,24 @@ _BOUNDARY = re.compile(
 # Function words, and what people say around a request. scikit-learn's own list also drops
 # "find", "show", "move" and "system", which are what tools are named after.
 _FUNCTION_WORDS = """
-a about all also am an and any are as at be because been being but by can could d did do does
-doing don for from had has have having he her here hers him his how i if in into is it its just
-let ll m me might more most must my no nor not now of on once only or other our ours out over own
-please re s shall she should so some such t than that the their theirs them then there these they
-this those through to too under until up us ve very want was we were what when where which while
-who whom whose why will with would you your yours
+a about all also am an and any are as at be because been being between both but by can could d
+did do does doing don each every for from had has have having he her here hers him his how i if
+in into is it its just let ll m many me might more most much must my no nor not now of on once
+only or other our ours out over own please re s shall she should since so some such t than that
+the their theirs them then there these they this those through to too under until up us ve very
+want was we were what when where which while who whom whose why will with would you your yours
 able assist curious give hello help hey hi hoping interested kindly know like looking need
 possible possibly provide recommend suggest sure tell thank thanks trying wish wondering
 """
 _STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
-_SHORTEST = 3
-"""Letters of a word that is not stemmed: ``gas`` is no plural."""
+_SHORTEST = 4
+"""Letters of a word that is stemmed: ``gas`` is no plural."""
 
-_VOWELS = frozenset("aeiouy")
+_VOWEL = re.compile("[aeiou]|(?<=[^aeiou])y")
+_SYLLABLE = re.compile("(?:[aeiou]|(?<=[^aeiou])y)+(?:[^aeiouy]|(?<![^aeiou])y)+")
+_SHORT = re.compile("[^aeiou][aeiouy][^aeiouwxy]$")
+"""A consonant, a vowel, a consonant."""
 
 
 def split(text: str) -> list[str]:
@@ -60,12 +63,12 @@ def terms_of(token: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """Take off the endings of plurals and of verbs, as step 1 of Porter's algorithm does.
+    """Take off the endings of plurals and of verbs: steps 1 and 5a of Porter's algorithm.
 
-    Porter, "An algorithm for suffix stripping", Program 14.3 (1980). The later steps, which make
+    Porter, "An algorithm for suffix stripping", Program 14.3 (1980). The steps between, which make
     one word of ``operate`` and ``operator``, gain nothing here.
     """
-    if len(word) <= _SHORTEST or not word.isalpha():
+    if len(word) < _SHORTEST or not word.isalpha():
         return word
     if word.endswith(("sses", "ies")):
         word = word[:-2]
@@ -75,24 +78,33 @@ def stem(word: str) -> str:
         if word.endswith(ending) and not word.endswith("eed"):
             word = _without(word, ending)
             break
-    if word.endswith("y") and _has_vowel(word[:-1]):
+    if word.endswith("y") and len(word) >= _SHORTEST and _VOWEL.search(word[:-1]):
         word = word[:-1] + "i"
-    if word.endswith("e") and len(word) > _SHORTEST:
+    if word.endswith("e") and (_syllables(word[:-1]) > 1 or _is_cut_short(word)):
         word = word[:-1]
     return word
 
 
 def _without(word: str, ending: str) -> str:
+    """Take off ``ed`` or ``ing``."""
     rest = word.removesuffix(ending)
-    if len(rest) < _SHORTEST - 1 or not _has_vowel(rest):
+    if not _VOWEL.search(rest):
         return word  # bring, red
-    if len(rest) > _SHORTEST and rest[-1] == rest[-2] and rest[-1] not in "lszaeiou":
+    if rest.endswith(("at", "bl", "iz")) or len(rest) < _SHORTEST - 1:
+        return rest + "e"  # updating, using
+    if rest[-1] == rest[-2:-1] and rest[-1] not in "lszaeiou":
         return rest[:-1]  # planned
-    return rest
+    return rest + "e" if _syllables(rest) == 1 and _SHORT.search(rest) else rest  # noted
 
 
-def _has_vowel(word: str) -> bool:
-    return not _VOWELS.isdisjoint(word)
+def _is_cut_short(word: str) -> bool:
+    """Whether a word of one syllable is the same without its ``e``: ``cache``, not ``wine``."""
+    return _syllables(word[:-1]) == 1 and not _SHORT.search(word[:-1])
+
+
+def _syllables(word: str) -> int:
+    """Count the vowels that consonants follow: Porter's measure."""
+    return len(_SYLLABLE.findall(word))
 
 
 def name_forms(name: str) -> tuple[str, str]:

@@ -100,7 +100,7 @@ class FileSkillStore:
         states = state, self._history.state(name)
         known = self._parsed.get(name)
         if known is None or known[0] != states:
-            known = self._parsed[name] = states, self._read(name, file)
+            known = self._parsed[name] = states, self._read(name, file, states)
         if isinstance(known[1], SkillValidationError):
             # Anew each time: a raised exception collects the traceback of who caught it.
             raise SkillValidationError(known[1].message, **known[1].details)
@@ -202,24 +202,24 @@ class FileSkillStore:
         states = ((name, look(entry)) for name, entry in found if _is_file_name(name))
         return sorted((name, state) for name, state in states if state is not None)
 
-    def _read(self, name: str, file: Path) -> Skill | SkillValidationError:
+    def _read(self, name: str, file: Path, states: _States) -> Skill | SkillValidationError:
         try:
             problem = name_problem(name)
             if problem is not None:  # before the content: it is what to repair first
                 return invalid(name, problem, file=file)
             data = read_bytes(name, file, self.path)
             skill = parse_skill(name, decode(name, data, file), file=file)
-            changed_at = file.stat().st_mtime
         except SkillValidationError as error:
             return error
         except OSError as error:
             return invalid(name, f"cannot read the file: {error.strerror}", file=file)
-        return _known(skill, self._history.log(name).seeing(skill.digest, changed_at))
+        log = Log() if states[1] is None else self._history.log(name)
+        return _known(skill, log.seeing(skill.digest, states[0][0] / 1e9))
 
     def _present(self, name: str, file: Path) -> tuple[bytes, float] | None:
         """Return the bytes and the time of the file that is there; None for none to be read."""
         try:
-            return read_bytes(name, file, self.path), file.stat().st_mtime
+            return read_bytes(name, file, self.path), file.stat().st_mtime_ns / 1e9
         except (OSError, SkillValidationError):
             return None
 

@@ -29,8 +29,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from py_code_mode.errors import SkillValidationError
 from py_code_mode.skills.counts import Counts, as_time
-from py_code_mode.skills.disk import State, exclusive, look, prepared
+from py_code_mode.skills.disk import State, exclusive, look, prepared, read_bytes
 from py_code_mode.skills.store import SkillVersion
 
 __all__ = ["History", "Log"]
@@ -79,6 +80,7 @@ class History:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.root = folder / FOLDER
         self._lock = threading.Lock()
         self.counts = Counts(self.root)
@@ -117,9 +119,13 @@ class History:
 
     def source(self, name: str, number: int) -> bytes | None:
         """Return the bytes of a version, if they are kept."""
+        file = self._source_file(name, number)
         try:
-            return self._source_file(name, number).read_bytes()
-        except OSError:
+            # As with the files themselves: no link, of a folder either, leads elsewhere.
+            if not file.resolve().is_relative_to(self._folder.resolve()):
+                return None
+            return read_bytes(name, file, self._folder)
+        except (OSError, RuntimeError, SkillValidationError):
             return None
 
     @contextlib.contextmanager

@@ -95,6 +95,16 @@ def test_what_has_expired_gives_its_room_back(open_store):
     assert [info.name for info in store.list()] == ["y"]
 
 
+def test_what_has_expired_is_in_nobody_s_way(store):
+    """An expired artifact keeps no folder of its name from being made, nor the other way round."""
+    info = store.save("a", 1, ttl=0.2)
+    inner = store.save("b/c", 1, ttl=0.2)
+    wait_until(max(info.expires, inner.expires))
+    store.save("a/x", 2)
+    store.save("b", 3)
+    assert [found.name for found in store.list()] == ["a/x", "b"]
+
+
 def test_ttl_and_expires_exclude_each_other(store):
     """Saying both when it ends and how long it lasts is refused, as is a time that has passed."""
     with pytest.raises(ArtifactWriteError, match="either ttl or expires"):

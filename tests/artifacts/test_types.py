@@ -22,7 +22,7 @@ from PIL import Image
 
 from kernel_bootstrap.wire import tables
 from kernel_bootstrap.wire.bundles import Shown
-from kernel_bootstrap.wire.codec import dumps
+from kernel_bootstrap.wire.codec import dumps, loads
 from kernel_bootstrap.wire.errors import ArtifactError, ArtifactWriteError
 from kernel_bootstrap.wire.media import Media
 from kernel_bootstrap.wire.packing import pack, parcel, type_name, unpack
@@ -251,8 +251,8 @@ def test_pictures_of_tools_are_files():
     picture = Media(b"\x89PNG", "image/png")
     assert parcel(picture).kind == "media"
     assert unpack("media", parcel(picture).data, "image/png") == picture
-    named = Media(b"\x89PNG", "image/png", "plot")
-    assert unpack(*pack(named)) == named
+    for other in (Media(b"\x89PNG", "image/png", "plot"), Media(b"", "image/<b>"), Media(b"", "")):
+        assert unpack(*pack(other)) == other
 
 
 @pytest.mark.parametrize(
@@ -272,6 +272,10 @@ def test_charts_are_bundles(value, mime):
     shown, _ = back._repr_mimebundle_()
     assert any(mime in each for each in shown)
     assert type(value).__name__ in repr(back)
+    again = unpack(*pack(back), type_name=back.type_name, trusted=True)
+    assert again == back
+    crossed = loads(dumps(back))
+    assert (crossed.data, crossed.type_name, crossed.trusted) == (back.data, back.type_name, False)
 
 
 class Page:
@@ -325,6 +329,9 @@ def test_data_is_never_kept_as_what_it_shows():
     frame = pd.DataFrame(
         {"p": pd.period_range("2024-01", periods=2, freq="M"), "o": [object()] * 2}
     )
+    many = alt.Chart(pd.DataFrame({"x": range(9_000)})).mark_point()
+    with pytest.raises(ArtifactWriteError, match=r"Chart cannot be saved as an artifact: .*5000"):
+        pack(many)
     for value in (frame, np.ma.array([1]), Page, object(), [Page()]):
         with pytest.raises(ArtifactWriteError, match="cannot be saved as an artifact"):
             pack(value)

@@ -54,6 +54,18 @@ def peak():
 """
 
 
+async def test_a_branch_does_not_end_what_its_parent_writes(executor, store):
+    """A session that is forked while an artifact is open in it goes on writing; the copy cannot."""
+    await executor.run("file = artifacts.open('x', 'wb'); file.write(b'before ')")
+    branch = await executor.fork()
+    await branch.run("mine = artifacts.open('y', 'wb'); mine.write(b'branch')")
+    assert (await branch.run("file.close()")).error.name == "ArtifactError"
+    await branch.run("del file; import gc; gc.collect()")
+    (await branch.run("mine.close()")).unwrap()
+    (await executor.run("file.write(b'after'); file.close()")).unwrap()
+    assert (store.load("x"), store.load("y")) == (b"before after", b"branch")
+
+
 @pytest.mark.slow
 async def test_a_gigabyte_passes_in_constant_memory_both_ways(executor, store, tmp_path):
     """A file of 1 GB is saved and loaded by a cell; neither process ever holds much of it."""

@@ -14,9 +14,18 @@ import pytest
 
 from py_code_mode import KernelConfig, PackagePolicy
 from py_code_mode.environments import store
+from py_code_mode.kernel.template import Holds
 from tests.environments.wheels import files_of, write_sdist, write_wheel
 
 SCRIPTS = "[console_scripts]\npcm-hello = pcm_hello:main\n"
+
+
+@pytest.fixture(scope="module")
+def kept_templates() -> Iterator[Holds]:
+    """Templates of these environments, which are of no use to other tests."""
+    holds = Holds()
+    yield holds
+    holds.close()
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +38,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_wheel(folder, files_of("pcm_hello", version, needs=needs, **more))
     for version in ("1.0", "1.5"):
         write_wheel(folder, files_of("pcm_below", version))
-    write_sdist(folder)
+    source = write_sdist(folder)
+    write_wheel(folder, files_of("pcm_tricky", "1.0", needs=(f"pcm-source @ {source.as_uri()}",)))
     return folder
 
 

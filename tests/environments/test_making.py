@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.server
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +20,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from py_code_mode import CodeExecutor, ConfigError, KernelConfig, KernelStartError, PackagePolicy
+from py_code_mode import (
+    CodeExecutor,
+    CodeModeError,
+    ConfigError,
+    KernelConfig,
+    KernelStartError,
+    PackagePolicy,
+)
 from py_code_mode.environments import EnvironmentStore, Spec
 from py_code_mode.environments.locks import FileLock
 
@@ -114,16 +123,18 @@ def test_a_killed_build_leaves_nothing_that_looks_ready(tmp_path, settings):
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_what_has_no_wheel_is_not_built(tmp_path, settings, installer, caplog):
-    """A package that is there as source alone fails the build, and its script does not run."""
+@pytest.mark.parametrize("name", ["pcm-source", "pcm-tricky"])
+def test_what_has_no_wheel_is_not_built(tmp_path, settings, installer, name, caplog):
+    """Where there is source alone, also as a wheel's dependency by URL, no script is run."""
     settings.unlink(missing_ok=True)
-    policy = PackagePolicy(allow=["pcm-source"], directory=tmp_path, installer=installer)
-    config = KernelConfig(packages=["pcm-source"], package_policy=policy)
+    policy = PackagePolicy(allow=["pcm-*"], directory=tmp_path, installer=installer)
+    config = KernelConfig(packages=[name], package_policy=policy)
     caplog.set_level(logging.INFO, "py_code_mode")
-    with pytest.raises(KernelStartError, match="pcm-source could be made by") as caught:
+    with pytest.raises(KernelStartError, match=f"{name} could be made by") as caught:
         EnvironmentStore(policy).prepare(Spec.of(config))
-    assert "wheel" in str(caught.value) or "No matching distribution" in str(caught.value)
-    assert f"making an environment with pcm-source in {tmp_path}" in caplog.text
+    why = "wheel|No matching distribution|URL dependencies"
+    assert re.search(why, str(caught.value)), str(caught.value)
+    assert f"making an environment with {name} in {tmp_path}" in caplog.text
     assert not settings.exists()
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
@@ -192,18 +203,20 @@ def test_somebody_who_never_ends_is_not_waited_for(tmp_path):
     other.release()
 
 
-async def test_a_start_that_is_given_up_ends_the_installer(tmp_path):
-    """Closing an executor whose kernel waits for its environment kills the build."""
+@pytest.mark.parametrize("warm", [0, 2])
+async def test_a_start_that_is_given_up_ends_the_installer(tmp_path, warm):
+    """Closing an executor whose kernels wait for their environment kills the build."""
     policy = PackagePolicy(allow=["pcm-hello"], directory=tmp_path, installer="pip")
-    config = KernelConfig(packages=["pcm-hello"], package_policy=policy)
-    import asyncio
-
+    config = KernelConfig(packages=["pcm-hello"], package_policy=policy, warm=warm)
     async with CodeExecutor(kernel=config) as executor:
         starting = asyncio.create_task(executor.start())
         async with asyncio.timeout(60):
             while not [*tmp_path.glob("*/requirements.txt")]:
                 await asyncio.sleep(0.01)
-        starting.cancel()
+        if not warm:
+            starting.cancel()
+    await asyncio.wait({starting})
+    assert starting.cancelled() or isinstance(starting.exception(), CodeModeError)
     lock = FileLock(tmp_path / f"{Spec.of(config).digest}.lock")
     async with asyncio.timeout(10):
         while not lock.try_lock(shared=False):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import tomllib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from py_code_mode import ConfigError, KernelConfig, PackagePolicy
 from py_code_mode.environments import Spec, needs_of
@@ -136,6 +140,30 @@ def test_the_digest_is_that_of_the_content():
     assert len({same, *others}) == 5
 
 
+def test_an_environment_stands_on_the_interpreter_itself(tmp_path):
+    """A virtual environment's interpreter and its base lead to one environment."""
+    policy = PackagePolicy(allow=["*"])
+    base = interpreter_of(None).executable
+    assert Spec.make(["a"], policy, base) == Spec.make(["a"], policy, sys.executable)
+    link = tmp_path / "python"
+    link.symlink_to(base)
+    assert Spec.make(["a"], policy, link).digest == Spec.make(["a"], policy).digest
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=40), st.sampled_from(["", "[", ";", "@", ">="])
+)
+def test_what_passes_is_one_line_and_stays_the_same(text, after):
+    """Whatever is written, what passes is one requirement on one line, and passes again as it is."""
+    policy = PackagePolicy(allow=["*"], allow_urls=["https://example.com"], allow_sources=True)
+    try:
+        (passed,) = check_packages([f"a{after}{text}"], policy)
+    except ConfigError:
+        return
+    assert passed.isprintable()
+    assert check_packages([passed], policy) == (passed,)
+
+
 def test_kernels_get_the_ipykernel_that_we_support():
     """The bounds of ipykernel in environments are those of our own dependency."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -147,6 +175,16 @@ def test_what_is_no_interpreter_is_an_error(python):
     """A program that is missing, or is not Python, is named."""
     with pytest.raises(ConfigError, match=python):
         interpreter_of(python)
+
+
+def test_an_interpreter_that_is_too_old_is_an_error(tmp_path):
+    """An interpreter that kernels cannot run in is told before anything is made."""
+    answer = {"executable": "/x", "version": "3.10.13", "implementation": "a", "platform": "b"}
+    old = tmp_path / "python3.10"
+    old.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
+    old.chmod(0o755)
+    with pytest.raises(ConfigError, match=r"is Python 3\.10\.13; kernels need 3\.11"):
+        interpreter_of(old)
 
 
 def test_needs_of_skills_are_judged_one_by_one():

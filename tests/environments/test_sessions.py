@@ -5,11 +5,21 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import importlib.util
+import logging
+import os
 import sys
+from datetime import timedelta
 
 import pytest
 
-from py_code_mode import CodeExecutor, KernelConfig, PackagePolicy, create_skill_library
+from py_code_mode import (
+    CodeExecutor,
+    KernelConfig,
+    KernelStartError,
+    PackagePolicy,
+    create_skill_library,
+)
+from py_code_mode.environments import EnvironmentStore
 
 WAYS = {
     "template": {"provisioner": "py-code-mode-template"},
@@ -62,6 +72,19 @@ async def test_preloads_come_from_the_environment(make_executor, shared):
     assert (await executor.run(code)).unwrap() is True
 
 
+async def test_an_interpreter_that_is_named_is_in_use(make_executor, shared):
+    """A kernel of the interpreter that ``deps sync`` printed keeps its environment."""
+    python = shared.policy.directory / shared.digest / "bin" / "python"
+    executor = await make_executor(kernel=KernelConfig(python=python))
+    assert (await executor.run("import pcm_hello\npcm_hello.VERSION")).unwrap() == "1.0"
+    os.utime(python.parent.parent / "environment.json", (0, 0))
+    store = EnvironmentStore(shared.policy)
+    assert store.prune(timedelta(0)) == []
+    await executor.reset()
+    (found,) = store.list()
+    assert found.last_used > "2000"
+
+
 async def test_programs_of_the_environment_are_found_first(make_executor, shared):
     """Shell commands of a cell find the environment's programs, and no pip in it."""
     executor = await make_executor(kernel=shared.config)
@@ -109,12 +132,12 @@ async def test_agents_install_nothing(make_executor, tmp_path, monkeypatch):
     assert [*tmp_path.iterdir()] == []
 
 
-async def test_a_pool_whose_environment_fails_tells_the_run(tmp_path):
-    """The run that needs the kernel gets the reason."""
-    from py_code_mode import KernelStartError
-
+async def test_a_pool_whose_environment_fails_tells_the_run(tmp_path, caplog):
+    """The run that needs the kernel gets the reason, and of several kernels one tries."""
+    caplog.set_level(logging.INFO, "py_code_mode.environments")
     policy = PackagePolicy(allow=["pcm-nowhere"], directory=tmp_path, installer="uv")
-    config = KernelConfig(packages=["pcm-nowhere"], package_policy=policy, warm=1)
+    config = KernelConfig(packages=["pcm-nowhere"], package_policy=policy, warm=4)
     async with CodeExecutor(kernel=config) as executor, asyncio.timeout(60):
         with pytest.raises(KernelStartError, match="pcm-nowhere could be made by uv"):
             await executor.run("1")
+        assert caplog.text.count("making an environment") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -87,6 +88,26 @@ def test_git_does_not_see_the_hidden_folder(folder):
     subprocess.run(["git", "init", "-q", folder], check=True)
     status = ["git", "-C", folder, "status", "--porcelain", "-uall"]
     assert subprocess.run(status, check=True, capture_output=True).stdout == b"?? x.py\n"
+
+
+@pytest.mark.parametrize("linked", [".py-code-mode/versions/x/1.py", ".py-code-mode/versions/x"])
+def test_links_in_the_history_lead_nowhere(folder, tmp_path, linked):
+    """A version that somebody replaced by a link to a file elsewhere is not read."""
+    store = FileSkillStore(folder)
+    save(store, 1)
+    save(store, 2)
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    path = folder / linked
+    (secrets / "log.json").write_bytes((folder / HIDDEN / "versions/x/log.json").read_bytes())
+    (secrets / "1.py").write_text("def run(): return 'secret'\n")
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    path.symlink_to(secrets / path.name if path.suffix else secrets)
+    assert store.load("x", version=1) is None
+    assert store.load("x").number == 2
 
 
 @pytest.mark.parametrize(
