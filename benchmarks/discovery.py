@@ -47,7 +47,7 @@ def measure(bench: Bench) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         _write(Path(directory))
         registry = bench.run(ToolRegistry.from_dir(directory))
-        registry.search(QUERIES[0])  # loads scikit-learn, makes the index
+        registry.search(QUERIES[0])  # loads numpy, makes the index
         found = bench.take_turns(
             "a thousand tools",
             bench.pick(20, 4),

@@ -17,6 +17,7 @@ __all__ = [
     "MB_PER_S",
     "MS",
     "PER_S",
+    "SHARE",
     "Row",
     "S",
     "Target",
@@ -49,6 +50,8 @@ MS = Unit("ms", 1e3)
 MB = Unit("MB", 1e-6)
 MB_PER_S = Unit("MB/s", 1e-6, rate=True)
 PER_S = Unit("/s", rate=True)
+SHARE = Unit("")
+"""Of 1; ``to_reach`` says which way is better."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,12 @@ class Tools(ToolGroup):
         return [_brief(info) for info in self._catalogue.by_name.values()]
 
     def search(self, query: str, limit: int = 10) -> Rows:
-        """Find tools by what they do: dicts as in ``list``, best first."""
+        """Find tools by what they do, best first.
+
+        Returns:
+            Dicts as in ``list`` with ``score`` and ``terms``, the words of the query that
+            matched; none if nothing has to do with the query.
+        """
         found = self._link.call(Method.TOOLS_SEARCH, query=query, limit=limit)
         return [_brief(info) for info in found]
 
@@ -196,5 +201,9 @@ class Tools(ToolGroup):
         return describe(catalogue.find(name), detail)
 
 
+_TOLD = ("name", "description", "params", "score", "terms")
+"""What ``list`` and ``search`` tell of a tool; the last two are there when it was searched for."""
+
+
 def _brief(info: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: info[key] for key in ("name", "description", "params")}
+    return {key: info[key] for key in _TOLD if key in info}

@@ -19,6 +19,7 @@ from kernel_bootstrap.catalogue import Catalogue
 from kernel_bootstrap.coroutines import is_awaited, to_end
 from kernel_bootstrap.functions import SourceText, signature_of
 from kernel_bootstrap.link import Link
+from kernel_bootstrap.packages import require_packages
 from kernel_bootstrap.skillview import SkillView, view
 from kernel_bootstrap.uses import Uses, uncounted
 from kernel_bootstrap.wire import errors
@@ -75,7 +76,12 @@ class Skills:
         return found
 
     def search(self, query: str, limit: int = 5) -> Rows:
-        """Find skills by what they do, best first."""
+        """Find skills by what they do, best first.
+
+        Returns:
+            Dicts as in ``list`` with ``score`` and ``terms``, the words of the query that
+            matched; none if nothing has to do with the query.
+        """
         found: Rows = self._link.call(Method.SKILLS_SEARCH, query=query, limit=limit)
         return found
 
@@ -203,6 +209,7 @@ class Skills:
         key = (skill.name, skill.digest)
         code = self._code.get(key)
         if code is None:
+            require_packages(skill.name, skill.packages)
             filename = f"<skill {skill.name}.py {skill.digest[:8]}>"
             # linecache never checks entries whose mtime is None, so tracebacks find the source.
             # Lines as Python counts them: `splitlines` knows more line ends.

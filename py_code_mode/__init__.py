@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from py_code_mode.artifacts.base import ArtifactInfo, ArtifactStore
     from py_code_mode.artifacts.file import FileArtifactStore
     from py_code_mode.artifacts.memory import MemoryArtifactStore
+    from py_code_mode.artifacts.redis import RedisArtifactStore
     from py_code_mode.branches import Checkpoint, Trials
     from py_code_mode.config import KernelConfig, Limits
     from py_code_mode.errors import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         KernelDied,
         KernelError,
         KernelStartError,
+        MissingPackagesError,
         PolicyError,
         ProtocolError,
         SessionClosed,
@@ -56,12 +58,14 @@ if TYPE_CHECKING:
     from py_code_mode.governance.budget import Budget, ToolLimit
     from py_code_mode.governance.rules import Rule, Rules
     from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
+    from py_code_mode.packages import PackagePolicy
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
     from py_code_mode.session import Session
     from py_code_mode.skills.file import FileSkillStore
     from py_code_mode.skills.library import SkillLibrary, create_skill_library
     from py_code_mode.skills.memory import MemorySkillStore
+    from py_code_mode.skills.redis import RedisSkillStore
     from py_code_mode.skills.skill import Skill, SkillExample, SkillParam
     from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
     from py_code_mode.skills.sync import SkillChange, SkillChanges
@@ -74,6 +78,7 @@ if TYPE_CHECKING:
     from py_code_mode.tools.mcp.adapter import MCPAdapter
     from py_code_mode.tools.registry import ToolRegistry
     from py_code_mode.tools.reports import report_log, report_progress
+    from py_code_mode.tools.store import RedisToolStore, ToolStore
 
 __version__ = "0.1.0"
 
@@ -81,6 +86,7 @@ _WHERE = {
     "artifacts.base": ("ArtifactInfo", "ArtifactStore"),
     "artifacts.file": ("FileArtifactStore",),
     "artifacts.memory": ("MemoryArtifactStore",),
+    "artifacts.redis": ("RedisArtifactStore",),
     "branches": ("Checkpoint", "Trials"),
     "config": ("KernelConfig", "Limits"),
     "errors": (
@@ -94,6 +100,7 @@ _WHERE = {
         "KernelDied",
         "KernelError",
         "KernelStartError",
+        "MissingPackagesError",
         "PolicyError",
         "ProtocolError",
         "SessionClosed",
@@ -124,12 +131,14 @@ _WHERE = {
     "governance.budget": ("Budget", "ToolLimit"),
     "governance.rules": ("Rule", "Rules"),
     "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
+    "packages": ("PackagePolicy",),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
     "session": ("Session",),
     "skills.file": ("FileSkillStore",),
     "skills.library": ("SkillLibrary", "create_skill_library"),
     "skills.memory": ("MemorySkillStore",),
+    "skills.redis": ("RedisSkillStore",),
     "skills.skill": ("Skill", "SkillExample", "SkillParam"),
     "skills.store": ("SkillStore", "SkillUsage", "SkillVersion"),
     "skills.sync": ("SkillChange", "SkillChanges"),
@@ -142,6 +151,7 @@ _WHERE = {
     "tools.mcp.adapter": ("MCPAdapter",),
     "tools.registry": ("ToolRegistry",),
     "tools.reports": ("report_log", "report_progress"),
+    "tools.store": ("RedisToolStore", "ToolStore"),
 }
 
 _MODULE_OF = {name: f"py_code_mode.{module}" for module, names in _WHERE.items() for name in names}
@@ -183,12 +193,17 @@ __all__ = [
     "Media",
     "MemoryArtifactStore",
     "MemorySkillStore",
+    "MissingPackagesError",
     "OpenAPIAdapter",
     "Output",
+    "PackagePolicy",
     "Policy",
     "PolicyError",
     "Printed",
     "ProtocolError",
+    "RedisArtifactStore",
+    "RedisSkillStore",
+    "RedisToolStore",
     "RemoteValue",
     "ResourceLink",
     "Rule",
@@ -222,6 +237,7 @@ __all__ = [
     "ToolParam",
     "ToolProgressed",
     "ToolRegistry",
+    "ToolStore",
     "ToolTimeoutError",
     "Trials",
     "Updated",

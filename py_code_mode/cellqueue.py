@@ -146,6 +146,7 @@ class CellQueue:
     async def close(self) -> None:
         """End the kernel and whatever it has asked for."""
         self.closed = self.slot.closed = True
+        self.slot.give_up_start()
         await self.end_cell()
         async with self._lock:
             await self.slot.close()

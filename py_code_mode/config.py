@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernel_bootstrap.wire.limits import Limits
+from py_code_mode.packages import PackagePolicy, check_packages
 
 __all__ = ["KernelConfig", "Limits"]
 
@@ -19,7 +20,8 @@ class KernelConfig:
     """Where and how kernels run.
 
     Attributes:
-        python: Interpreter of the kernel; it needs only ipykernel. None: this process's own.
+        python: Interpreter of the kernel; it needs only ipykernel, and with ``packages`` not
+            even that. None: this process's own.
         cwd: Working directory of the code. None: this process's own.
         env: Environment variables added to the small allow-list a kernel gets.
         pass_env: Names of further variables to copy from this process's environment.
@@ -31,6 +33,12 @@ class KernelConfig:
         warm: Kernels kept ready ahead of the sessions that will need them, for each executor.
         start_timeout: Seconds a kernel may take to come up.
         grace: Seconds an interrupted cell has to end before its kernel is killed.
+        packages: Requirements (PEP 508) that kernels have, in an environment of their own: it
+            stands on ``python``, is made when it is first needed, and kept.
+        package_policy: What of that is allowed; without one nothing is.
+
+    Raises:
+        ConfigError: A requirement is none, or is not allowed.
     """
 
     python: str | Path | None = None
@@ -42,6 +50,8 @@ class KernelConfig:
     warm: int = 0
     start_timeout: float = 60.0
     grace: float = 2.0
+    packages: Sequence[str] = ()
+    package_policy: PackagePolicy | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.preload, str):
@@ -49,3 +59,4 @@ class KernelConfig:
         # Lists are what people write; a frozen object holds tuples.
         object.__setattr__(self, "preload", tuple(self.preload))
         object.__setattr__(self, "pass_env", tuple(self.pass_env))
+        object.__setattr__(self, "packages", check_packages(self.packages, self.package_policy))

@@ -12,7 +12,8 @@ are raised when *our* machinery, a tool or a store fails::
     │   └── ToolDeniedError
     ├── SkillError
     │   ├── SkillNotFoundError   (AttributeError)
-    │   └── SkillValidationError
+    │   ├── SkillValidationError
+    │   └── MissingPackagesError (ImportError)
     ├── ArtifactError
     │   ├── ArtifactNotFoundError (KeyError)
     │   └── ArtifactWriteError
@@ -37,6 +38,7 @@ from kernel_bootstrap.wire.errors import (
     ArtifactNotFoundError,
     ArtifactWriteError,
     CodeModeError,
+    MissingPackagesError,
     PolicyError,
     ProtocolError,
     SkillError,
@@ -61,6 +63,7 @@ __all__ = [
     "KernelDied",
     "KernelError",
     "KernelStartError",
+    "MissingPackagesError",
     "PolicyError",
     "ProtocolError",
     "SessionClosed",

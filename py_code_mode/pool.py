@@ -69,7 +69,11 @@ class KernelPool:
     async def _add(self) -> None:
         try:
             kernel = await self._start()
-            await kernel.warm_up()
+            try:
+                await kernel.warm_up()
+            except BaseException:
+                await kernel.close(now=True)
+                raise
         except CodeModeError as error:
             # Whoever needs a kernel starts one, and gets the error; a loop here would not help.
             log.warning("a kernel for the pool did not come up: %s", error)
@@ -82,6 +86,8 @@ class KernelPool:
     async def close(self) -> None:
         """End all kernels that were not handed out."""
         self._closed = True
+        for task in self._filling:
+            task.cancel()  # it may wait for an environment that takes minutes to be made
         await self.filled()
         while self._ready:
             await self._ready.popleft().close(now=True)

@@ -41,7 +41,8 @@ place), `await tools.name.acall(key=value)` one that overlaps with others. What 
 - `skills`: recipes in Python that outlive the session. Look before you write: \
 `skills.search("words")`, then `print(skills.get("name").source)` to read one or \
 `skills.invoke("name", key=value)` to run it. Save what worked and will be needed again: \
-`skills.create("name", code, "what it does")`, where `code` defines `def run(...)`.
+`skills.create("name", code, "what it does")`, where `code` defines `def run(...)`; make it better \
+with `skills.update("name", code)`.
 - `artifacts`: data that outlives the session: `artifacts.save("name", data, "what it is")`, \
 `artifacts.load("name")`, `artifacts.search("words")`, `artifacts.list()`.
 """

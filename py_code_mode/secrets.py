@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from py_code_mode.errors import ConfigError
+from py_code_mode.errors import CodeModeError, ConfigError
 
 __all__ = ["HIDDEN", "Secrets"]
 
@@ -82,6 +82,13 @@ class Secrets:
         if self._pattern is None:
             return value
         return self._redacted(value)
+
+    def without(self, error: CodeModeError) -> CodeModeError:
+        """Return an error whose message and details show no secret; itself, if it shows none."""
+        message, details = self.redact(error.message), self.redact(error.details)
+        if (message, details) == (error.message, error.details):
+            return error
+        return type(error)(message, **details)
 
     def _redacted(self, value: Any) -> Any:
         assert self._pattern is not None

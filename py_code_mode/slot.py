@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.messages import Query
 from py_code_mode.calls import SessionCalls
+from py_code_mode.errors import SessionClosed
 from py_code_mode.settings import SessionSettings
 
 if TYPE_CHECKING:
@@ -42,11 +43,16 @@ class KernelSlot:
 
         Raises:
             KernelStartError: It did not come up.
+            SessionClosed: The session was closed meanwhile.
         """
         if self.current is None:
             starting = self._starting or self.start()
             try:
                 self.current = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                if self.closed and starting.cancelled():
+                    raise SessionClosed(f"session {self._name!r} was closed") from None
+                raise
             finally:
                 if starting.done():
                     self._starting = None
@@ -124,6 +130,11 @@ class KernelSlot:
             self._calls.cancel_all()
             await kernel.close(now=True)
         await self.ready()
+
+    def give_up_start(self) -> None:
+        """Stop starting a kernel: its environment may take minutes to be made."""
+        if self._starting is not None:
+            self._starting.cancel()
 
     async def close(self) -> None:
         """End everything."""

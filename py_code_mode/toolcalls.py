@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -45,7 +45,7 @@ class ToolSource(Protocol):
         """Return the tool of that exact or clean name, if it is in scope."""
         ...
 
-    def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
+    def search(self, query: str, limit: int = 10) -> Sequence[ToolInfo]:
         """Return the best matching tools."""
         ...
 

@@ -2,9 +2,10 @@
 
 Place in the house: values layer; whatever has settings in YAML (tools, policy) stands on it.
 
-``read_yaml`` gives plain data and the line of every key; ``yamlcheck`` checks the data. Every
-way in which a file can be wrong ends in one ``ConfigError`` that names file, line and key. Files
-are small and written by people, so size, depth and what aliases expand to are bounded tightly.
+``read_yaml`` gives plain data and the line of every key, ``parse_yaml`` the same of a text that
+lies elsewhere, e.g. in a server; ``yamlcheck`` checks the data. Every way in which a file can be
+wrong ends in one ``ConfigError`` that names file, line and key. Files are small and written by
+people, so size, depth and what aliases expand to are bounded tightly.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from py_code_mode.errors import ConfigError
 if TYPE_CHECKING:
     from yaml import Node
 
-__all__ = ["KeyPath", "YamlFile", "dotted", "read_yaml"]
+__all__ = ["KeyPath", "YamlFile", "dotted", "parse_yaml", "read_yaml"]
 
 KeyPath = tuple[str | int, ...]
 """Where in the data: keys of mappings and indexes of lists."""
@@ -38,11 +39,24 @@ class YamlFile:
         path: Where it was read from.
         data: What it says.
         lines: The line of every key and list item, counted from 1.
+        in_folder: Whether it lies in a folder; if not, ``path`` only names it.
     """
 
     path: Path
     data: dict[str, Any]
     lines: Mapping[KeyPath, int]
+    in_folder: bool = True
+
+    def beside(self, named: str, key: KeyPath) -> Path:
+        """Return a path the file names, which counts from the file's own folder.
+
+        Raises:
+            ConfigError: It is relative, and the file lies in no folder.
+        """
+        path = Path(named).expanduser()
+        if not self.in_folder and not path.is_absolute():
+            raise self.error("this file lies in no folder: the path must be absolute", key)
+        return self.path.absolute().parent / path
 
     def line(self, key: KeyPath) -> int:
         """Return the line of a key, or of the nearest thing around it."""
@@ -61,9 +75,23 @@ def read_yaml(path: Path) -> YamlFile:
     Raises:
         ConfigError: The file cannot be read, is no YAML, or holds something else.
     """
+    return parse_yaml(path, _read_bytes(path))
+
+
+def parse_yaml(path: Path, raw: bytes, *, in_folder: bool = True) -> YamlFile:
+    """Read the content of a file that holds one mapping.
+
+    Args:
+        path: What messages call it.
+        raw: Its bytes.
+        in_folder: Whether it lies in a folder that paths in it count from.
+
+    Raises:
+        ConfigError: It is no YAML, or holds something else.
+    """
     import yaml
 
-    text = _read_text(path)
+    text = _decoded(path, raw)
     loader_class: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
     try:
         # By events first: composing nests calls, in C, and deep input would end the process.
@@ -90,15 +118,18 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigError("character that YAML does not allow", file=path, line=line) from None
     lines: dict[KeyPath, int] = {}
     _record_lines(node, (), lines)
-    return YamlFile(path, data, lines)
+    return YamlFile(path, data, lines, in_folder)
 
 
-def _read_text(path: Path) -> str:
+def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            raw = stream.read(_MAX_BYTES + 1)
+            return stream.read(_MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=path) from None
+
+
+def _decoded(path: Path, raw: bytes) -> str:
     if len(raw) > _MAX_BYTES:
         raise ConfigError(f"has more than {_MAX_BYTES} bytes; is it the right file?", file=path)
     try:

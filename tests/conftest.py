@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 if CI:
                     pytest.fail(f"{program} is not installed, and CI installs everything")
                 pytest.skip(f"{program} is not installed")
+
+
+@pytest.fixture(scope="session")
+def redis_servers(tmp_path_factory) -> Iterator[Callable[[str], Any]]:
+    """Real servers by the name of their program, each started when the first test needs it."""
+    from tests.redis_servers import Server, running
+
+    servers: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def server(program: str) -> Server:
+            if program not in servers:
+                folder = tmp_path_factory.mktemp(program)
+                servers[program] = stack.enter_context(running(program, folder))
+            return servers[program]
+
+        yield server
 
 
 @pytest.fixture(scope="session")

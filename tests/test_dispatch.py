@@ -130,7 +130,8 @@ async def test_tools(host):
     assert [row["name"] for row in rows] == ["double", "echo", "fail", "opaque", "forever"]
     assert rows[0].keys() >= {"name", "path", "description", "params", "tags", "returns"}
     found = await host.value("tools.search", query="double a number", limit=1)
-    assert [row["name"] for row in found] == ["double"]
+    assert [(row["name"], row["terms"]) for row in found] == [("double", ["double", "number"])]
+    assert 0 < found[0]["score"] < 2
     (call,) = host.calls
     assert (call.tool, call.arguments, call.outcome, call.error) == ("double", {"n": 21}, "ok", "")
     assert call.seconds >= 0
@@ -145,9 +146,9 @@ async def test_skills(host):
     assert "def run" in made["source"]
     (row,) = await host.value("skills.list")
     assert "source" not in row
-    assert [r["name"] for r in await host.value("skills.search", query="double", limit=5)] == [
-        "twice"
-    ]
+    (found,) = await host.value("skills.search", query="double", limit=5)
+    assert (found["name"], found["terms"]) == ("twice", ["double"])
+    assert found["score"] > 0
     assert await host.value("skills.get", name="twice") == made
     assert await host.value("skills.get", name="nope") is None
     kind, message = await host.failure("skills.create", name="twice", code="def run(): pass")

@@ -154,7 +154,7 @@ def test_there_are_no_import_cycles(graph):
 
 def test_the_bootstrap_imports_what_ipykernel_brings(graph):
     """``kernel_bootstrap`` needs the standard library, ipykernel and what that stands on alone."""
-    brought = {"IPython", "ipykernel", "jupyter_client", "tornado", "traitlets", "zmq"}
+    brought = {"IPython", "ipykernel", "jupyter_client", "packaging", "tornado", "traitlets", "zmq"}
     libraries = {"numpy", "pandas", "polars", "pyarrow"}  # used when the kernel has them
     own = [name for name in graph.modules if name.partition(".")[0] == "kernel_bootstrap"]
     outside: dict[str, set[str]] = {}
@@ -164,7 +164,8 @@ def test_the_bootstrap_imports_what_ipykernel_brings(graph):
             if top != "kernel_bootstrap" and top not in sys.stdlib_module_names:
                 outside.setdefault(top, set()).add(name)
     assert outside.keys() <= brought | libraries
-    for top in brought & outside.keys():
+    assert outside["packaging"] == {"kernel_bootstrap.packages"}
+    for top in (brought - {"packaging"}) & outside.keys():
         assert all(name.startswith("kernel_bootstrap.kernel.") for name in outside[top])
     for top in libraries & outside.keys():
         assert all(name.startswith("kernel_bootstrap.wire.") for name in outside[top])

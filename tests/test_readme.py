@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from py_code_mode import CodeExecutor, ExecutionResult, FileArtifactStore
+from py_code_mode import CodeExecutor, ExecutionResult, FileArtifactStore, ToolRegistry
 from tests.conftest import ROOT
 from tests.test_docs import Block, close_all, read_blocks, run_block
 
@@ -33,12 +33,13 @@ RUN = {
     "Artifacts",
     "CodeExecutor.create()",
     "Explicit Components",
+    "Redis Backend (Production)",
     "Tool Syntax",
     "Skill Operations",
 }
 """Sections whose Python runs below."""
 
-LATER = {"Redis Backend (Production)", "Container Isolation", "Framework Integration"}
+LATER = {"Container Isolation", "Framework Integration"}
 """Sections whose Python needs what this version does not have."""
 
 PORTS = {22, 80, 443}
@@ -211,6 +212,38 @@ async def test_explicit_components_as_printed(folder, host):
     """)
     assert result.value == "Scan common ports on a target."
     assert host["artifacts"].load("seen.json") == ["curl", "nmap"]
+
+
+@pytest.mark.needs("redis-server")
+async def test_redis_as_printed(folder, host, redis_servers):
+    """Skills and artifacts of one program are those of another one on the same Redis server."""
+    write_files(folder, "Quick Start")
+    server = redis_servers("redis-server")
+    server.clear()
+    block = python_of("Redis Backend (Production)")
+    block = dataclasses.replace(block, code=block.code.replace(":6379", f":{server.port}"))
+    await run_block(python_of("Explicit Components"), host)
+    programs = []
+    for _ in range(2):
+        await host["executor"].aclose()
+        host["registry"] = await ToolRegistry.from_dir("./tools/")
+        await run_block(block, host)
+        programs.append({**host})
+        result = await host["executor"].run("""
+            found = artifacts.load("seen.json") if artifacts.exists("seen.json") else None
+            if not found:
+                artifacts.save("seen.json", [tool["name"] for tool in tools.list()])
+                skills.create("double", "def run(n: int): return 2 * n", "Double a number")
+            found, skills.double(n=21)
+        """)
+        assert result.error is None, result.text
+        programs[-1]["seen"] = result.value
+    first, second = programs
+    assert (first["seen"], second["seen"]) == ((None, 42), (["curl", "nmap"], 42))
+    assert [skill.name for skill in second["skill_library"].search("double a number")] == ["double"]
+    assert repr(second["store"]) == (
+        f"RedisSkillStore(Redis at localhost:{server.port}, prefix='my-agent')"
+    )
 
 
 @nmap

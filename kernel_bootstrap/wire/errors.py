@@ -15,6 +15,7 @@ __all__ = [
     "ArtifactNotFoundError",
     "ArtifactWriteError",
     "CodeModeError",
+    "MissingPackagesError",
     "PolicyError",
     "ProtocolError",
     "SkillError",
@@ -94,6 +95,12 @@ class SkillValidationError(SkillError):
     """A skill's name or source is not acceptable; the message names the line."""
 
 
+class MissingPackagesError(SkillError, ImportError):
+    """A skill needs packages that the kernel does not have; ``missing`` lists them."""
+
+    __str__ = Exception.__str__
+
+
 class ArtifactError(CodeModeError):
     """An artifact could not be used."""
 
@@ -126,6 +133,7 @@ CROSSING: dict[str, type[CodeModeError]] = {
         SkillError,
         SkillNotFoundError,
         SkillValidationError,
+        MissingPackagesError,
         ArtifactError,
         ArtifactNotFoundError,
         ArtifactWriteError,

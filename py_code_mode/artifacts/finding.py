@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from py_code_mode.artifacts.info import ArtifactInfo
-from py_code_mode.search import CachedIndex, Document, near_names
+from py_code_mode.search import Document, Index, near_names
 
 __all__ = ["Finder", "near_names", "selected"]
 
@@ -23,17 +23,19 @@ def selected(infos: Iterable[ArtifactInfo], prefix: str, tag: str | None) -> Ite
 
 
 class Finder:
-    """Searches artifacts by name, description and tags; keeps its index until they change."""
+    """Searches artifacts by name, description and tags; its index takes in what has changed."""
 
     def __init__(self) -> None:
-        self._index = CachedIndex()
+        self._index = Index()
 
     def search(self, infos: Sequence[ArtifactInfo], query: str, limit: int) -> list[ArtifactInfo]:
         """Return those that match, best first."""
-        key = tuple((info.name, info.description, info.tags) for info in infos)
-        index = self._index.get(key, lambda: [_document(info) for info in infos])
-        return [infos[position] for position, _ in index.search(query, limit)]
+        by_name = {info.name: info for info in infos}
+        self._index.hold(map(_document, infos))
+        hits = self._index.search(query, limit)
+        # Another thread may have put others into the index meanwhile.
+        return [by_name[hit.name] for hit in hits if hit.name in by_name]
 
 
 def _document(info: ArtifactInfo) -> Document:
-    return Document(info.name, info.description, " ".join(info.tags))
+    return Document(info.name, info.description, tags=" ".join(info.tags))

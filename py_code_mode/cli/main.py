@@ -24,6 +24,7 @@ COMMANDS = {
         "py_code_mode.cli.artifacts",
         "list, show, get, put, rm and search artifacts",
     ),
+    "deps": ("py_code_mode.cli.deps", "list, make and remove environments with packages"),
     "demo": ("py_code_mode.cli.demo", "run a small agent script and show what comes back"),
     "skills": ("py_code_mode.cli.skills", "list, show, search, add, remove, test and sync skills"),
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["complain", "line", "moment", "show", "show_json", "show_table"]
+__all__ = ["complain", "line", "moment", "note", "show", "show_json", "show_table"]
 
 
 def show(text: str = "") -> None:
@@ -59,6 +59,11 @@ def moment(seconds: float) -> str:
 def complain(text: str) -> None:
     """Print an error."""
     print(f"py-code-mode: {_visible(text)}", file=sys.stderr)
+
+
+def note(text: str) -> None:
+    """Print what goes on meanwhile, out of the way of what was asked for."""
+    print(_visible(text), file=sys.stderr)
 
 
 def _visible(text: str) -> str:

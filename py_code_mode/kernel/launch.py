@@ -21,6 +21,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE
 from py_code_mode.config import KernelConfig
+from py_code_mode.environments import prepare_config
 from py_code_mode.errors import KernelStartError
 from py_code_mode.kernel.bootstrap import (
     absolute_scripts,
@@ -103,8 +104,11 @@ async def launch(
         branch: Forks it from a live kernel, given its private directory; None: a new one.
 
     Raises:
-        KernelStartError: The interpreter or working directory is missing, or cannot be run.
+        KernelStartError: The interpreter or working directory is missing, or cannot be run; or
+            the environment of its packages could not be made.
+        ConfigError: What came with its packages is not allowed.
     """
+    config = await prepare_config(config)
     directory = Path(tempfile.mkdtemp(prefix="pcm-", dir=_socket_root()))
     try:
         return await _launch_in(directory, config, context, branch)

@@ -25,6 +25,7 @@ from py_code_mode.skills.skill import SkillExample
 __all__ = ["Fields", "examples_of", "fields_of"]
 
 _FIELD = re.compile(r"(Tags|Version|Tools|Packages):(?:[ \t]+(.*))?", re.IGNORECASE)
+_ANY = re.compile(r"^[ \t]*(?:Tags|Version|Tools|Packages):", re.IGNORECASE | re.MULTILINE)
 _TOOL = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+)*")
 _PACKAGE = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?\s*(?:$|[\[(<>=!~;@])")
 _VERSION = re.compile(r"[\w.+!-]{1,50}")
@@ -59,8 +60,10 @@ def fields_of(text: str | None) -> Fields:
 
     What cannot be such a field, a sentence that begins with ``Tools:`` for instance, is none.
     """
+    if not text or _ANY.search(text) is None:  # most have none
+        return Fields()
     found: dict[str, list[str]] = {}
-    for name, items in _sections(inspect.cleandoc(text or "").splitlines()):
+    for name, items in _sections(inspect.cleandoc(text).splitlines()):
         if items and all(_ACCEPTS[name](item) for item in items):
             found.setdefault(name, []).extend(items)
     version = found.get("version", [""])[0]

@@ -7,6 +7,7 @@ size and inode stay as they were.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -15,6 +16,7 @@ from dataclasses import replace as changed
 from pathlib import Path
 
 from py_code_mode.errors import ConfigError, SkillError, SkillValidationError
+from py_code_mode.search import FileIndexKeeper
 from py_code_mode.skills.disk import (
     State,
     decode,
@@ -39,6 +41,9 @@ from py_code_mode.skills.store import MAX_VERSIONS, SkillUsage, SkillVersion
 __all__ = ["FileSkillStore"]
 
 _log = logging.getLogger(__name__)
+
+INDEX = "search-index"
+"""The file of the search index in the hidden folder, which can be deleted at any time."""
 
 _States = tuple[State, State | None]
 """State of a skill's file, and of the log of its versions."""
@@ -95,7 +100,7 @@ class FileSkillStore:
         states = state, self._history.state(name)
         known = self._parsed.get(name)
         if known is None or known[0] != states:
-            known = self._parsed[name] = states, self._read(name, file)
+            known = self._parsed[name] = states, self._read(name, file, states)
         if isinstance(known[1], SkillValidationError):
             # Anew each time: a raised exception collects the traceback of who caught it.
             raise SkillValidationError(known[1].message, **known[1].details)
@@ -167,14 +172,20 @@ class FileSkillStore:
             return
         try:
             with self._history.locked():
-                self._history.add_usage(known)
+                self._history.counts.add(known)
         except OSError as error:
             raise SkillError(f"{self.path}: cannot count uses: {error.strerror}") from error
 
     def usage(self, *names: str) -> dict[str, SkillUsage]:
         """Return the counts of these skills, or of all."""
-        counts = self._history.usage()
+        counts = self._history.counts.read()
         return {name: counts[name] for name in names or counts if name in counts}
+
+    def index_keeper(self) -> FileIndexKeeper:
+        """Return what keeps the search index, in the hidden folder."""
+        with contextlib.suppress(OSError):  # one that only reads keeps none
+            self._history.make()
+        return FileIndexKeeper(self._history.root / INDEX)
 
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.py"
@@ -191,24 +202,24 @@ class FileSkillStore:
         states = ((name, look(entry)) for name, entry in found if _is_file_name(name))
         return sorted((name, state) for name, state in states if state is not None)
 
-    def _read(self, name: str, file: Path) -> Skill | SkillValidationError:
+    def _read(self, name: str, file: Path, states: _States) -> Skill | SkillValidationError:
         try:
             problem = name_problem(name)
             if problem is not None:  # before the content: it is what to repair first
                 return invalid(name, problem, file=file)
             data = read_bytes(name, file, self.path)
             skill = parse_skill(name, decode(name, data, file), file=file)
-            changed_at = file.stat().st_mtime
         except SkillValidationError as error:
             return error
         except OSError as error:
             return invalid(name, f"cannot read the file: {error.strerror}", file=file)
-        return _known(skill, self._history.log(name).seeing(skill.digest, changed_at))
+        log = Log() if states[1] is None else self._history.log(name)
+        return _known(skill, log.seeing(skill.digest, states[0][0] / 1e9))
 
     def _present(self, name: str, file: Path) -> tuple[bytes, float] | None:
         """Return the bytes and the time of the file that is there; None for none to be read."""
         try:
-            return read_bytes(name, file, self.path), file.stat().st_mtime
+            return read_bytes(name, file, self.path), file.stat().st_mtime_ns / 1e9
         except (OSError, SkillValidationError):
             return None
 

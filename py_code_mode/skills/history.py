@@ -7,7 +7,8 @@ Place in the house: inside ``skills``, between ``disk`` and ``file``. It lives i
         .py-code-mode/
             .gitignore                 "*": it belongs to the machine, not to the project
             lock                       held by whoever writes
-            usage.json                 {"quick_scan": {"uses": 3, ...}}
+            usage.json  usage-7.jsonl  counts of uses; see ``counts``
+            search-index               what makes the next start quick; can be deleted
             versions/quick_scan/
                 log.json               numbers, digests, times, creators; newest first
                 1.py  2.py             what each of them was, byte by byte
@@ -24,13 +25,14 @@ import json
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from py_code_mode.skills.disk import State, exclusive, look, prepared
-from py_code_mode.skills.store import SkillUsage, SkillVersion
+from py_code_mode.errors import SkillValidationError
+from py_code_mode.skills.counts import Counts, as_time
+from py_code_mode.skills.disk import State, exclusive, look, prepared, read_bytes
+from py_code_mode.skills.store import SkillVersion
 
 __all__ = ["History", "Log"]
 
@@ -71,11 +73,17 @@ class History:
 
     Args:
         folder: The folder of skills.
+
+    Attributes:
+        root: The hidden folder.
+        counts: How often each skill was used; the lock is held for what changes it.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._root = folder / FOLDER
+        self._folder = folder
+        self.root = folder / FOLDER
         self._lock = threading.Lock()
+        self.counts = Counts(self.root)
 
     def locked(self, *, make: bool = True) -> contextlib.AbstractContextManager[None]:
         """Keep other writers out.
@@ -83,10 +91,16 @@ class History:
         Args:
             make: Whether to make the hidden folder; without it there may be nothing to lock.
         """
-        if make and not self._root.is_dir():
-            self._root.mkdir(parents=True, exist_ok=True)
-            (self._root / ".gitignore").write_text("*\n")
-        return exclusive(self._root / "lock", self._lock, make=make)
+        if make:
+            self.make()
+        return exclusive(self.root / "lock", self._lock, make=make)
+
+    def make(self) -> None:
+        """Make the hidden folder, which git does not see."""
+        ignore = self.root / ".gitignore"
+        if not ignore.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            ignore.write_text("*\n")
 
     # Versions.
 
@@ -99,15 +113,19 @@ class History:
         try:
             data = json.loads(self._log_file(name).read_bytes())
             versions = tuple(_version(item) for item in data["versions"])
-            return Log(versions, str(data["creator"]), _time(data["created"]))
+            return Log(versions, str(data["creator"]), as_time(data["created"]))
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return Log()
 
     def source(self, name: str, number: int) -> bytes | None:
         """Return the bytes of a version, if they are kept."""
+        file = self._source_file(name, number)
         try:
-            return self._source_file(name, number).read_bytes()
-        except OSError:
+            # As with the files themselves: no link, of a folder either, leads elsewhere.
+            if not file.resolve().is_relative_to(self._folder.resolve()):
+                return None
+            return read_bytes(name, file, self._folder)
+        except (OSError, RuntimeError, SkillValidationError):
             return None
 
     @contextlib.contextmanager
@@ -134,55 +152,17 @@ class History:
     def forget(self, name: str) -> None:
         """Drop a skill's versions and counts."""
         shutil.rmtree(self._log_file(name).parent, ignore_errors=True)
-        counts = self.usage()
-        if counts.pop(name, None) is not None:
-            self._write_usage(counts)
+        self.counts.forget(name)
 
     def _log_file(self, name: str) -> Path:
-        return self._root / "versions" / name / "log.json"
+        return self.root / "versions" / name / "log.json"
 
     def _source_file(self, name: str, number: int) -> Path:
-        return self._root / "versions" / name / f"{number}.py"
-
-    # Uses.
-
-    def usage(self) -> dict[str, SkillUsage]:
-        """Return the counts of all skills."""
-        try:
-            data = json.loads((self._root / "usage.json").read_bytes())
-            return {str(name): _usage(item) for name, item in data.items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return {}
-
-    def add_usage(self, used: Mapping[str, SkillUsage]) -> None:
-        """Add to the counts; the lock must be held."""
-        counts = self.usage()
-        for name, more in used.items():
-            counts[name] = counts.get(name, SkillUsage()) + more
-        self._write_usage(counts)
-
-    def _write_usage(self, counts: Mapping[str, SkillUsage]) -> None:
-        file = self._root / "usage.json"
-        content = json.dumps({name: asdict(item) for name, item in counts.items()}).encode()
-        with prepared(file, content, fsync=False) as temporary:
-            temporary.replace(file)
+        return self.root / "versions" / name / f"{number}.py"
 
 
 def _version(data: Any) -> SkillVersion:
     number, digest, creator = data["number"], data["digest"], data["creator"]
     if type(number) is not int or not isinstance(digest, str) or not isinstance(creator, str):
         raise TypeError("not a version")
-    return SkillVersion(number, digest, _time(data["time"]), creator)
-
-
-def _usage(data: Any) -> SkillUsage:
-    uses, failures = data["uses"], data["failures"]
-    if type(uses) is not int or type(failures) is not int:
-        raise TypeError("not counts")
-    return SkillUsage(uses, failures, _time(data["seconds"]), _time(data["last_used"]))
-
-
-def _time(value: Any) -> float:
-    if type(value) not in (int, float) or not isfinite(value):
-        raise TypeError("not a time")
-    return float(value)
+    return SkillVersion(number, digest, as_time(data["time"]), creator)

@@ -17,12 +17,19 @@ from py_code_mode.errors import (
     SkillNotFoundError,
     SkillValidationError,
 )
-from py_code_mode.search import CachedIndex, Document, near_names
+from py_code_mode.search import Document, Embedder, Index, near_names
 from py_code_mode.skills.file import FileSkillStore
+from py_code_mode.skills.found import FoundSkill
 from py_code_mode.skills.memory import MemorySkillStore
-from py_code_mode.skills.parse import invalid, parse_skill
+from py_code_mode.skills.parse import invalid, parse_skill, revised
 from py_code_mode.skills.skill import Skill
-from py_code_mode.skills.store import SkillStore, SkillUsage, SkillVersion
+from py_code_mode.skills.store import (
+    IndexedStore,
+    ReadsAtOnce,
+    SkillStore,
+    SkillUsage,
+    SkillVersion,
+)
 from py_code_mode.skills.sync import SkillChanges, compare, sync
 
 __all__ = ["SkillLibrary", "create_skill_library"]
@@ -35,6 +42,9 @@ Skills = list[Skill]
 Versions = list[SkillVersion]
 """Named for the same reason."""
 
+FoundSkills = list[FoundSkill]
+"""Named for the same reason."""
+
 
 class SkillLibrary:
     """Finds and keeps skills.
@@ -43,14 +53,18 @@ class SkillLibrary:
     are kept until the store says that something changed.
 
     Args:
-        store: Where the skills are kept.
+        store: Where the skills are kept, and beside them the search index, if it can.
+        embedder: Finds skills by meaning, too, if there is one.
     """
 
-    def __init__(self, store: SkillStore) -> None:
+    def __init__(self, store: SkillStore, *, embedder: Embedder | None = None) -> None:
         self.store = store
         self._lock = threading.Lock()
         self._seen: tuple[object, tuple[Skill, ...], tuple[SkillValidationError, ...]] | None = None
-        self._index = CachedIndex()
+        keeper = store.index_keeper() if isinstance(store, IndexedStore) else None
+        self._index = Index(keeper=keeper, embedder=embedder)
+        self._indexed: dict[str, Skill] = {}
+        self._indexed_version: object = None
 
     def list(self) -> Skills:
         """Return all good skills by name."""
@@ -89,7 +103,7 @@ class SkillLibrary:
         hint = f"did you mean {' or '.join(near)}?" if near else "skills.list() shows what there is"
         raise SkillNotFoundError(f"no skill named {name[:100]!r}; {hint}", near=near)
 
-    def search(self, query: str, limit: int = 5) -> Skills:
+    def search(self, query: str, limit: int = 5) -> FoundSkills:
         """Find skills by what they do, best first.
 
         Args:
@@ -97,11 +111,19 @@ class SkillLibrary:
             limit: How many to return at most.
 
         Returns:
-            Those that have something to do with the query; maybe none.
+            Those that have something to do with the query, with scores and the words that
+            matched; maybe none.
         """
         version, skills, _ = self._look()
-        index = self._index.get(version, lambda: [_document(skill) for skill in skills])
-        return [skills[position] for position, _ in index.search(query, limit)]
+        with self._lock:
+            if self._indexed_version is None or self._indexed_version != version:
+                self._indexed = {skill.name: skill for skill in skills}
+                self._index.hold(map(_document, skills))
+                self._indexed_version = version
+            indexed = self._indexed
+        hits = self._index.search(query, limit)
+        # Another thread may have put others into the index meanwhile.
+        return [FoundSkill.of(indexed[hit.name], hit) for hit in hits if hit.name in indexed]
 
     def create(
         self,
@@ -157,12 +179,7 @@ class SkillLibrary:
             if code is None:
                 raise
             old = None  # broken, and about to be replaced
-        skill = parse_skill(name, old.source if code is None and old else code or "")
-        told = description or ("" if skill.description or old is None else old.description)
-        if told and old is not None and "\n" not in told.strip():
-            told = f"{told.strip()}\n\n{skill.documentation or old.documentation}"
-        if told:
-            skill = parse_skill(name, skill.source, description=told)
+        skill = revised(name, old, code, description)
         self.store.save(skill, creator=creator)
         return self.store.load(name) or skill
 
@@ -232,6 +249,10 @@ class SkillLibrary:
 
     def _load_all(self) -> tuple[tuple[Skill, ...], tuple[SkillValidationError, ...]]:
         skills, problems = [], []
+        if isinstance(self.store, ReadsAtOnce):
+            read = self.store.load_all()
+            problems = [each for each in read if isinstance(each, SkillValidationError)]
+            return tuple(each for each in read if isinstance(each, Skill)), tuple(problems)
         for name in self.store.names():
             try:
                 skill = self.store.load(name)
@@ -246,12 +267,25 @@ class SkillLibrary:
         return f"SkillLibrary({self.store!r})"
 
 
-def create_skill_library(store: SkillStore | None = None) -> SkillLibrary:
-    """Make a library over ``store``; without one the skills live in memory."""
-    return SkillLibrary(MemorySkillStore() if store is None else store)
+def create_skill_library(
+    store: SkillStore | None = None, *, embedder: Embedder | None = None
+) -> SkillLibrary:
+    """Make a library.
+
+    Args:
+        store: Where the skills are kept; without one they live in memory.
+        embedder: Finds skills by meaning, too, e.g. ``SentenceTransformersEmbedder(path)``.
+    """
+    return SkillLibrary(MemorySkillStore() if store is None else store, embedder=embedder)
 
 
 def _document(skill: Skill) -> Document:
     params = [f"{param.name} {param.annotation} {param.description}" for param in skill.params]
-    text = "\n".join([skill.documentation, *params, skill.returns, skill.source])
-    return Document(skill.name, skill.description, text)
+    return Document(
+        skill.name,
+        skill.description,
+        skill.documentation,
+        parameters="\n".join([*params, skill.returns]),
+        tags="\n".join(skill.tags),
+        source=skill.source,
+    )

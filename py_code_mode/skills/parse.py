@@ -22,7 +22,15 @@ from py_code_mode.skills.docstring import arg_descriptions, insert_docstring, sp
 from py_code_mode.skills.fields import examples_of, fields_of
 from py_code_mode.skills.skill import ParamKind, Skill, SkillParam
 
-__all__ = ["MAX_SOURCE", "check_name", "invalid", "name_problem", "parse_skill", "with_description"]
+__all__ = [
+    "MAX_SOURCE",
+    "check_name",
+    "invalid",
+    "name_problem",
+    "parse_skill",
+    "revised",
+    "with_description",
+]
 
 MAX_SOURCE = 256 * 1024
 """Bytes of UTF-8. The parser needs some hundred times as much memory as the source."""
@@ -97,6 +105,26 @@ def _told(docstring: str | None, description: str) -> tuple[str, str]:
         return first, rest
     given, more = split_docstring(description)
     return given, more or rest
+
+
+def revised(name: str, old: Skill | None, code: str | None, description: str) -> Skill:
+    """Read a skill's next version; what is not said anew stays as it is.
+
+    Args:
+        name: What it is called by.
+        old: What it is now; None: that cannot be read.
+        code: Its new source; None: the old one. Without a docstring the old one's serves.
+        description: Its new description; empty: that of the code, or else the old one.
+
+    Raises:
+        SkillValidationError: The source is not acceptable.
+    """
+    source = old.source if code is None and old is not None else code or ""
+    skill = parse_skill(name, source)
+    told = description.strip() or ("" if skill.description or old is None else old.description)
+    if told and old is not None and "\n" not in told:
+        told = f"{told}\n\n{skill.documentation or old.documentation}"
+    return parse_skill(name, source, description=told) if told else skill
 
 
 def with_description(skill: Skill) -> str:

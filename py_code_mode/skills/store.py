@@ -9,9 +9,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from py_code_mode.errors import SkillValidationError
+from py_code_mode.search import IndexKeeper
 from py_code_mode.skills.skill import Skill
 
-__all__ = ["MAX_VERSIONS", "SkillStore", "SkillUsage", "SkillVersion"]
+__all__ = [
+    "MAX_VERSIONS",
+    "IndexedStore",
+    "ReadsAtOnce",
+    "SkillStore",
+    "SkillUsage",
+    "SkillVersion",
+]
 
 MAX_VERSIONS = 20
 """Versions of a skill that a store keeps unless told otherwise, the present one among them."""
@@ -153,4 +162,22 @@ class SkillStore(Protocol):
 
     def usage(self, *names: str) -> dict[str, SkillUsage]:
         """Return the counts of these skills (of all: no name is given) that were used."""
+        ...
+
+
+@runtime_checkable
+class IndexedStore(Protocol):
+    """A ``SkillStore`` that also has a place for the search index over its skills."""
+
+    def index_keeper(self) -> IndexKeeper:
+        """Return what keeps the index, one for all who use the store."""
+        ...
+
+
+@runtime_checkable
+class ReadsAtOnce(Protocol):
+    """A store far away, that reads all skills with one question instead of one for each."""
+
+    def load_all(self) -> list[Skill | SkillValidationError]:
+        """Return all skills by name, and in the place of broken ones what is wrong with them."""
         ...

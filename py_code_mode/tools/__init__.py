@@ -10,6 +10,7 @@ of tools; nothing in here knows kernels or the executor.
 ``http``        HTTP APIs: endpoints written down, or an OpenAPI document: a package of its own
 ``functions``   Python functions, with ``signatures`` (what they take), ``models`` (pydantic's
                 and others), ``docstrings`` and ``generators`` (those that stream)
+``store``       tool files in Redis; ``stored`` makes tools of them that follow it
 ``directory``   a directory of tool files, read, and its servers started
 ``jsonschema``  JSON schemas as annotations and parameters
 ``structure``   JSON schemas looked into, piece by piece

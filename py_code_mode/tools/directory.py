@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from py_code_mode.tools.base import StartingAdapter, ToolAdapter
 from py_code_mode.tools.loader import load_directory
 from py_code_mode.yamlfile import YamlFile
 
-__all__ = ["Opened", "combined", "open_directory"]
+__all__ = ["Opened", "open_directory", "start_all"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,30 @@ class Opened:
     wrong: list[ConfigError] = field(default_factory=list)
     told: list[ConfigError] = field(default_factory=list)
 
+    async def settle(
+        self, close: Callable[[], Awaitable[None]], *, lenient: bool
+    ) -> tuple[ConfigError, ...]:
+        """Tell the log what is not as it should be.
+
+        Args:
+            close: Gives up what was opened.
+            lenient: Whether to go on without what was wrong.
+
+        Returns:
+            All of it.
+
+        Raises:
+            ConfigError: Something was wrong and ``lenient`` is not set.
+        """
+        if self.wrong and not lenient:
+            await close()
+            raise _combined(self.wrong)
+        left_out = {problem.file for problem in self.wrong}
+        problems = (*self.wrong, *(each for each in self.told if each.file not in left_out))
+        for problem in problems:
+            _log.warning("%s", problem)
+        return problems
+
 
 async def open_directory(path: Path, secrets: Secrets) -> Opened:
     """Read all tool files and start what needs to be started, all at once.
@@ -53,9 +78,27 @@ async def open_directory(path: Path, secrets: Secrets) -> Opened:
     found = await asyncio.to_thread(_read, path, secrets)
     ready = [each for each in found if not isinstance(each, ConfigError)]
     opened.wrong = [each for each in found if isinstance(each, ConfigError)]
+    started = await start_all(ready, secrets, opened)
+    opened.adapters = [each for each, good in zip(ready, started, strict=True) if good]
+    return opened
+
+
+async def start_all(
+    ready: list[tuple[YamlFile, ToolAdapter]], secrets: Secrets, opened: Opened
+) -> list[bool]:
+    """Start the adapters that need it, all at once; when cancelled, all are closed.
+
+    Args:
+        ready: Adapters with the files they are from.
+        secrets: What messages must not show.
+        opened: Where it goes what is told of them.
+
+    Returns:
+        Of each, whether it has something to offer.
+    """
     starts = [asyncio.create_task(_start(each, secrets, opened)) for each in ready]
     try:
-        started = await asyncio.gather(*starts)
+        return await asyncio.gather(*starts)
     except BaseException:
         for start in starts:
             start.cancel()
@@ -63,8 +106,6 @@ async def open_directory(path: Path, secrets: Secrets) -> Opened:
         for _, adapter in ready:
             await adapter.aclose()
         raise
-    opened.adapters = [each for each, good in zip(ready, started, strict=True) if good]
-    return opened
 
 
 def _read(path: Path, secrets: Secrets) -> list[tuple[YamlFile, ToolAdapter] | ConfigError]:
@@ -88,7 +129,7 @@ async def _start(each: tuple[YamlFile, ToolAdapter], secrets: Secrets, opened: O
     return True
 
 
-def combined(problems: list[ConfigError]) -> ConfigError:
+def _combined(problems: list[ConfigError]) -> ConfigError:
     """Return the first problem, its message naming the others."""
     first, *others = problems
     also = "".join(f"; also {other}" for other in others)

@@ -18,7 +18,7 @@ from py_code_mode.tools.names import listed
 from py_code_mode.yamlcheck import validate
 from py_code_mode.yamlfile import KeyPath, YamlFile, read_yaml
 
-__all__ = ["TYPES", "load_directory", "load_file"]
+__all__ = ["TYPES", "load_directory", "load_file", "make_adapter"]
 
 
 def _cli(file: YamlFile, secrets: Secrets) -> ToolAdapter:
@@ -38,11 +38,10 @@ def _cli(file: YamlFile, secrets: Secrets) -> ToolAdapter:
 
 def _settle(file: YamlFile, said: dict[str, Any], secrets: Secrets, where: KeyPath) -> None:
     """Settle what depends on this machine: paths and secrets."""
-    folder = file.path.absolute().parent
     if os.sep in (said.get("command") or ""):
-        said["command"] = str(folder / Path(said["command"]).expanduser())
+        said["command"] = str(file.beside(said["command"], (*where, "command")))
     if said.get("cwd") is not None:
-        said["cwd"] = str(folder / Path(said["cwd"]).expanduser())
+        said["cwd"] = str(file.beside(said["cwd"], (*where, "cwd")))
     for name, value in said.get("env", {}).items():
         try:
             said["env"][name] = secrets.fill(value)
@@ -55,14 +54,13 @@ def _mcp(file: YamlFile, secrets: Secrets) -> ToolAdapter:
     from py_code_mode.tools.mcp.schema import MCPFile
 
     said = validate(file, MCPFile)
-    here = file.path.absolute().parent
     command, cwd = said.command, said.cwd
     if command is not None and os.sep in command:
-        command = str(here / Path(command).expanduser())
+        command = str(file.beside(command, ("command",)))
     try:
         return MCPAdapter(
             command=command,
-            cwd=None if cwd is None else here / Path(cwd).expanduser(),
+            cwd=None if cwd is None else file.beside(cwd, ("cwd",)),
             secrets=secrets,
             **said.model_dump(exclude={"type", "command", "cwd"}),
         )
@@ -106,12 +104,17 @@ def load_file(path: Path, secrets: Secrets) -> tuple[YamlFile, ToolAdapter]:
         ConfigError: Something in the file is wrong; file, line and key are named.
     """
     file = read_yaml(path)
+    return file, make_adapter(file, secrets)
+
+
+def make_adapter(file: YamlFile, secrets: Secrets) -> ToolAdapter:
+    """Make the adapter that a file which was read asks for; see ``load_file``."""
     kind = file.data.get("type", "cli")
     factory = TYPES.get(kind) if isinstance(kind, str) else None
     if factory is None:
         text = f"this version has no tools of type {kind!r}; it has {listed(TYPES)}"
         raise file.error(text, ("type",))
-    return file, factory(file, secrets)
+    return factory(file, secrets)
 
 
 def load_directory(

@@ -7,25 +7,26 @@ dispatcher calls through it; adapters know nothing of it.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from py_code_mode.errors import CodeModeError, ConfigError, ToolCallError
+from py_code_mode.search import Embedder
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ChangingAdapter, StartingAdapter, ToolAdapter, ToolInfo
-from py_code_mode.tools.directory import combined, open_directory
-from py_code_mode.tools.names import clean_name, not_found
+from py_code_mode.tools.directory import open_directory
+from py_code_mode.tools.found import FoundTool
+from py_code_mode.tools.names import not_found
 from py_code_mode.tools.offers import FunctionOffers
 from py_code_mode.tools.reports import redacting
 from py_code_mode.tools.shelf import Shelf
-from py_code_mode.tools.table import Entry
+from py_code_mode.tools.store import ToolStore
+from py_code_mode.tools.table import Entry, entries_of
 
 __all__ = ["ToolRegistry"]
 
@@ -40,16 +41,22 @@ class ToolRegistry(FunctionOffers):
 
     Args:
         secrets: What ``${NAME}`` in tool files stands for, where it is not the environment's.
+        embedder: Finds tools by meaning, too, if there is one.
 
     Attributes:
         problems: What was wrong with files that ``from_dir`` left out, and with servers.
         secrets: The secrets in use; results, errors and logs show none of them.
     """
 
-    def __init__(self, *, secrets: Mapping[str, str] | Secrets | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        secrets: Mapping[str, str] | Secrets | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
         self.problems: tuple[ConfigError, ...] = ()
         self.secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
-        super().__init__(Shelf())
+        super().__init__(Shelf(embedder))
 
     @classmethod
     async def from_dir(
@@ -58,6 +65,7 @@ class ToolRegistry(FunctionOffers):
         *,
         lenient: bool = False,
         secrets: Mapping[str, str] | None = None,
+        embedder: Embedder | None = None,
     ) -> ToolRegistry:
         """Load every tool file (``*.yaml``, ``*.yml``) of a directory, and start its servers.
 
@@ -68,12 +76,13 @@ class ToolRegistry(FunctionOffers):
                 in the log.
             lenient: Leave out files that are wrong; they are in ``problems`` and in the log.
             secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
+            embedder: Finds tools by meaning, too, if there is one.
 
         Raises:
             ConfigError: A file is wrong and ``lenient`` is not set; the message names all
                 that are. Or ``path`` is no directory.
         """
-        registry = cls(secrets=secrets)
+        registry = cls(secrets=secrets, embedder=embedder)
         opened = await open_directory(Path(path), registry.secrets)
         await asyncio.to_thread(registry._shelf.observed.open, Path(path))
         for file, adapter in opened.adapters:
@@ -82,14 +91,39 @@ class ToolRegistry(FunctionOffers):
             except ConfigError as error:
                 opened.wrong.append(file.error(error.reason, ("name",)))
                 await adapter.aclose()
-        if opened.wrong and not lenient:
-            await registry.aclose()
-            raise combined(opened.wrong)
-        left_out = {problem.file for problem in opened.wrong}
-        told = [problem for problem in opened.told if problem.file not in left_out]
-        registry.problems = (*opened.wrong, *told)
-        for problem in registry.problems:
-            _log.warning("%s", problem)
+        registry.problems = await opened.settle(registry.aclose, lenient=lenient)
+        return registry
+
+    @classmethod
+    async def from_store(
+        cls,
+        store: ToolStore,
+        *,
+        lenient: bool = False,
+        secrets: Mapping[str, str] | None = None,
+        follow: float | None = 1.0,
+    ) -> ToolRegistry:
+        """Load every tool file of a store, and start its servers; see ``from_dir``.
+
+        What others put into the store or take out of it later changes the registry.
+
+        Args:
+            store: The store, e.g. a ``RedisToolStore``.
+            lenient: Leave out files that are wrong. Later ones always are, with a warning.
+            secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
+            follow: Seconds between two looks at the store; None: never look again.
+
+        Raises:
+            ConfigError: A file is wrong and ``lenient`` is not set.
+            ToolError: The store could not be read.
+        """
+        from py_code_mode.tools.stored import StoredTools
+
+        registry = cls(secrets=secrets)
+        tools = StoredTools(store, registry.secrets, follow=follow)
+        opened = await tools.load()
+        registry.register_adapter(tools)
+        registry.problems = await opened.settle(registry.aclose, lenient=lenient)
         return registry
 
     @property
@@ -114,7 +148,7 @@ class ToolRegistry(FunctionOffers):
             ConfigError: A name is taken; then none of its tools was added.
         """
         self._refuse_in_view()
-        entries = functools.partial(_entries, adapter, frozenset(tags or ()), origin)
+        entries = functools.partial(entries_of, adapter, frozenset(tags or ()), origin)
         self._shelf.put(entries())
         self._shelf.adapters.append(adapter)
         if isinstance(adapter, ChangingAdapter):
@@ -193,24 +227,19 @@ class ToolRegistry(FunctionOffers):
             with redacting(self.secrets.redact):
                 value = await entry.adapter.call(entry.info.name, arguments)
         except CodeModeError as error:
-            raise self._without_secrets(error) from error.__cause__
+            raise self.secrets.without(error) from error.__cause__
         return self.secrets.redact(value)
 
-    def _without_secrets(self, error: CodeModeError) -> CodeModeError:
-        message = self.secrets.redact(error.message)
-        details = self.secrets.redact(error.details)
-        if (message, details) == (error.message, error.details):
-            return error
-        return type(error)(message, **details)
+    def search(self, query: str, limit: int = 10) -> list[FoundTool]:
+        """Return the tools that fit a query in plain words, best first, with their scores.
 
-    def search(self, query: str, limit: int = 10) -> list[ToolInfo]:
-        """Return the tools that fit a query in plain words, best first.
-
-        The first search loads scikit-learn, which takes a second: call it from a thread when
-        an event loop must not wait. It is thread-safe.
+        The first search makes the index: call it from a thread when an event loop must not
+        wait. It is thread-safe.
         """
-        infos = map(self.get_tool, self._shelf.search(query))
-        return [info for info in infos if info is not None][: max(0, limit)]
+        sees = None if not self._scopes else lambda name: self._find(name) is not None
+        hits = self._shelf.search(query, limit, sees)
+        found = [(self.get_tool(hit.name), hit) for hit in hits]
+        return [FoundTool.of(info, hit) for info, hit in found if info is not None]
 
     def scoped_view(self, tags: Collection[str]) -> ToolRegistry:
         """Return a view of those tools that have any of ``tags``.
@@ -232,7 +261,7 @@ class ToolRegistry(FunctionOffers):
         """Say that one user is done; the last one's release closes everything."""
         self._shelf.holders -= 1
         if self._shelf.holders <= 0:
-            await self._close_adapters()
+            await self._shelf.aclose()
 
     async def aclose(self) -> None:
         """Close all adapters, whoever still uses them; closing twice is fine.
@@ -240,13 +269,7 @@ class ToolRegistry(FunctionOffers):
         Closing a scoped view does nothing: it owns nothing.
         """
         if not self._scopes:
-            await self._close_adapters()
-
-    async def _close_adapters(self) -> None:
-        async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
-            stack.push_async_callback(self._shelf.observed.aclose)
-            for adapter in (self._shelf.functions, *self._shelf.adapters):
-                stack.push_async_callback(adapter.aclose)
+            await self._shelf.aclose()
 
     async def __aenter__(self) -> Self:
         self.retain()
@@ -272,9 +295,3 @@ class ToolRegistry(FunctionOffers):
         if entry is None:
             raise not_found(name, (info.name for info in self.list_tools()))
         return entry
-
-
-def _entries(adapter: ToolAdapter, tags: frozenset[str], origin: str) -> list[Entry]:
-    """Return what an adapter offers now."""
-    infos = [dataclasses.replace(info, tags=info.tags | tags) for info in adapter.tools()]
-    return [Entry(info, clean_name(info.name), adapter, origin) for info in infos]

@@ -5,11 +5,14 @@ Place in the house: ``tools``, below the registry, which it serves alone.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
 from py_code_mode.errors import ConfigError
-from py_code_mode.search import CachedIndex, Document
+from py_code_mode.search import Document, Embedder, Hit, Index
 from py_code_mode.tools.base import ToolAdapter
 from py_code_mode.tools.functions import FunctionAdapter
 from py_code_mode.tools.observed import Observed
@@ -22,16 +25,29 @@ _UNKNOWN = frozenset({"", "Any", "object"})
 
 
 class Shelf:
-    """The tools themselves: what a registry and all its scoped views share."""
+    """The tools themselves: what a registry and all its scoped views share.
 
-    def __init__(self) -> None:
+    Args:
+        embedder: Finds tools by meaning, too, if there is one.
+    """
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
         self.adapters: list[ToolAdapter] = []
         self.functions = FunctionAdapter()
-        self.index = CachedIndex()
+        self.index = Index(embedder=embedder)
         self.observed = Observed()
         self.holders = 0
         self._table = Table()
         self._puts = 0
+        self._indexed = 0
+        self._indexing = threading.Lock()
+
+    async def aclose(self) -> None:
+        """Close all adapters; closing twice is fine."""
+        async with AsyncExitStack() as stack:  # each is closed, whatever the others raise
+            stack.push_async_callback(self.observed.aclose)
+            for adapter in (self.functions, *self.adapters):
+                stack.push_async_callback(adapter.aclose)
 
     @property
     def version(self) -> int:
@@ -63,12 +79,20 @@ class Shelf:
         self._puts += 1
         return wrong
 
-    def search(self, query: str) -> list[str]:
-        """Return the names of all tools that fit a query, best first."""
-        # One index for all views: a view leaves out what it does not show.
-        index = self.index.get(self._puts, lambda: list(map(document, list(self.entries.values()))))
-        found = index.search(query, len(index.documents))
-        return [index.documents[position].name for position, _ in found]
+    def search(self, query: str, limit: int, sees: Callable[[str], bool] | None) -> list[Hit]:
+        """Return the tools that fit a query, best first.
+
+        Args:
+            query: Plain words, or a name or its beginning.
+            limit: How many at most.
+            sees: Tells by name which tools there are for whoever asks; None: all.
+        """
+        with self._indexing:
+            puts = self._puts
+            if puts != self._indexed:
+                self.index.hold(map(document, list(self.entries.values())))
+                self._indexed = puts
+        return self.index.search(query, limit, among=sees)
 
     def learn(self, entry: Entry, value: Any) -> None:
         """Look at a result, if the tool does not say what its results are like."""
@@ -89,4 +113,5 @@ def document(entry: Entry) -> Document:
     """Return what a search looks at."""
     info = entry.info
     words = [f"{param.name} {param.description}" for param in info.params]
-    return Document(info.name, info.description, " ".join([*words, *sorted(info.tags)]))
+    tags = " ".join(sorted(info.tags))
+    return Document(info.name, info.description, parameters="\n".join(words), tags=tags)

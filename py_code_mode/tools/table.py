@@ -6,13 +6,13 @@ Place in the house: ``tools``, below ``shelf``; it knows nothing of calls.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.tools.base import ToolAdapter, ToolInfo
-from py_code_mode.tools.names import check_name
+from py_code_mode.tools.names import check_name, clean_name
 
-__all__ = ["Entry", "Table"]
+__all__ = ["Entry", "Table", "entries_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,18 @@ class Entry:
     clean: str
     adapter: ToolAdapter
     origin: str
+
+
+def entries_of(adapter: ToolAdapter, tags: frozenset[str], origin: str) -> list[Entry]:
+    """Return what an adapter offers now.
+
+    Args:
+        adapter: Where the tools come from.
+        tags: Labels all of them get beside their own.
+        origin: Where it was set up.
+    """
+    infos = [replace(info, tags=info.tags | tags) for info in adapter.tools()]
+    return [Entry(info, clean_name(info.name), adapter, origin) for info in infos]
 
 
 class Table:

@@ -27,7 +27,8 @@ TOOLS = [
 def echo(request):
     """Answer a tool call with its name and arguments; a search with two tools."""
     if request.method == "tools.search":
-        return TOOLS[: request.params["limit"]]
+        found = TOOLS[: request.params["limit"]]
+        return [{**info, "score": 0.5, "terms": ["scan"]} for info in found]
     if "fail" in request.params["arguments"]:
         raise ToolCallError("it failed", n=request.params["arguments"]["fail"])
     return request.params["name"], request.params["arguments"]
@@ -124,7 +125,8 @@ def test_list_search_and_describe(tools, host):
     rows = tools.list()
     assert [row["name"] for row in rows] == [info["name"] for info in TOOLS]
     assert all(row.keys() == {"name", "description", "params"} for row in rows)
-    assert tools.search("scan", limit=2) == rows[:2]
+    found = {"score": 0.5, "terms": ["scan"]}
+    assert tools.search("scan", limit=2) == [{**row, **found} for row in rows[:2]]
     assert dict(host.requests[0].params) == {"query": "scan", "limit": 2}
     assert tools.describe("nmap", detail="brief") == "tools.nmap: Scan hosts."
     assert tools.describe("my-tool").startswith("tools.my_tool()")

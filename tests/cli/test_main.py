@@ -52,6 +52,15 @@ def test_wrong_words_are_a_usage_error(cli, words):
     assert said.err.startswith("usage: py-code-mode")
 
 
+def test_the_demo_runs(cli, tmp_path):
+    """``demo`` runs its cells, ends with 0, and leaves a notebook in the folder it ran in."""
+    said = cli("demo")
+    assert (said.code, said.err) == (0, "")
+    assert "kernel ready after" in said.out
+    assert "called wc: ok" in said.out
+    assert (tmp_path / "demo-output" / "demo.ipynb").is_file()
+
+
 def test_help_loads_nothing_heavy():
     """Help and short commands do not load what takes time."""
     program = (

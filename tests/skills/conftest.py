@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from py_code_mode.skills import FileSkillStore, MemorySkillStore, SkillStore
+from py_code_mode.skills import FileSkillStore, MemorySkillStore, RedisSkillStore, SkillStore
+from tests.redis_servers import REDIS
 
 # A new store joins the suite here: a function that opens one on an empty place.
 STORES: dict[str, Callable[[Path], SkillStore]] = {
@@ -16,8 +18,11 @@ STORES: dict[str, Callable[[Path], SkillStore]] = {
 }
 
 
-@pytest.fixture(params=sorted(STORES))
+@pytest.fixture(params=[*sorted(STORES), *REDIS])
 def store(request, tmp_path) -> SkillStore:
+    if request.param in REDIS:
+        server = request.getfixturevalue("redis_servers")(request.param)
+        return RedisSkillStore(server.client(), prefix=uuid.uuid4().hex)
     return STORES[request.param](tmp_path / "skills")
 
 

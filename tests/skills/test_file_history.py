@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from py_code_mode.errors import SkillError, SkillValidationError
-from py_code_mode.skills import FileSkillStore, SkillUsage, disk, parse_skill
+from py_code_mode.skills import FileSkillStore, SkillUsage, counts, disk, parse_skill
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = ".py-code-mode"
@@ -89,6 +90,26 @@ def test_git_does_not_see_the_hidden_folder(folder):
     assert subprocess.run(status, check=True, capture_output=True).stdout == b"?? x.py\n"
 
 
+@pytest.mark.parametrize("linked", [".py-code-mode/versions/x/1.py", ".py-code-mode/versions/x"])
+def test_links_in_the_history_lead_nowhere(folder, tmp_path, linked):
+    """A version that somebody replaced by a link to a file elsewhere is not read."""
+    store = FileSkillStore(folder)
+    save(store, 1)
+    save(store, 2)
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    path = folder / linked
+    (secrets / "log.json").write_bytes((folder / HIDDEN / "versions/x/log.json").read_bytes())
+    (secrets / "1.py").write_text("def run(): return 'secret'\n")
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    path.symlink_to(secrets / path.name if path.suffix else secrets)
+    assert store.load("x", version=1) is None
+    assert store.load("x").number == 2
+
+
 @pytest.mark.parametrize(
     "damage",
     [b"", b"{", b"[]", b'{"versions": [1]}', b'{"versions": [], "creator": 1, "created": "x"}'],
@@ -100,6 +121,7 @@ def test_damaged_files_count_as_none(folder, damage):
     store.add_usage({"x": SkillUsage(1)})
     (folder / HIDDEN / "versions" / "x" / "log.json").write_bytes(damage)
     (folder / HIDDEN / "usage.json").write_bytes(damage)
+    (folder / HIDDEN / "usage-0.jsonl").write_bytes(damage)
     assert values(store) == [(1, "", "1")]
     assert store.usage() == {}
     assert store.load("x").creator == ""
@@ -159,6 +181,45 @@ def test_a_lock_that_is_never_let_go_is_an_error(folder, monkeypatch):
         save(store, 2)
     save(store, 3)
     assert values(store) == [(2, "", "3"), (1, "", "1")]
+
+
+def test_counts_are_cheap_and_are_gathered(folder):
+    """A batch of runs is a line in a journal, which is added to the counts when it has grown."""
+    store = FileSkillStore(folder)
+    save(store, 1)
+    for count in range(1, 2501):
+        store.add_usage({"x": SkillUsage(1, count % 2, 0.5, float(count))})
+        if count % 100 == 0:
+            assert store.usage("x") == {"x": SkillUsage(count, count // 2, count / 2, count)}
+    names = sorted(path.name for path in (folder / HIDDEN).glob("usage*"))
+    assert len(names) == 2
+    assert names[0] == "usage-1.jsonl"
+    assert FileSkillStore(folder).usage() == {"x": SkillUsage(2500, 1250, 1250.0, 2500.0)}
+
+
+def test_a_journal_cut_short_loses_one_batch(folder):
+    """A line that was cut off by a crash is passed over, and the next one counts."""
+    store = FileSkillStore(folder)
+    save(store, 1)
+    store.add_usage({"x": SkillUsage(1)})
+    journal = folder / HIDDEN / "usage-0.jsonl"
+    journal.write_bytes(journal.read_bytes() + b'\n{"x": [1, 0')
+    store.add_usage({"x": SkillUsage(2)})
+    assert store.usage() == {"x": SkillUsage(3)}
+
+
+def test_a_crash_while_counts_are_gathered_counts_nothing_twice(folder, monkeypatch):
+    """A journal that was added to the counts, but not removed, is not counted again."""
+    store = FileSkillStore(folder)
+    save(store, 1)
+    monkeypatch.setattr(counts, "_MAX_JOURNAL", 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        store.add_usage({"x": SkillUsage(1)})
+    assert (folder / HIDDEN / "usage-0.jsonl").exists()
+    assert store.usage() == {"x": SkillUsage(1)}
+    store.add_usage({"x": SkillUsage(1)})
+    assert store.usage() == {"x": SkillUsage(2)}
 
 
 WORK = """

@@ -379,9 +379,9 @@ async def test_a_search_among_a_thousand_tools(tmp_path):
         assert registry.search("size 421", limit=1)[0].name == "make_thing_421"
         assert {*registry.search("group3", limit=3)[0].tags} == {"group3"}
         assert registry.search("zzz qqq") == []
-        index = registry._shelf.index._index
+        index = registry._shelf.index._snapshot
         await registry.call_tool("make_thing_1", {})
         registry.search("thing")
-        assert registry._shelf.index._index is index
+        assert registry._shelf.index._snapshot is index
         registry.add(lambda: None, name="unheard")
         assert registry.search("unheard")[0].name == "unheard"

@@ -184,13 +184,13 @@ async def test_only_the_first_results_are_looked_at():
     """After a few results a tool's shape stays; the search index is not made anew for shapes."""
     registry = registry_of()
     registry.search("get")
-    index = registry._shelf.index._index
+    index = registry._shelf.index._snapshot
     for _ in range(8):
         await registry.call_tool("srv.get", {"value": 1})
     await registry.call_tool("srv.get", {"value": "late"})
     assert seen(registry, "srv.get") == "int"
     registry.search("get")
-    assert registry._shelf.index._index is index
+    assert registry._shelf.index._snapshot is index
 
 
 async def test_secrets_are_in_no_shape(tmp_path):

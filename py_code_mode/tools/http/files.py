@@ -161,6 +161,8 @@ def make_openapi(file: YamlFile, secrets: Secrets) -> OpenAPIAdapter:
         ConfigError: Something in the file is wrong. The document is read by ``start``.
     """
     said = validate(file, OpenAPIFile)
+    if not file.in_folder and not said.spec.startswith(("http://", "https://")):
+        file.beside(said.spec, ("spec",))
     try:
         return OpenAPIAdapter(
             said.name,
