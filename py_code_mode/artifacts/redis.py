@@ -192,7 +192,8 @@ class RedisArtifactStore(StoredArtifacts):
         Who reads one version stretch by stretch, saying which, has it to its end.
         """
         record = self._reading.get((normal_name(name), sha256))
-        if record is not None and not record.info.expired and offset >= 0 <= (size or 0):
+        sensible = offset >= 0 and (size is None or size >= 0)
+        if record is not None and sensible and not record.info.expired:
             reading = self._contents.begin(record, offset, size)
             if reading is not None:
                 return reading
