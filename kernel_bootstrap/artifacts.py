@@ -218,8 +218,7 @@ class Artifacts:
 
     def _entry(self, info: Mapping[str, Any]) -> Artifact:
         def head(size: int) -> bytes:
-            data: bytes = ask(self._link, info, 0, min(size, self._piece())).result()
-            return data
+            return bytes(ask(self._link, info, 0, min(size, self._piece())).result().data)
 
         return Artifact(info, lambda: look(info, head, lambda: self.load(info["name"])))
 

@@ -62,7 +62,7 @@ class Reader(io.RawIOBase):
         size = min(len(view), self._piece, self._info["size"] - self._position)
         if size <= 0:
             return 0
-        data = ask(self._link, self._info, self._position, size).result()
+        data = ask(self._link, self._info, self._position, size).result().data
         view[: len(data)] = data
         self._position += len(data)
         return len(data)

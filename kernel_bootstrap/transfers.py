@@ -17,6 +17,8 @@ from kernel_bootstrap.link import Link
 from kernel_bootstrap.wire.errors import ArtifactError, CodeModeError
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Method
+from kernel_bootstrap.wire.parts import Buffer
+from kernel_bootstrap.wire.pieces import Piece
 
 __all__ = ["Upload", "download", "piece_size"]
 
@@ -76,17 +78,17 @@ class Upload:
                 self._rest.clear()
             whole = len(view) - len(view) % self._piece
             for start in range(0, whole, self._piece):
-                self._send(bytes(view[start : start + self._piece]))
+                self._send(view[start : start + self._piece])
             self._rest += view[whole:]
         except BaseException:
             self.abort()
             raise
 
-    def _send(self, piece: bytes) -> None:
+    def _send(self, piece: bytes | memoryview) -> None:
         while len(self._under_way) >= WINDOW:
             self._under_way.popleft().result()
         asked = self._link.request(
-            Method.ARTIFACTS_WRITE, id=self._id, offset=self._sent, data=piece
+            Method.ARTIFACTS_WRITE, id=self._id, offset=self._sent, data=Piece(piece)
         )
         self._under_way.append(asked)
         self._sent += len(piece)
@@ -128,8 +130,8 @@ class Upload:
             return
 
 
-def download(link: Link, info: Mapping[str, Any], piece: int, offset: int = 0) -> Iterator[bytes]:
-    """Yield an artifact's bytes as they come.
+def download(link: Link, info: Mapping[str, Any], piece: int, offset: int = 0) -> Iterator[Buffer]:
+    """Yield an artifact's bytes as they come; they are to be used at once.
 
     Args:
         link: The line to the host.
@@ -149,7 +151,7 @@ def download(link: Link, info: Mapping[str, Any], piece: int, offset: int = 0) -
             size = min(piece, end - offset)
             under_way.append(ask(link, info, offset, size))
             offset += size
-        data: bytes = under_way.popleft().result()
+        data: Buffer = under_way.popleft().result().data
         if whole:
             digest.update(data)
         yield data
@@ -161,7 +163,7 @@ def download(link: Link, info: Mapping[str, Any], piece: int, offset: int = 0) -
 
 
 def ask(link: Link, info: Mapping[str, Any], offset: int, size: int) -> Future[Any]:
-    """Ask for some bytes of one version of an artifact."""
+    """Ask for a ``Piece`` of one version of an artifact."""
     return link.request(
         Method.ARTIFACTS_READ,
         name=info["name"],

@@ -12,6 +12,7 @@ from typing import Any
 
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Method
+from kernel_bootstrap.wire.pieces import Piece
 from py_code_mode.artifacts.base import ArtifactStore, Details
 from py_code_mode.artifacts.times import expiry
 from py_code_mode.errors import ArtifactError
@@ -96,7 +97,7 @@ class ArtifactAnswers:
         )
 
     async def _write(self, origin: Origin, params: Any) -> None:
-        await origin.uploads.write(params.id, params.offset, params.data)
+        await origin.uploads.write(params.id, params.offset, params.data.data)
 
     async def _commit(self, origin: Origin, params: Any) -> dict[str, Any]:
         return (await origin.uploads.commit(params.id, params.size)).to_dict()
@@ -104,7 +105,7 @@ class ArtifactAnswers:
     async def _abort(self, origin: Origin, params: Any) -> None:
         origin.uploads.abort(params.id)
 
-    async def _read(self, _: Origin, params: Any) -> bytes:
+    async def _read(self, _: Origin, params: Any) -> Piece:
         most = self._limits.reply_bytes
         if params.size > most:
             raise ArtifactError(
@@ -112,11 +113,11 @@ class ArtifactAnswers:
                 "(Limits.reply_bytes); read it in pieces"
             )
 
-        def read() -> bytes:
+        def read() -> Piece:
             pieces = self._store.read_chunks(
                 params.name, params.offset, params.size, sha256=params.sha256
             )
-            return b"".join(pieces)
+            return Piece(b"".join(pieces))
 
         return await asyncio.to_thread(read)
 

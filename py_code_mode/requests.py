@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kernel_bootstrap.wire.messages import Method
 from kernel_bootstrap.wire.packing import KINDS
+from kernel_bootstrap.wire.pieces import Piece
 
 __all__ = ["MODELS"]
 
@@ -105,7 +106,7 @@ class _Upload(_Params):
 
 class _WriteArtifact(_Upload):
     offset: Count
-    data: bytes
+    data: Piece
 
 
 class _CommitArtifact(_Upload):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from kernel_bootstrap.wire.parts import Buffer
 from py_code_mode.artifacts.base import ArtifactInfo, ArtifactWriter
 from py_code_mode.errors import ArtifactError, ArtifactWriteError
 
@@ -59,7 +60,7 @@ class Uploads:
             raise
         return key
 
-    async def write(self, key: int, offset: int, data: bytes) -> None:
+    async def write(self, key: int, offset: int, data: Buffer) -> None:
         """Write the piece that begins at ``offset``; pieces come in order.
 
         Raises:
@@ -139,7 +140,7 @@ class _Upload:
             if not self._gone:
                 self._writer = make()
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: Buffer) -> None:
         with self._lock:
             writer = self._writer
             if writer is None or writer.size != offset:

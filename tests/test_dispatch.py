@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Method, Reply, Request, parse
 from kernel_bootstrap.wire.packing import pack, unpack
+from kernel_bootstrap.wire.pieces import Piece
 from py_code_mode import MemoryArtifactStore, ToolRegistry, create_skill_library
 from py_code_mode.artifacts.file import FileArtifactStore
 from py_code_mode.dispatch import Dispatcher, Origin
@@ -361,11 +362,12 @@ WRONG = {
         {"name": "x", "kind": "text", "author": "somebody else"},
     ],
     "artifacts.write": [
-        {"id": 99, "offset": 0, "data": b""},
-        {"id": -1, "offset": 0, "data": b""},
-        {"id": "1", "offset": 0, "data": b""},
-        {"id": 1, "offset": 10**30, "data": b""},
+        {"id": 99, "offset": 0, "data": Piece(b"")},
+        {"id": -1, "offset": 0, "data": Piece(b"")},
+        {"id": "1", "offset": 0, "data": Piece(b"")},
+        {"id": 1, "offset": 10**30, "data": Piece(b"")},
         {"id": 1, "offset": 0, "data": "text"},
+        {"id": 1, "offset": 0, "data": b"bytes"},
     ],
     "artifacts.commit": [{}, {"id": 99, "size": 0}, {"id": 1, "size": -1}],
     "artifacts.abort": [{}, {"id": None}, {"id": 10**30}],

@@ -9,6 +9,7 @@ import pytest
 
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Request
+from kernel_bootstrap.wire.pieces import Piece
 from py_code_mode import FileArtifactStore, MemoryArtifactStore
 from py_code_mode.toolcalls import Origin
 from py_code_mode.uploads import MAX_OPEN
@@ -48,7 +49,7 @@ async def test_pieces_become_an_artifact(host):
     id_ = await begin(host, description="what", tags=["t"], ttl=60.0)
     offset = 0
     for piece in PIECES:
-        await host.value("artifacts.write", id=id_, offset=offset, data=piece)
+        await host.value("artifacts.write", id=id_, offset=offset, data=Piece(piece))
         offset += len(piece)
     assert host.artifacts.list() == []
     info = await host.value("artifacts.commit", id=id_, size=offset)
@@ -56,7 +57,7 @@ async def test_pieces_become_an_artifact(host):
     assert (info["session"], info["author"]) == ("main", "")
     assert host.artifacts.load("a/x") == WHOLE
     assert temporaries(host) == []
-    kind, _ = await host.failure("artifacts.write", id=id_, offset=offset, data=b"more")
+    kind, _ = await host.failure("artifacts.write", id=id_, offset=offset, data=Piece(b"more"))
     assert kind == "ArtifactError"
 
 
@@ -65,7 +66,9 @@ async def test_pieces_sent_at_once_are_written_in_order(host):
     id_ = await begin(host)
     pieces = [bytes([number]) * 999 for number in range(50)]
     writes = [
-        asyncio.create_task(host.value("artifacts.write", id=id_, offset=999 * number, data=piece))
+        asyncio.create_task(
+            host.value("artifacts.write", id=id_, offset=999 * number, data=Piece(piece))
+        )
         for number, piece in enumerate(pieces)
     ]
     await asyncio.gather(*writes)
@@ -77,12 +80,12 @@ async def test_pieces_sent_at_once_are_written_in_order(host):
 async def test_what_is_not_finished_leaves_nothing(host, end):
     """An abort, a missing piece, a wrong size and the end of the kernel leave no file behind."""
     id_ = await begin(host)
-    await host.value("artifacts.write", id=id_, offset=0, data=b"half")
+    await host.value("artifacts.write", id=id_, offset=0, data=Piece(b"half"))
     if end == "abort":
         await host.value("artifacts.abort", id=id_)
         await host.value("artifacts.abort", id=id_)
     elif end == "gap":
-        _, message = await host.failure("artifacts.write", id=id_, offset=5, data=b"x")
+        _, message = await host.failure("artifacts.write", id=id_, offset=5, data=Piece(b"x"))
         assert "missing before byte 5" in message
     elif end == "short":
         _, message = await host.failure("artifacts.commit", id=id_, size=5)
@@ -99,13 +102,13 @@ async def test_an_upload_is_its_session_s_own(host):
     """Another session can neither write to an upload nor end it."""
     id_ = await begin(host)
     mine, host.origin = host.origin, Origin("other", "cell", host.calls.append)
-    kind, _ = await host.failure("artifacts.write", id=id_, offset=0, data=b"x")
+    kind, _ = await host.failure("artifacts.write", id=id_, offset=0, data=Piece(b"x"))
     assert kind == "ArtifactError"
     await host.value("artifacts.abort", id=id_)
     assert await begin(host, "theirs") != id_  # nor does a branch meet its parent's by number
     host.origin.uploads.abort_all()
     host.origin = mine
-    await host.value("artifacts.write", id=id_, offset=0, data=b"x")
+    await host.value("artifacts.write", id=id_, offset=0, data=Piece(b"x"))
     info = await host.value("artifacts.commit", id=id_, size=1)
     assert info["session"] == "main"
 
@@ -142,7 +145,7 @@ async def test_a_cancelled_write_ends_the_upload():
 
     host = Host(artifacts=Slow())
     id_ = await begin(host)
-    request = Request(9, "artifacts.write", {"id": id_, "offset": 0, "data": b"x"})
+    request = Request(9, "artifacts.write", {"id": id_, "offset": 0, "data": Piece(b"x")})
     task = asyncio.create_task(host.dispatcher.handle(request, host.origin))
     await eventually(writing.is_set)
     task.cancel()
@@ -161,9 +164,11 @@ async def test_stretches_are_read(host):
     """Any stretch of one version can be read, as far as a reply may carry it."""
     info = host.artifacts.save("x", WHOLE)
     asked = {"name": "x", "sha256": info.sha256}
-    assert await host.value("artifacts.read", **asked, offset=998, size=4) == b"aabb"
-    assert await host.value("artifacts.read", **asked, offset=1_499, size=10_000) == b"b"
-    assert await host.value("artifacts.read", **asked, offset=10**15, size=5) == b""
+    assert bytes((await host.value("artifacts.read", **asked, offset=998, size=4)).data) == b"aabb"
+    assert (
+        bytes((await host.value("artifacts.read", **asked, offset=1_499, size=10_000)).data) == b"b"
+    )
+    assert bytes((await host.value("artifacts.read", **asked, offset=10**15, size=5)).data) == b""
     _, message = await host.failure("artifacts.read", **asked, offset=0, size=10_001)
     assert "Limits.reply_bytes" in message
     host.artifacts.save("x", b"new")

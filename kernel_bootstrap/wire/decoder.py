@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernel_bootstrap.wire import arrays, bundles, frames, media, polars_frames, standard
+from kernel_bootstrap.wire import arrays, bundles, frames, media, pieces, polars_frames, standard
 from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.parts import MAX_DEPTH, Buffer, Unpack, well_formed
 
@@ -24,6 +24,7 @@ _UNPACKERS: dict[str, Unpack] = {
     **polars_frames.UNPACKERS,
     **media.UNPACKERS,
     **bundles.UNPACKERS,
+    **pieces.UNPACKERS,
 }
 
 

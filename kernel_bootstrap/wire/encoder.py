@@ -14,7 +14,16 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kernel_bootstrap.wire import arrays, bundles, entries, frames, media, polars_frames, standard
+from kernel_bootstrap.wire import (
+    arrays,
+    bundles,
+    entries,
+    frames,
+    media,
+    pieces,
+    polars_frames,
+    standard,
+)
 from kernel_bootstrap.wire.decoder import Decoder
 from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.native import (
@@ -47,6 +56,7 @@ _BY_TYPE: dict[type, _Pack] = {
     **media.PACKERS,
     **bundles.PACKERS,
     **entries.PACKERS,
+    **pieces.PACKERS,
 }
 _SMALL = 8  # fewer items than this are not worth a look at all of them
 _LIBRARIES: dict[str, Library] = {"numpy": arrays, "pandas": frames, "polars": polars_frames}

@@ -119,10 +119,9 @@ def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
     except ImportError as error:
         need = "polars" if wants_polars else "pandas and pyarrow"
         if wants_polars and not trusted:
-            need += " and pyarrow"
+            need = "polars and pyarrow (or load(..., trusted=True), which takes polars alone)"
         raise ArtifactError(
-            f"a data frame kept as Parquet needs {need} to be loaded here ({error}); "
-            "its bytes can be read as those of a file"
+            f"a data frame kept as Parquet needs {need} to be loaded here: {error}"
         ) from error
     except BaseException as error:
         # A panic of polars' Rust side comes as a BaseException of its own.

@@ -68,8 +68,14 @@ class ArtifactStore(Protocol):
         """Begin to keep an artifact piece by piece; it is there when the writer commits."""
         ...
 
-    def load(self, name: str) -> Any:
+    def load(self, name: str, *, trusted: bool = False) -> Any:
         """Return the value saved under ``name``.
+
+        Args:
+            name: The artifact.
+            trusted: Whether whoever saved it may do harm here: Parquet is then read by whatever
+                library there is, without bounds, and what it shows is shown as it is. Code is
+                run by no format either way.
 
         Raises:
             ArtifactNotFoundError: There is none; ``near`` lists similar names.

@@ -112,11 +112,11 @@ class StoredArtifacts(ABC):
             writer.write(data)
             return writer.commit()
 
-    def load(self, name: str) -> Any:
+    def load(self, name: str, *, trusted: bool = False) -> Any:
         """Return the value saved under ``name``; see ``ArtifactStore.load``."""
         info, data = self.load_packed(name)
         try:
-            return unpack(info.kind, data, info.content_type, info.type_name)
+            return unpack(info.kind, data, info.content_type, info.type_name, trusted=trusted)
         except ArtifactError as error:
             raise ArtifactError(f"artifact {name!r} cannot be read: {error}") from error
 

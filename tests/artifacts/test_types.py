@@ -26,6 +26,7 @@ from kernel_bootstrap.wire.codec import dumps, loads
 from kernel_bootstrap.wire.errors import ArtifactError, ArtifactWriteError
 from kernel_bootstrap.wire.media import Media
 from kernel_bootstrap.wire.packing import pack, parcel, type_name, unpack
+from py_code_mode.artifacts import MemoryArtifactStore
 
 ARRAYS = {
     "scalar": np.array(5),
@@ -183,6 +184,11 @@ def test_without_its_library_a_frame_is_kept_and_refused_by_name(monkeypatch):
     assert pack(FRAMES["numbers"])[0] == "value"
     with pytest.raises(ArtifactError, match="needs pandas and pyarrow"):
         unpack("parquet", data, type_name="pandas.DataFrame")
+    store = MemoryArtifactStore()
+    store.save("p", POLARS["scalars"])
+    with pytest.raises(ArtifactError, match=r"trusted=True"):
+        store.load("p")
+    assert store.load("p", trusted=True).equals(POLARS["scalars"])
 
 
 def test_damaged_parquet_is_an_artifact_error_on_the_host():
