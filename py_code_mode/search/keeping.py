@@ -27,7 +27,7 @@ __all__ = ["FileIndexKeeper", "IndexKeeper", "Kept", "pack", "unpack"]
 
 _log = logging.getLogger(__name__)
 
-_MAGIC = b"pcmidx01"
+_MAGIC = b"pcmidx02"
 """Changes with the layout, and with how text becomes words: older files are then made anew."""
 
 _HEAD = struct.Struct("<8sII")

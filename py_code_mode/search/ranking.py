@@ -28,10 +28,10 @@ _LOOKED_AT = 10
 """Hits of which one must be convincing: the first may be first by a chance that others lack."""
 
 _MOST = 0.6
-"""A document that has more than this part of a query's words has to do with it, by how telling they
-are in general, or in general and among the documents."""
+"""A document that has more than this part of a query's own words, not only others that mean the same,
+has to do with it: by how telling they are in general, or in general and among the documents."""
 
-_CONVINCING, _BY_CHANCE = 0.165, 0.3
+_CONVINCING, _BY_CHANCE = 0.12, 0.35
 """Less is enough if the evidence exceeds ``_CONVINCING * documents ** _BY_CHANCE``: the best of
 many documents fits better by chance than the best of a few."""
 
@@ -203,7 +203,8 @@ def _evidence(weighed: Weighed, order: list[int]) -> tuple[float, float]:
     general = np.array([telling(stem) for stem in weighed.stems], np.float32)
     here = np.array(weighed.telling, np.float32)
     # Of a library about orders the word order says little here, and much in a query.
-    part = np.maximum(*((w @ (has > 0)) / w.sum() for w in (general, general * here)))
+    own = weighed.own[:, order]
+    part = np.maximum(*((w @ own) / w.sum() for w in (general, general * here)))
     evidence = general @ np.minimum(1, has) * (here @ has + weighed.paired[order])
     return float(part.max()), float(evidence.max()) / weighed.unheard
 
@@ -212,7 +213,7 @@ def _hit(snapshot: Snapshot, found: _Found, position: int) -> Hit:
     bonus = found.named.get(position, 0.0)
     terms: tuple[str, ...] = ()
     if found.weighed is not None:
-        has = found.weighed.columns[:, position] > 0
+        has = found.weighed.own[:, position]
         terms = tuple(
             word for word, has in zip(found.weighed.words, has.tolist(), strict=True) if has
         )

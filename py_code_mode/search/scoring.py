@@ -6,7 +6,8 @@ TF-IDF in the form of BM25 (Robertson and Zaragoza, "The Probabilistic Relevance
 and Beyond", 2009): a document's fields are one text in which each word counts by its field's
 weight; counts saturate, long documents count less, rare words more. Two words that follow each
 other count as a word of their own, for less. A word also finds, for half, words of nearly the
-same letters: ``authenticate`` finds ``authentication``.
+same letters, and of nearly the same meaning: ``authenticate`` finds ``authentication``, ``picture``
+finds ``photo``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from itertools import pairwise
 from math import log1p
 from typing import Any
 
+from py_code_mode.search.common import telling
 from py_code_mode.search.segment import Postings, Segment
+from py_code_mode.search.thesaurus import synonyms
 from py_code_mode.search.words import stem
 
 __all__ = ["Part", "Snapshot", "Weighed", "weigh"]
@@ -31,7 +34,10 @@ _PAIR = 0.3
 """What a pair of words counts beside its words. Half as much or twice as much is as good."""
 
 _VARIANT = 0.5
-"""What a word of nearly the same letters counts."""
+"""What a word of nearly the same letters or meaning counts, times how alike they are."""
+
+_NUMBER = 0.5
+"""What a number counts: in a request it is a value more often than what a tool is about."""
 
 _OTHERS = 1000
 """Documents that a library is thought to be a part of, when it is asked what a word says."""
@@ -123,6 +129,7 @@ class Weighed:
         stems: Their stems.
         rarities: How rare each is among the documents.
         columns: A row for each of them, a column for each document: what it adds to the score.
+        own: In the same shape, whether the document has the word, or one of nearly its letters.
         paired: What the pairs of words in it say for each document.
         scores: What all of it adds up to.
         best: What a document could have at most.
@@ -136,6 +143,7 @@ class Weighed:
     stems: list[str]
     rarities: list[float]
     columns: Any
+    own: Any
     paired: Any
     scores: Any
     best: float
@@ -152,15 +160,19 @@ def weigh(snapshot: Snapshot, words: Sequence[str]) -> Weighed:
 
     stems = list(map(stem, words))
     having = {term: snapshot.documents_of(term) for term in dict.fromkeys(stems)}
-    rarity = {term: snapshot.rarity(documents) for term, documents in having.items()}
+    rarity = {
+        term: snapshot.rarity(documents) * (_NUMBER if term.isdigit() else 1)
+        for term, documents in having.items()
+    }
     rarest = {*sorted(having, key=lambda term: having[term])[:_MAX_TERMS]}
     chosen = [term for term in having if term in rarest]
     written = dict(zip(reversed(stems), reversed(words), strict=True))
     columns: Any = np.zeros((len(chosen), snapshot.size), np.float32)
-    scores: Any = np.zeros(snapshot.size, np.float32)
     for column, term in zip(columns, chosen, strict=True):
         _fill(column, snapshot, term, rarity[term])
-        scores += column
+    own = columns > 0
+    for column, term in zip(columns, chosen, strict=True):
+        _fill_meant(column, snapshot, term, rarity[term])
     best = sum(rarity[term] for term in chosen)
     paired: Any = np.zeros(snapshot.size, np.float32)
     for first, second in dict.fromkeys(pairwise(stems)):
@@ -170,8 +182,9 @@ def weigh(snapshot: Snapshot, words: Sequence[str]) -> Weighed:
         stems=chosen,
         rarities=[rarity[term] for term in chosen],
         columns=columns,
+        own=own,
         paired=paired,
-        scores=scores + np.float32(_PAIR) * paired,
+        scores=columns.sum(axis=0) + np.float32(_PAIR) * paired,
         best=best * (_K1 + 1),
         telling=[snapshot.rarity(having[term], _OTHERS) for term in chosen],
         unheard=snapshot.rarity(0, _OTHERS),
@@ -179,23 +192,43 @@ def weigh(snapshot: Snapshot, words: Sequence[str]) -> Weighed:
 
 
 def _fill(column: Any, snapshot: Snapshot, term: str, rarity: float) -> None:
-    """Put what a word and its variants add for each document."""
-    import numpy as np
-
+    """Put what a word adds for each document, and words of nearly its letters."""
     for part in snapshot.parts:
-        here = column[part.offset : part.offset + len(part.segment.names)]
         exact = part.segment.ids.get(term)
         for row, alike in part.segment.grams.like(term):
-            if row == exact:
-                continue
-            # A common word's rare misspelling is no rare word.
-            known = snapshot.rarity(snapshot.documents_of(part.segment.terms[row]))
-            documents, counts = part.words.of(row)
-            weight = np.float32(_VARIANT * alike * min(rarity, known))
-            here[documents] = np.maximum(here[documents], counts * weight)
+            if row != exact:
+                _add_variant(column, snapshot, part, row, alike, rarity)
         if exact is not None:
-            documents, counts = part.words.of(exact)
-            here[documents] = np.maximum(here[documents], counts * np.float32(rarity))
+            _add(column, part, exact, rarity)
+
+
+def _fill_meant(column: Any, snapshot: Snapshot, term: str, rarity: float) -> None:
+    """Put what words of nearly the same meaning add, where they add more.
+
+    What is meant by a word that says little says as little: ``thing`` is like ``something``.
+    """
+    for other, alike in synonyms(term):
+        for part in snapshot.parts:
+            row = part.segment.ids.get(other)
+            if row is not None:
+                _add_variant(column, snapshot, part, row, alike * telling(term), rarity)
+
+
+def _add_variant(
+    column: Any, snapshot: Snapshot, part: Part, row: int, alike: float, rarity: float
+) -> None:
+    # A common word's rare misspelling is no rare word.
+    known = snapshot.rarity(snapshot.documents_of(part.segment.terms[row]))
+    _add(column, part, row, _VARIANT * alike * min(rarity, known))
+
+
+def _add(column: Any, part: Part, row: int, weight: float) -> None:
+    """Put what a part's word adds, where nothing adds more."""
+    import numpy as np
+
+    here = column[part.offset : part.offset + len(part.segment.names)]
+    documents, counts = part.words.of(row)
+    here[documents] = np.maximum(here[documents], counts * np.float32(weight))
 
 
 def _add_pair(paired: Any, snapshot: Snapshot, first: str, second: str) -> float:

@@ -33,6 +33,7 @@ in into is it its just let ll m many me might more most much must my no nor not 
 only or other our ours out over own please re s shall she should since so some such t than that
 the their theirs them then there these they this those through to too under until up us ve very
 want was we were what when where which while who whom whose why will with would you your yours
+anybody anyone anything else everybody everyone everything nobody nothing somebody someone something
 able assist curious give hello help hey hi hoping interested kindly know like looking need
 possible possibly provide recommend suggest sure tell thank thanks trying wish wondering
 """
@@ -80,6 +81,8 @@ def stem(word: str) -> str:
             break
     if word.endswith("y") and len(word) >= _SHORTEST and _VOWEL.search(word[:-1]):
         word = word[:-1] + "i"
+    if len(word) < _SHORTEST:
+        return word  # using: use
     if word.endswith("e") and (_syllables(word[:-1]) > 1 or _is_cut_short(word)):
         word = word[:-1]
     return word
