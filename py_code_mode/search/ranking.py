@@ -28,8 +28,8 @@ _LOOKED_AT = 10
 """Hits of which one must be convincing: the first may be first by a chance that others lack."""
 
 _MOST = 0.6
-"""A document that has more than this part of a query's own words, not only others that mean the same,
-has to do with it: by how telling they are in general, or in general and among the documents."""
+"""A document that has more than this part of a query's words, not only others of like meaning, has
+to do with it: by how telling they are in general, or in general and among the documents."""
 
 _CONVINCING, _BY_CHANCE = 0.12, 0.35
 """Less is enough if the evidence exceeds ``_CONVINCING * documents ** _BY_CHANCE``: the best of
@@ -38,9 +38,9 @@ many documents fits better by chance than the best of a few."""
 _FLOOR, _NEAR = 0.2, 0.5
 """What a hit must have at least of the best one's score, or of its nearness in meaning."""
 
-_WORDS_SAY, _NO_WORDS, _MEANING_SAYS, _SLACK = 0.5, 0.02, 20.0, 1.2
-"""With an embedder: what evidence of words and nearness in meaning say together, against the
-logarithm of the number of documents, less some slack."""
+_MEANING_SAYS, _NO_WORDS, _SLACK = 15.0, 0.02, 2.4
+"""With an embedder: what nearness in meaning says beside the logarithm of the words' evidence; both
+together must exceed the logarithm of the number of documents, less some slack."""
 
 _LEAST = 1e-6
 """Rarity of a word that every document has, which must not be divided by when it is 0."""
@@ -186,7 +186,7 @@ def _is_relevant(
     if meaning is None or found.cosines is None:
         return bool(evidence > _CONVINCING * snapshot.count**_BY_CHANCE)
     nearness = meaning.nearness(float(found.cosines[order].max()))
-    told: float = _WORDS_SAY * log(evidence + _NO_WORDS) + _MEANING_SAYS * nearness
+    told: float = log(evidence + _NO_WORDS) + _MEANING_SAYS * nearness
     return told > log(snapshot.count) - _SLACK
 
 

@@ -19,7 +19,6 @@ from itertools import pairwise
 from math import log1p
 from typing import Any
 
-from py_code_mode.search.common import telling
 from py_code_mode.search.segment import Postings, Segment
 from py_code_mode.search.thesaurus import synonyms
 from py_code_mode.search.words import stem
@@ -203,15 +202,12 @@ def _fill(column: Any, snapshot: Snapshot, term: str, rarity: float) -> None:
 
 
 def _fill_meant(column: Any, snapshot: Snapshot, term: str, rarity: float) -> None:
-    """Put what words of nearly the same meaning add, where they add more.
-
-    What is meant by a word that says little says as little: ``thing`` is like ``something``.
-    """
+    """Put what words of nearly the same meaning add, where they add more."""
     for other, alike in synonyms(term):
         for part in snapshot.parts:
             row = part.segment.ids.get(other)
             if row is not None:
-                _add_variant(column, snapshot, part, row, alike * telling(term), rarity)
+                _add_variant(column, snapshot, part, row, alike, rarity)
 
 
 def _add_variant(

@@ -21,9 +21,7 @@ FILE = Path(__file__).with_suffix(".txt")
 def synonyms(stem: str) -> list[tuple[str, float]]:
     """Return the stems that mean nearly the same as one, and how alike they are, 1 at most."""
     told = _lines().get(stem, "").split()
-    return [
-        (other, int(alike) / 100) for other, alike in zip(told[::2], told[1::2], strict=True)
-    ]
+    return [(other, int(alike) / 100) for other, alike in zip(told[::2], told[1::2], strict=True)]
 
 
 @cache
