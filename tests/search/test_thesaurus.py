@@ -29,6 +29,7 @@ OTHERS = [
         ("could you buy tickets", "purchase", ("tickets",)),
         ("get my pictures from the camera", "take_photo", ("camera",)),
         ("add a folder", "make_directory", ("add",)),
+        ("add a dir", "make_directory", ("add",)),
     ],
 )
 def test_what_is_said_in_other_words_is_found(query, name, terms):
