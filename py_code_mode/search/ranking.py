@@ -38,7 +38,7 @@ many documents fits better by chance than the best of a few."""
 _FLOOR, _NEAR = 0.2, 0.5
 """What a hit must have at least of the best one's score, or of its nearness in meaning."""
 
-_MEANING_SAYS, _NO_WORDS, _SLACK = 15.0, 0.02, 2.4
+_MEANING_SAYS, _NO_WORDS, _SLACK = 15.0, 0.2, 2.2
 """With an embedder: what nearness in meaning says beside the logarithm of the words' evidence; both
 together must exceed the logarithm of the number of documents, less some slack."""
 
