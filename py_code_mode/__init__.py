@@ -61,8 +61,12 @@ if TYPE_CHECKING:
     from py_code_mode.packages import PackagePolicy
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
+    from py_code_mode.search.keeping import IndexKeeper
+    from py_code_mode.search.local import SentenceTransformersEmbedder
+    from py_code_mode.search.meaning import Embedder
     from py_code_mode.session import Session
     from py_code_mode.skills.file import FileSkillStore
+    from py_code_mode.skills.found import FoundSkill
     from py_code_mode.skills.library import SkillLibrary, create_skill_library
     from py_code_mode.skills.memory import MemorySkillStore
     from py_code_mode.skills.redis import RedisSkillStore
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
     from py_code_mode.stores import open_skill_store
     from py_code_mode.tools.base import StartingAdapter, ToolAdapter, ToolInfo, ToolParam
     from py_code_mode.tools.cli import CLIAdapter
+    from py_code_mode.tools.found import FoundTool
     from py_code_mode.tools.functions import FunctionAdapter
     from py_code_mode.tools.http.adapter import HTTPAdapter
     from py_code_mode.tools.http.openapi import OpenAPIAdapter
@@ -134,8 +139,12 @@ _WHERE = {
     "packages": ("PackagePolicy",),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
+    "search.keeping": ("IndexKeeper",),
+    "search.local": ("SentenceTransformersEmbedder",),
+    "search.meaning": ("Embedder",),
     "session": ("Session",),
     "skills.file": ("FileSkillStore",),
+    "skills.found": ("FoundSkill",),
     "skills.library": ("SkillLibrary", "create_skill_library"),
     "skills.memory": ("MemorySkillStore",),
     "skills.redis": ("RedisSkillStore",),
@@ -145,6 +154,7 @@ _WHERE = {
     "stores": ("open_skill_store",),
     "tools.base": ("StartingAdapter", "ToolAdapter", "ToolInfo", "ToolParam"),
     "tools.cli": ("CLIAdapter",),
+    "tools.found": ("FoundTool",),
     "tools.functions": ("FunctionAdapter",),
     "tools.http.adapter": ("HTTPAdapter",),
     "tools.http.openapi": ("OpenAPIAdapter",),
@@ -173,6 +183,7 @@ __all__ = [
     "Cut",
     "Decision",
     "Displayed",
+    "Embedder",
     "ErrorInfo",
     "Event",
     "ExecutionError",
@@ -182,8 +193,11 @@ __all__ = [
     "FileArtifactStore",
     "FileSkillStore",
     "Finished",
+    "FoundSkill",
+    "FoundTool",
     "FunctionAdapter",
     "HTTPAdapter",
+    "IndexKeeper",
     "KernelConfig",
     "KernelDied",
     "KernelError",
@@ -208,6 +222,7 @@ __all__ = [
     "ResourceLink",
     "Rule",
     "Rules",
+    "SentenceTransformersEmbedder",
     "Session",
     "SessionClosed",
     "Skill",

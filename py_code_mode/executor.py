@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from py_code_mode import prompt, reaper
 from py_code_mode.artifacts.base import ArtifactStore
-from py_code_mode.artifacts.file import FileArtifactStore
 from py_code_mode.artifacts.memory import MemoryArtifactStore
 from py_code_mode.branches import Checkpoint, Trials
 from py_code_mode.config import KernelConfig, Limits
@@ -26,8 +25,13 @@ from py_code_mode.policy import OnToolCall, Policy
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.session import Session
 from py_code_mode.settings import SessionSettings
-from py_code_mode.skills.file import FileSkillStore
 from py_code_mode.skills.library import SkillLibrary, create_skill_library
+from py_code_mode.stores import (
+    is_url,
+    open_artifact_store,
+    open_skill_store,
+    open_tool_store,
+)
 from py_code_mode.tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
@@ -107,35 +111,38 @@ class CodeExecutor:
         allowed_tags: Iterable[str] | None = None,
         **options: Any,
     ) -> Self:
-        """Make an executor from directories.
+        """Make an executor from directories, or from stores of a Redis server.
 
         A file that is wrong is reported (in the log and in ``problems``) and left out; the
         others load. A missing directory is made for skills and artifacts, and gives no tools.
 
         Args:
-            tools: Directory of tool YAML files.
-            skills: Directory of skill ``.py`` files.
-            artifacts: Directory for artifacts.
+            tools: Directory of tool YAML files, or ``redis://host/0?prefix=my-agent``.
+            skills: Directory of skill ``.py`` files, or such a url.
+            artifacts: Directory for artifacts, or such a url.
             allowed_tags: Only tools with one of these tags exist for the code.
             **options: Keyword arguments of the constructor; ``policy`` may also be the path of
                 a file of rules (see ``Rules.from_yaml``).
 
         Raises:
-            ConfigError: A path is a file, or the file of rules is wrong.
+            ConfigError: A path is a file, a url is none, or the file of rules is wrong.
+            CodeModeError: The server at a url cannot be reached.
         """
         _check_directories(tools, skills, artifacts)
         if isinstance(options.get("policy"), str | Path):
             from py_code_mode.governance.rules import Rules
 
             options["policy"] = Rules.from_yaml(options["policy"])
+        library = create_skill_library(None if skills is None else open_skill_store(skills))
+        broken = await asyncio.to_thread(library.problems)
         whole = ToolRegistry()
-        if tools is not None:
+        if is_url(tools):
+            whole = await ToolRegistry.from_store(open_tool_store(str(tools)), lenient=True)
+        elif tools is not None:
             whole = await ToolRegistry.from_dir(tools, lenient=True)
         registry = whole if allowed_tags is None else whole.scoped_view(tuple(allowed_tags))
-        library = create_skill_library(None if skills is None else FileSkillStore(Path(skills)))
-        store = None if artifacts is None else FileArtifactStore(Path(artifacts))
+        store = None if artifacts is None else open_artifact_store(artifacts)
         executor = cls(registry, library, store, **options)
-        broken = await asyncio.to_thread(library.problems)
         for problem in broken:
             log.warning("skill left out: %s", problem)
         executor.problems = (*whole.problems, *broken)
@@ -274,5 +281,5 @@ class CodeExecutor:
 
 def _check_directories(*paths: str | Path | None) -> None:
     for path in paths:
-        if path is not None and Path(path).is_file():
+        if path is not None and not is_url(path) and Path(path).is_file():
             raise ConfigError("a directory is needed here, not a file", file=path)

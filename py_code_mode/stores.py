@@ -5,24 +5,25 @@ Place in the house: just above the stores, which do not know each other.
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
-from typing import Any
 
 from py_code_mode.artifacts.base import ArtifactStore
 from py_code_mode.artifacts.file import FileArtifactStore
+from py_code_mode.artifacts.redis import RedisArtifactStore
 from py_code_mode.errors import ConfigError
 from py_code_mode.skills.file import FileSkillStore
+from py_code_mode.skills.redis import RedisSkillStore
 from py_code_mode.skills.store import SkillStore
+from py_code_mode.tools.store import RedisToolStore, ToolStore
 
-__all__ = ["is_url", "open_artifact_store", "open_skill_store"]
+__all__ = ["is_url", "open_artifact_store", "open_skill_store", "open_tool_store"]
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _REDIS = frozenset({"redis", "rediss", "unix", "valkey", "valkeys"})
 
 
-def is_url(where: str | Path) -> bool:
+def is_url(where: str | Path | None) -> bool:
     """Whether this names a server rather than a folder."""
     return isinstance(where, str) and _URL.match(where) is not None
 
@@ -39,8 +40,7 @@ def open_skill_store(where: str | Path, *, make: bool = True) -> SkillStore:
     """
     if _is_folder(where, "skills", make=make):
         return FileSkillStore(where)
-    store: SkillStore = _redis_class("RedisSkillStore").from_url(str(where))
-    return store
+    return RedisSkillStore.from_url(str(where))
 
 
 def open_artifact_store(where: str | Path, *, make: bool = True) -> ArtifactStore:
@@ -51,8 +51,17 @@ def open_artifact_store(where: str | Path, *, make: bool = True) -> ArtifactStor
     """
     if _is_folder(where, "artifacts", make=make):
         return FileArtifactStore(where)
-    store: ArtifactStore = _redis_class("RedisArtifactStore").from_url(str(where))
-    return store
+    return RedisArtifactStore.from_url(str(where))
+
+
+def open_tool_store(url: str) -> ToolStore:
+    """Open the store of tool files at a url; see ``open_skill_store``.
+
+    Raises:
+        ConfigError: No store takes such a url.
+    """
+    _check_scheme(url, "tools")
+    return RedisToolStore.from_url(url)
 
 
 def _is_folder(where: str | Path, what: str, *, make: bool) -> bool:
@@ -60,16 +69,13 @@ def _is_folder(where: str | Path, what: str, *, make: bool) -> bool:
         if not make and not Path(where).is_dir():
             raise ConfigError(f"there is no such folder of {what}", file=where)
         return True
-    scheme = str(where).partition("://")[0].lower()
+    _check_scheme(str(where), what)
+    return False
+
+
+def _check_scheme(url: str, what: str) -> None:
+    scheme = url.partition("://")[0].lower()
     if scheme not in _REDIS:
         raise ConfigError(
             f"no store of {what} takes a url of {scheme}://; give a folder, or redis://host/0"
         )
-    return False
-
-
-def _redis_class(name: str) -> Any:
-    try:
-        return getattr(importlib.import_module("py_code_mode"), name)
-    except AttributeError:
-        raise ConfigError(f"this version of py-code-mode has no {name}; give a folder") from None

@@ -7,6 +7,7 @@ artifact's record names it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from py_code_mode.artifacts import redisscripts as scripts
 from py_code_mode.artifacts.info import ArtifactInfo, Details
 from py_code_mode.artifacts.quota import Quota
+from py_code_mode.artifacts.redisscripts import LEASE
 from py_code_mode.artifacts.writer import ArtifactWriter
 from py_code_mode.errors import ArtifactError, ArtifactWriteError
 from py_code_mode.redisdb import Database, token
@@ -31,6 +33,9 @@ _AT_ONCE = 4
 
 _PROLONG = 60.0
 """Seconds after which the life of an upload is prolonged."""
+
+_HOLD_AGAIN = LEASE / 4
+_MOST_HELD = 1_000
 
 _ID = 32
 
@@ -86,6 +91,7 @@ class Contents:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._held: dict[str, float] = {}
 
     def keys(self, content: str) -> list[bytes]:
         """Return the key of a content, and the key that says it is being read."""
@@ -137,7 +143,12 @@ class Contents:
         wanted = range(offset // record.chunk, -(-end // record.chunk))
         if not self._hold(record):
             return None
-        return self._cut(record, self._read(record, wanted, held=True), offset, end)
+        chunks = self._read(record, wanted, held=True)
+        first = next(chunks)
+        if first is None:
+            self._held.pop(record.id, None)
+            return None
+        return self._cut(record, itertools.chain([first], chunks), offset, end)
 
     def _cut(
         self, record: Record, chunks: Iterator[bytes | None], offset: int, end: int
@@ -148,7 +159,7 @@ class Contents:
             if chunk is None:
                 raise ArtifactError(
                     f"artifact {record.info.name!r} was replaced or deleted while it was read, "
-                    f"more than {scripts.LEASE} seconds ago; read it again from the start"
+                    f"more than {LEASE} seconds ago; read it again from the start"
                 )
             yield chunk[max(0, offset - position) : end - position]
             position += record.chunk
@@ -156,18 +167,26 @@ class Contents:
     def _read(self, record: Record, wanted: range, *, held: bool) -> Iterator[bytes | None]:
         """Yield chunks, None for those that are not there."""
         what, key = f"read artifact {record.info.name!r}", self.keys(record.id)[0]
-        since = time.monotonic()
-        while wanted:
-            if held and time.monotonic() - since > scripts.LEASE / 4:
+        batch = wanted[:1]
+        while batch:
+            if held:
                 self._hold(record)
-                since = time.monotonic()
-            yield from self._db.ask(what, "HMGET", key, *wanted[:_AT_ONCE])
-            wanted = wanted[_AT_ONCE:]
+            yield from self._db.ask(what, "HMGET", key, *batch)
+            wanted = wanted[len(batch) :]
+            batch = wanted[:_AT_ONCE]
 
     def _hold(self, record: Record) -> bool:
         """Say that a content is being read, so that it stays; False if it is gone."""
+        now = time.monotonic()
+        if now - self._held.get(record.id, -math.inf) < _HOLD_AGAIN:
+            return True
         what = f"read artifact {record.info.name!r}"
-        return bool(self._db.run(what, scripts.HOLD, self.keys(record.id)) == 1)
+        if self._db.run(what, scripts.HOLD, self.keys(record.id)) != 1:
+            return False
+        if len(self._held) > _MOST_HELD:
+            self._held.clear()
+        self._held[record.id] = now
+        return True
 
 
 Commit = Callable[[Record, bytes], ArtifactInfo]

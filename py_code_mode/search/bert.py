@@ -122,7 +122,7 @@ def _gelu(x: Any) -> Any:
 
 
 def read_safetensors(path: Path) -> dict[str, Any]:
-    """Read all tensors of a safetensors file; they stay on disk until they are used.
+    """Read all tensors of a safetensors file.
 
     Raises:
         ValueError: It is no such file.
@@ -144,5 +144,7 @@ def read_safetensors(path: Path) -> dict[str, Any]:
         if about["dtype"] not in _DTYPES:
             raise ValueError(f"{path}: tensor {name!r} is of type {about['dtype']}")
         part = slice(*about["data_offsets"])
-        tensors[name] = data[part].view(_DTYPES[about["dtype"]]).reshape(about["shape"])
+        values = data[part].view(_DTYPES[about["dtype"]]).reshape(about["shape"])
+        # A copy: they begin anywhere in the file, and products of unaligned numbers are slow.
+        tensors[name] = np.array(values, np.float32 if values.dtype.kind == "f" else None)
     return tensors

@@ -205,16 +205,20 @@ def _is_sound(kept: Kept) -> bool:
     vectors = segment.vectors
     return bool(
         all(type(each) is list and all(type(text) is str for text in each) for each in texts)
-        and all(type(form) is str and 0 <= at < count for form, at in segment.forms)
+        and all(
+            type(form) is str and type(at) is int and 0 <= at < count for form, at in segment.forms
+        )
         and len(segment.digests) == count == len({*segment.names})
         and terms == len({*segment.terms})
         and segment.lengths.shape == (count,)
+        and (segment.lengths >= 0).all()
         and np.isfinite(segment.lengths).all()
         and (np.diff(segment.pairs) > 0).all()
         and all(((part >= 0) & (part < terms)).all() for part in ids)
         and _are_sound(segment.words, terms, count)
         and _are_sound(segment.paired, len(segment.pairs), count)
         and (vectors is not None) == bool(kept.embedder)
+        and 0 <= kept.unrelated < 1
         and (vectors is None or (vectors.ndim == _ROWS and len(vectors) == count))
         and (vectors is None or np.isfinite(vectors).all())
     )
@@ -231,6 +235,7 @@ def _are_sound(postings: Postings, keys: int, count: int) -> bool:
         and starts[-1] == len(documents)
         and (np.diff(starts) >= 0).all()
         and ((documents >= 0) & (documents < count)).all()
+        and (counts > 0).all()
         and np.isfinite(counts).all()
     )
 

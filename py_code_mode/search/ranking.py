@@ -38,9 +38,9 @@ many documents fits better by chance than the best of a few."""
 _FLOOR, _NEAR = 0.2, 0.5
 """What a hit must have at least of the best one's score, or of its nearness in meaning."""
 
-_WORDS_SAY, _NO_WORDS, _MEANING_SAYS = 0.5, 0.02, 20.0
+_WORDS_SAY, _NO_WORDS, _MEANING_SAYS, _SLACK = 0.5, 0.02, 20.0, 1.2
 """With an embedder: what evidence of words and nearness in meaning say together, against the
-logarithm of the number of documents."""
+logarithm of the number of documents, less some slack."""
 
 _LEAST = 1e-6
 """Rarity of a word that every document has, which must not be divided by when it is 0."""
@@ -187,7 +187,7 @@ def _is_relevant(
         return bool(evidence > _CONVINCING * snapshot.count**_BY_CHANCE)
     nearness = meaning.nearness(float(found.cosines[order].max()))
     told: float = _WORDS_SAY * log(evidence + _NO_WORDS) + _MEANING_SAYS * nearness
-    return told > log(snapshot.count) - 1
+    return told > log(snapshot.count) - _SLACK
 
 
 def _evidence(weighed: Weighed, order: list[int]) -> tuple[float, float]:

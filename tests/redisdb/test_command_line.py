@@ -1,14 +1,16 @@
-"""The command line with a server in place of a folder."""
+"""The command line, and ``CodeExecutor.create``, with a server in place of a folder."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from py_code_mode import RedisSkillStore
+from py_code_mode import CodeExecutor, RedisSkillStore
 from py_code_mode.cli import main
+from py_code_mode.errors import ConfigError, SkillError
 from tests.redisdb.conftest import skill
 
 
@@ -60,3 +62,27 @@ def test_skills_and_artifacts_of_a_server_from_the_command_line(stores, server, 
     assert RedisSkillStore.from_url(url).load("double").source == file.read_text()
     run("artifacts", "put", "kept.py", file, "--artifacts", url)
     assert stores.artifacts.load_packed("kept.py")[1] == Path(file).read_bytes()
+
+
+async def test_an_executor_is_made_from_a_url(stores, server):
+    """``create`` takes a server's URL for tools, skills and artifacts; what is wrong is reported."""
+    await asyncio.to_thread(stores.fill)
+    await asyncio.to_thread(stores.tools.put, "bad", "name: bad\nargz: 1\n", check=False)
+    url = f"redis://127.0.0.1:{server.port}/0?prefix={stores.prefix}"
+    async with await CodeExecutor.create(tools=url, skills=url, artifacts=url) as executor:
+        result = await executor.run("""
+            artifacts.save("seen", 1)
+            tools.hello(word="you"), skills.a(), artifacts.load("deep/small")
+        """)
+        assert result.value == ("you\n", 2, {"n": 2}), result.text
+        assert [problem.file.name for problem in executor.problems] == ["bad.yaml"]
+    assert stores.artifacts.load("seen") == 1
+
+
+async def test_a_url_that_leads_nowhere_is_an_error():
+    """``create`` fails clearly for a server that is down, and for what no store is kept at."""
+    with pytest.raises(SkillError, match=r"Redis at 127\.0\.0\.1:1 cannot be reached"):
+        await CodeExecutor.create(skills="redis://127.0.0.1:1?socket_connect_timeout=1")
+    for name in ("tools", "skills", "artifacts"):
+        with pytest.raises(ConfigError, match=f"no store of {name} takes a url of http://"):
+            await CodeExecutor.create(**{name: "http://localhost"})

@@ -13,8 +13,8 @@ import pytest
 import redis
 from redis import asyncio as aio
 
-from py_code_mode import RedisSkillStore, create_skill_library
-from py_code_mode.errors import ArtifactError, SkillError
+from py_code_mode import RedisArtifactStore, RedisSkillStore, create_skill_library
+from py_code_mode.errors import ArtifactError, ArtifactNotFoundError, SkillError
 from py_code_mode.search import IndexKeeper
 from py_code_mode.skills import SkillUsage
 from tests.conftest import ROOT
@@ -148,6 +148,28 @@ def test_a_reader_may_take_its_time(stores, server):
     with pytest.raises(ArtifactError, match="replaced or deleted while it was read"):
         list(reading)
     assert stores.artifacts.load("x") == b"2"
+
+
+def test_a_version_that_is_read_stretch_by_stretch_stays(stores, server):
+    """Who says which version it wants reads that one to its end, also when another took its place."""
+    size = 4 * 1024 * 1024
+    info = stores.artifacts.save("x", b"1" * size)
+    other = RedisArtifactStore(server.client(), stores.prefix)
+
+    def stretch(number: int) -> bytes:
+        offset = number * size // 4
+        return b"".join(other.read_chunks("x", offset, size // 4, sha256=info.sha256))
+
+    assert stretch(0) == b"1" * (size // 4)
+    stores.artifacts.save("x", b"2")
+    assert stretch(1) == stretch(2) == b"1" * (size // 4)
+    stores.artifacts.delete("x")
+    assert stretch(3) == b"1" * (size // 4)
+    with server.client() as client:
+        for key in client.scan_iter(f"{{{stores.prefix}}}:artifacts:content:*"):
+            client.delete(key)  # as if a minute had passed
+    with pytest.raises(ArtifactNotFoundError):
+        stretch(3)
 
 
 def test_a_gigabyte_would_not_be_held_in_memory(stores):

