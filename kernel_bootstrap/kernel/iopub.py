@@ -8,7 +8,6 @@ be used from several threads if a lock keeps them apart.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections import deque
@@ -88,21 +87,24 @@ class DirectIOPub(IOPubThread):  # type: ignore[misc]
                 self._unfinished = True
                 send_frames(self.socket, parts)
                 self._unfinished = False
-                if has_message(self.socket):
-                    # Sending may swallow the edge that announces a subscriber.
-                    self.schedule(self._welcome_subscribers)
+                # Sending may swallow the edge that announces a subscriber; and whoever floods the
+                # socket would leave the lock to nobody else.
+                self._take_subscriptions()
         finally:
             self._sending = False
 
     def _welcome_subscribers(self) -> None:
-        """Tell each new subscriber that it is heard from now on (JEP 65)."""
+        """Take note of new subscribers, in the thread of the loop."""
         with self._lock:
-            if self.closed:
-                return
-            with contextlib.suppress(zmq.Again):
-                while True:
-                    event = self.socket.recv(zmq.NOBLOCK)
-                    if event[:1] == b"\x01":
-                        topic = event[1:].decode("utf-8", "replace")
-                        welcome = self.session.msg("iopub_welcome", {"subscription": topic})
-                        self.session.send(self, welcome, ident=event[1:] or None)
+            if not self.closed and not self._sending:
+                self._take_subscriptions()
+                self._send_waiting()
+
+    def _take_subscriptions(self) -> None:
+        """Tell each new subscriber that it is heard from now on (JEP 65); it leaves in turn."""
+        while has_message(self.socket):
+            event = self.socket.recv(zmq.NOBLOCK)
+            if event[:1] == b"\x01":
+                topic = event[1:].decode("utf-8", "replace")
+                welcome = self.session.msg("iopub_welcome", {"subscription": topic})
+                self._waiting.append(self.session.serialize(welcome, event[1:] or None))

@@ -304,11 +304,15 @@ async def test_many_forks_in_a_row(make_executor):
         "for _ in range(4): threading.Thread(target=load, daemon=True).start()"
     )
     before = len(psutil.Process().children(recursive=True))
+    closing: list[asyncio.Task[None]] = []
     for n in range(1_000):
         branch = await executor.fork()
         if n % 10 == 0:
             assert (await branch.run(f"tools.echo(n={n})")).value == n
-        await branch.aclose()
+        if len(closing) == 4:
+            await closing.pop(0)
+        closing.append(asyncio.create_task(branch.aclose()))  # while the next one is forked
+    await asyncio.gather(*closing)
     assert len(psutil.Process().children(recursive=True)) == before
     assert (await executor.run("stop = True; tools.echo(n=5)")).value == 5
 
