@@ -70,7 +70,7 @@ class ForkedProcess:
     def wait(self) -> int:
         """Block until it has ended."""
         while self.returncode is None:
-            select.select([self._pidfd], [], [])
+            self._wait(None)
             self.poll()
         return self.returncode
 
@@ -110,7 +110,14 @@ class ForkedProcess:
             self._connection.close()
 
     def _has_ended(self) -> bool:
-        return bool(select.select([self._pidfd], [], [], 0)[0])
+        return self._wait(0)
+
+    def _wait(self, milliseconds: int | None) -> bool:
+        """Wait for the end; whether it has come."""
+        # `select.select` knows no descriptor above 1,023, and hundreds of sessions have more.
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(milliseconds))
 
     def _wait_for_word(self) -> int:
         read: Callable[[], int | None] = self._read_file if self._told else self._read_word

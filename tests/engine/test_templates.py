@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -275,3 +276,28 @@ async def test_any_jupyter_program_can_use_templates(manager, tmp_path):
     await manager.shutdown_kernel()
     assert not await manager.is_alive()
     assert not kernel.is_running()
+
+
+@pytest.fixture
+def many_open_files() -> Iterator[None]:
+    """More open files than ``select`` can look at, as a host of hundreds of sessions has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4_096 if hard == resource.RLIM_INFINITY else min(hard, 4_096)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    yield
+    for each in opened:
+        os.close(each)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_host_with_many_open_files(many_open_files, make_executor):
+    """Kernels start, their death is seen, and they end, whatever the numbers of descriptors."""
+    executor = await make_executor()
+    assert (await executor.run("1 + 1")).value == 2
+    dead = await executor.run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert dead.error.name == "KernelDied"
+    branch = await executor.fork()
+    assert (await branch.run("3")).value == 3
+    await branch.aclose()
+    await executor.aclose()
