@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks import discovery
 from benchmarks.bench import Bench
 from benchmarks.discovery import MANNERS, NOUNS, VERBS
 from benchmarks.rows import MS, SHARE, Row, S, Target, Unit, at_least, at_most
@@ -26,14 +27,7 @@ from py_code_mode.search.local import SentenceTransformersEmbedder
 __all__ = ["measure"]
 
 QUERIES = (
-    "send a message about an invoice",
-    "merge two branches",
-    "list_user",
-    "which hosts are in a region",
-    "export reports as json",
-    "delete",
-    "weather of tomorrow",
-    "count the open tickets of a team and check each",
+    *discovery.QUERIES,
     "I want to see what happened to my order, could you check its history for me please?",
     "chocolate cake",
 )

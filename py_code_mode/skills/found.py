@@ -5,10 +5,11 @@ Place in the house: ``skills``, beside ``skill``; what ``SkillLibrary.search`` r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
 from py_code_mode.search import Hit
+from py_code_mode.search.found import equal_as, values_as
 from py_code_mode.skills.skill import Skill
 
 __all__ = ["FoundSkill"]
@@ -29,8 +30,7 @@ class FoundSkill(Skill):
     @classmethod
     def of(cls, skill: Skill, hit: Hit) -> Self:
         """Say of a skill how it was found."""
-        own = {field.name: getattr(skill, field.name) for field in fields(Skill)}
-        return cls(**own, score=hit.score, terms=hit.terms)
+        return cls(**values_as(Skill, skill), score=hit.score, terms=hit.terms)
 
     def to_dict(self, *, source: bool = False) -> dict[str, Any]:
         """Plain data for the wire."""
@@ -38,12 +38,6 @@ class FoundSkill(Skill):
         return {**data, "score": self.score, "terms": [*self.terms]}
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Skill):
-            return NotImplemented
-        return all(
-            getattr(self, field.name) == getattr(other, field.name)
-            for field in fields(Skill)
-            if field.compare
-        )
+        return equal_as(Skill, self, other) if isinstance(other, Skill) else NotImplemented
 
     __hash__ = Skill.__hash__

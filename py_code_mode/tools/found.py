@@ -5,10 +5,11 @@ Place in the house: ``tools``, beside ``base``; what ``ToolRegistry.search`` ret
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
 from py_code_mode.search import Hit
+from py_code_mode.search.found import equal_as, values_as
 from py_code_mode.tools.base import ToolInfo
 
 __all__ = ["FoundTool"]
@@ -29,20 +30,13 @@ class FoundTool(ToolInfo):
     @classmethod
     def of(cls, info: ToolInfo, hit: Hit) -> Self:
         """Say of a tool how it was found."""
-        own = {field.name: getattr(info, field.name) for field in fields(ToolInfo)}
-        return cls(**own, score=hit.score, terms=hit.terms)
+        return cls(**values_as(ToolInfo, info), score=hit.score, terms=hit.terms)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire."""
         return {**ToolInfo.to_dict(self), "score": self.score, "terms": [*self.terms]}
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ToolInfo):
-            return NotImplemented
-        return all(
-            getattr(self, field.name) == getattr(other, field.name)
-            for field in fields(ToolInfo)
-            if field.compare
-        )
+        return equal_as(ToolInfo, self, other) if isinstance(other, ToolInfo) else NotImplemented
 
     __hash__ = ToolInfo.__hash__
