@@ -24,6 +24,9 @@ _CARRIED = (
 _KINDS = ("Connection", "SSLConnection", "UnixDomainSocketConnection")
 """Connections of asyncio that have a blocking twin."""
 
+_PLACE = ("host", "port", "path")
+"""Settings that say which server it is."""
+
 _ATTEMPTS = 3
 """Times a command is sent again, the waits between them growing to a second."""
 
@@ -103,6 +106,7 @@ def sync_client(client: Any) -> Any:
 
     A blocking client is used as it is, with its pool of connections. An asyncio one belongs to
     its event loop, and stores are called from threads: a blocking one is made with its settings.
+    So it is for a client that keeps answers of the server: bytes of artifacts would fill it.
 
     Raises:
         ConfigError: It is no client of redis-py, or one whose settings cannot be carried over.
@@ -110,24 +114,25 @@ def sync_client(client: Any) -> Any:
     redis = redis_py()
     from redis import asyncio as aio
 
-    if isinstance(client, redis.Redis | redis.RedisCluster):
-        return client
-    if isinstance(client, aio.RedisCluster):
-        kwargs = client.connection_kwargs
-        nodes = client.nodes_manager.startup_nodes.values()
-        startup = [redis.cluster.ClusterNode(node.host, node.port) for node in nodes]
-        carried = _carried(kwargs, without=("host", "port", "path", "db"))
-        secure = "SSL" in kwargs["connection_class"].__name__
-        return redis.RedisCluster(startup_nodes=startup, ssl=secure, **carried)
-    if not isinstance(client, aio.Redis):
-        cls = type(client)
+    cls = type(client)
+    clusters = redis.RedisCluster, aio.RedisCluster
+    # Below them in redis-py, and no use here: they only collect commands.
+    pipelines = redis.client.Pipeline, aio.client.Pipeline, redis.cluster.ClusterPipeline
+    known = redis.Redis, aio.Redis, *clusters
+    if not isinstance(client, known) or isinstance(client, pipelines):
         raise ConfigError(
             f"a Redis store needs a client of redis-py (redis.Redis, redis.RedisCluster or "
             f"theirs of redis.asyncio), not {cls.__module__}.{cls.__qualname__}"
         )
+    if isinstance(client, redis.Redis | redis.RedisCluster) and not _keeps_answers(client):
+        return client
+    if isinstance(client, clusters):
+        return _cluster_twin(redis, client)
     pool = client.connection_pool
+    if hasattr(pool, "sentinel_manager"):
+        return _sentinel_twin(redis, pool)
     kind = pool.connection_class.__name__
-    if hasattr(pool, "sentinel_manager") or kind not in _KINDS:
+    if kind not in _KINDS:
         raise ConfigError(
             f"connections of the kind {kind} cannot be made outside asyncio; give the store a "
             "blocking client (redis.Redis)"
@@ -136,6 +141,43 @@ def sync_client(client: Any) -> Any:
     if "path" in carried:
         carried["unix_socket_path"] = carried.pop("path")
     return redis.Redis(ssl=kind == "SSLConnection", **carried)
+
+
+def _keeps_answers(client: Any) -> bool:
+    """Whether a blocking client has a cache, which redis-py 5.1 and later can have."""
+    if hasattr(client, "nodes_manager"):
+        return getattr(client.nodes_manager, "_cache", None) is not None
+    return getattr(client.connection_pool, "cache", None) is not None
+
+
+def _cluster_twin(redis: Any, client: Any) -> Any:
+    manager = client.nodes_manager
+    kwargs = getattr(client, "connection_kwargs", None) or manager.connection_kwargs
+    nodes = manager.startup_nodes.values()
+    startup = [redis.cluster.ClusterNode(node.host, node.port) for node in nodes]
+    carried = _carried(kwargs, (*_PLACE, "db"))
+    secure = bool(kwargs.get("ssl")) or _is_secure(kwargs.get("connection_class"))
+    return redis.RedisCluster(startup_nodes=startup, ssl=secure, **carried)
+
+
+def _sentinel_twin(redis: Any, pool: Any) -> Any:
+    """Ask the same sentinels for the same server."""
+    manager = pool.sentinel_manager
+    asked = [sentinel.connection_pool for sentinel in manager.sentinels]
+    settings = [each.connection_kwargs for each in asked]
+    sentinel = redis.sentinel.Sentinel(
+        [(each["host"], each["port"]) for each in settings],
+        manager.min_other_sentinels,
+        {"ssl": _is_secure(asked[0].connection_class), **_carried(settings[0], _PLACE)},
+    )
+    sentinel._force_master_ip = getattr(manager, "_force_master_ip", None)  # none in redis-py 5
+    find = sentinel.master_for if pool.is_master else sentinel.slave_for
+    carried = _carried(pool.connection_kwargs, _PLACE)
+    return find(pool.service_name, ssl=_is_secure(pool.connection_class), **carried)
+
+
+def _is_secure(connection: type | None) -> bool:
+    return connection is not None and "SSL" in connection.__name__
 
 
 def _carried(settings: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:

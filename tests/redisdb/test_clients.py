@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 
 import pytest
 import redis
 import trustme
 from redis import asyncio as aio
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.backoff import ConstantBackoff
+from redis.cache import CacheConfig
+from redis.connection import CacheProxyConnection
 from redis.crc import key_slot
+from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from py_code_mode import RedisArtifactStore, RedisSkillStore, RedisToolStore
 from py_code_mode.errors import ArtifactError, ConfigError, SkillError, ToolError
 from tests.conftest import ROOT
-from tests.redis_servers import free_port, running
+from tests.redis_servers import REDIS, free_port, running
 from tests.redisdb.conftest import Stores, skill
 
 
@@ -51,6 +59,55 @@ async def test_an_asyncio_client_lends_its_settings(server, by, options):
         await asyncio.to_thread(stores.fill)
         await asyncio.to_thread(stores.check)
         assert await client.ping()
+
+
+@contextlib.contextmanager
+def _sentinel(server, folder) -> Iterator[int]:
+    """Run what tells clients where the server called ``mine`` is; its port."""
+    port, settings = free_port(), folder / "sentinel.conf"
+    settings.write_text(
+        f"port {port}\nbind 127.0.0.1\nsentinel monitor mine 127.0.0.1 {server.port} 1\n"
+    )
+    command = ["redis-server", str(settings), "--sentinel", "--logfile", str(folder / "log")]
+    process = subprocess.Popen(command)
+    try:
+        with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.02), 500)) as client:
+            assert client.ping()
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("server", REDIS[:1], indirect=True)
+async def test_sentinels_are_asked_where_the_server_is(server, tmp_path):
+    """Clients that ask sentinels serve, blocking and asyncio; a name they do not know is told."""
+    with _sentinel(server, tmp_path) as port:
+        places, options = [("127.0.0.1", port)], {"socket_timeout": 9, "decode_responses": True}
+        blocking, loops = Sentinel(places, **options), AsyncSentinel(places, **options)
+        for client in (blocking.master_for("mine"), loops.master_for("mine", db=3)):
+            stores = await asyncio.to_thread(Stores, client, uuid.uuid4().hex)
+            await asyncio.to_thread(stores.fill)
+            await asyncio.to_thread(stores.check)
+        assert "Redis 'mine' (by Sentinel)" in repr(stores.skills)
+        assert Stores(server.client(db=3), stores.prefix).skills.names() == ["a"]
+        kwargs = stores.skills._db._client.connection_pool.connection_kwargs
+        assert (kwargs["db"], kwargs["socket_timeout"]) == (3, 9)
+        with pytest.raises(SkillError, match="cannot be reached: No master found for 'other'"):
+            RedisSkillStore(loops.master_for("other"), "p").names()
+
+
+@pytest.mark.parametrize("server", REDIS[:1], indirect=True)
+def test_a_client_that_keeps_answers_serves_and_keeps_none_of_ours(server, monkeypatch):
+    """A client with a cache of its own works, and bytes of artifacts do not fill the cache."""
+    # redis-py wants Redis 7.4 for it, though this is not needed.
+    monkeypatch.setattr(CacheProxyConnection, "MIN_ALLOWED_VERSION", "7.0.0")
+    with redis.Redis(port=server.port, protocol=3, cache_config=CacheConfig()) as client:
+        stores = Stores(client, uuid.uuid4().hex)
+        stores.fill()
+        stores.check()
+        assert client.get("nothing") is None
+        assert client.get_cache().size == 0
 
 
 def test_a_store_makes_its_own_client_from_a_url(server):
@@ -97,9 +154,11 @@ def test_what_is_no_client_is_refused():
     """Anything else than a client of redis-py is named in the error."""
     with pytest.raises(ConfigError, match=r"a client of redis-py .*, not builtins\.str"):
         RedisSkillStore("redis://localhost", "p")
+    with redis.Redis() as client, pytest.raises(ConfigError, match=r"not redis\.client\.Pipeline"):
+        RedisSkillStore(client.pipeline(), "p")
 
 
-@pytest.mark.parametrize("prefix", ["", "{a}", "a\n", "x" * 201])
+@pytest.mark.parametrize("prefix", ["", None, b"a", "{a}", "a\n", "x" * 201])
 def test_a_bad_prefix_is_refused(server, prefix):
     """A prefix that would break the layout of the keys is refused at once."""
     with server.client() as client, pytest.raises(ConfigError, match="prefix"):
