@@ -23,16 +23,13 @@ from py_code_mode.artifacts.writer import ArtifactWriter
 from py_code_mode.errors import ArtifactError, ArtifactWriteError
 from py_code_mode.redisdb import Database, token
 
-__all__ = ["CHUNK", "Contents", "Record", "Writer"]
+__all__ = ["CHUNK", "Contents", "Record", "Writer", "forgotten"]
 
 CHUNK = 1024 * 1024
 """Bytes of a chunk; the last one of a content has less."""
 
 _AT_ONCE = 4
 """Chunks that a reader asks for at once: the way there and back counts less."""
-
-_PROLONG = 60.0
-"""Seconds after which the life of an upload is prolonged."""
 
 _HOLD_AGAIN = LEASE / 4
 _MOST_HELD = 1_000
@@ -97,24 +94,26 @@ class Contents:
         """Return the key of a content, and the key that says it is being read."""
         return [self._db.key("content", content), self._db.key("reading", content)]
 
-    def upload(
-        self, content: str, number: int, chunk: memoryview | bytes, what: str, *, prolong: bool
-    ) -> None:
-        """Add a chunk to a content that is no artifact's yet.
+    def upload(self, content: str, number: int, chunk: memoryview | bytes, what: str) -> bool:
+        """Add a chunk to a content that is no artifact's yet, and give it another hour.
 
         Args:
             content: Its id.
             number: Which chunk it is.
             chunk: The bytes.
             what: For messages.
-            prolong: Give the content another hour; without this it costs less.
+
+        Returns:
+            False if the chunks before it are no longer there.
         """
-        key = self.keys(content)[0]
-        if prolong:
-            args = (number, chunk)
-            self._db.run(what, scripts.UPLOAD, [key], args, error=ArtifactWriteError)
-        else:
-            self._db.ask(what, "HSET", key, number, chunk, error=ArtifactWriteError)
+        key, error = self.keys(content)[0], ArtifactWriteError
+        if number == 0:
+            self._db.run(what, scripts.UPLOAD, [key], (number, chunk), error=error)
+        else:  # a script would copy every chunk twice
+            if self._db.ask(what, "EXPIRE", key, scripts.UPLOAD_LIFE, error=error) != 1:
+                return False
+            self._db.ask(what, "HSET", key, number, chunk, error=error)
+        return True
 
     def drop(self, content: str) -> None:
         """Remove a content that became no artifact's; if it cannot be done now it goes later."""
@@ -189,6 +188,14 @@ class Contents:
         return True
 
 
+def forgotten(name: str) -> ArtifactWriteError:
+    """Make the error for an upload whose first part is gone."""
+    return ArtifactWriteError(
+        f"artifact {name!r} cannot be written: what was sent before is no longer there; it "
+        "took more than an hour between two pieces, or the server lost its data"
+    )
+
+
 Commit = Callable[[Record, bytes], ArtifactInfo]
 """Makes a content, and its last chunk that comes along, an artifact's."""
 
@@ -211,7 +218,6 @@ class Writer(ArtifactWriter):
         self._id = token()
         self._buffer = bytearray()
         self._uploaded = 0
-        self._prolonged = -math.inf
         self._kept = False
         super().__init__(name, kind, details, quota, used)
 
@@ -232,10 +238,8 @@ class Writer(ArtifactWriter):
 
     def _upload(self, chunk: memoryview | bytes) -> None:
         what = f"write artifact {self.name!r}"
-        now = time.monotonic()
-        prolong = now - self._prolonged > _PROLONG
-        self._contents.upload(self._id, self._uploaded, chunk, what, prolong=prolong)
-        self._prolonged = now if prolong else self._prolonged
+        if not self._contents.upload(self._id, self._uploaded, chunk, what):
+            raise forgotten(self.name)
         self._uploaded += 1
 
     def _commit(self, info: ArtifactInfo) -> ArtifactInfo:

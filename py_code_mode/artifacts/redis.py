@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from py_code_mode.artifacts import redisscripts as scripts
-from py_code_mode.artifacts.contents import Contents, Record, Writer
+from py_code_mode.artifacts.contents import Contents, Record, Writer, forgotten
 from py_code_mode.artifacts.info import ArtifactInfo, Details
 from py_code_mode.artifacts.names import name_problem, normal_name
 from py_code_mode.artifacts.quota import Quota
@@ -157,10 +157,7 @@ class RedisArtifactStore(StoredArtifacts):
             raise ArtifactWriteError(f"artifact {name!r}: there is a folder of that name")
         if answer == Refusal.NO_ROOM:
             self.quota.check_store(name, record.info.size, detail)
-        raise ArtifactWriteError(
-            f"artifact {name!r} cannot be written: what was sent before is no longer there; it "
-            "took more than an hour between two pieces, or the server lost its data"
-        )
+        raise forgotten(name)
 
     def _raw(
         self, name: str, what: str, error: type[ArtifactError] = ArtifactError

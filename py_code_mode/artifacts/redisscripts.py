@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from py_code_mode.redisdb import Script
 
-__all__ = ["DELETE", "HOLD", "LEASE", "PUT", "UPLOAD", "Refusal"]
+__all__ = ["DELETE", "HOLD", "LEASE", "PUT", "UPLOAD", "UPLOAD_LIFE", "Refusal"]
 
 LEASE = 60
 """Seconds for which content that was replaced is still there for those who are reading it."""
 
-_UPLOAD_LIFE = 3600
+UPLOAD_LIFE = 3600
+"""Seconds for which an upload waits for its next chunk."""
 
 
 class Refusal:
@@ -28,10 +29,10 @@ class Refusal:
 
 UPLOAD = Script(f"""
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('EXPIRE', KEYS[1], {_UPLOAD_LIFE})
+redis.call('EXPIRE', KEYS[1], {UPLOAD_LIFE})
 return 1
 """)
-"""A chunk of content that belongs to no artifact yet; what a dead writer leaves goes by itself."""
+"""The first chunk of what is no artifact's yet; what a dead writer leaves goes by itself."""
 
 HOLD = Script(f"""
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -45,14 +46,17 @@ return 1
 Reading must also work where nothing can be written (a full server, a replica), hence ``pcall``.
 """
 
-_LET_GO = f"""
+_SHARED = f"""
+local function all_bytes(key)
+  return tonumber(redis.call('GET', key) or '') or 0
+end
 local function let_go(content, reading)
   if redis.call('EXISTS', reading) == 1 then redis.call('EXPIRE', content, {LEASE})
   else redis.call('UNLINK', content) end
 end
 """
 
-PUT = Script(f"""{_LET_GO}
+PUT = Script(f"""{_SHARED}
 local name, expected, record = ARGV[1], ARGV[2], ARGV[3]
 local size, former, chunks = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[8])
 local now = redis.call('HGET', KEYS[1], name) or ''
@@ -65,7 +69,7 @@ if now == '' then
   local from, to = '[' .. name .. '/', '(' .. name .. '0'
   if #redis.call('ZRANGEBYLEX', KEYS[2], from, to, 'LIMIT', 0, 1) > 0 then return {{-2, 0}} end
 end
-local used = tonumber(redis.call('GET', KEYS[3]) or '0') - former
+local used = all_bytes(KEYS[3]) - former
 if ARGV[6] ~= '' and used + size > tonumber(ARGV[6]) then return {{-3, used}} end
 local last = ARGV[9] ~= '' and 1 or 0
 if redis.call('HLEN', KEYS[4]) + last < chunks then return {{-4, 0}} end
@@ -84,12 +88,12 @@ ARGV: name; beginning of the record it has now; record; size; size now; what all
 its content may go; number of chunks; the last chunk; the folders it is in.
 """
 
-DELETE = Script(f"""{_LET_GO}
+DELETE = Script(f"""{_SHARED}
 local now = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if string.sub(now, 1, 32) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('DECRBY', KEYS[3], ARGV[3])
+redis.call('SET', KEYS[3], string.format('%d', all_bytes(KEYS[3]) - ARGV[3]))
 let_go(KEYS[4], KEYS[5])
 return 1
 """)

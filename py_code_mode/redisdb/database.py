@@ -28,7 +28,7 @@ __all__ = ["CHANGED", "Database", "Script", "token"]
 
 CHANGED = """
 local function changed(key, token)
-  local count = tonumber(string.match(redis.call('GET', key) or '0', '^%d+')) + 1
+  local count = (tonumber(string.match(redis.call('GET', key) or '', '^%d+') or '') or 0) + 1
   local version = string.format('%d', count) .. ':' .. token
   redis.call('SET', key, version)
   return version
@@ -131,7 +131,7 @@ class Database:
                 return self._send("EVAL", script.text, len(keys), *keys, *args)
 
     def _send(self, *command: Part) -> Any:
-        words = [word.encode() if isinstance(word, str) else word for word in command[1:]]
+        words = [_bytes(word) if isinstance(word, str) else word for word in command[1:]]
         exceptions, began = self._redis.exceptions, time.monotonic()
         for _ in range(_QUICK_TRIES):
             try:
@@ -181,12 +181,18 @@ class Database:
         return f"{self.where}, prefix={self.prefix!r}"
 
 
-def _checked_prefix(prefix: str) -> str:
-    if not prefix:
+def _bytes(text: str) -> bytes:
+    # Half a surrogate pair must be no reason to fail: a name that was asked for is just not there.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _checked_prefix(prefix: object) -> str:
+    if not isinstance(prefix, str) or not prefix:
         raise ConfigError("a Redis store needs a prefix for its keys, e.g. prefix='my-agent'")
     if len(prefix) > _MAX_PREFIX or not prefix.isprintable() or "{" in prefix or "}" in prefix:
         shown = f"{ascii(prefix)[1:-1]:.80}"
         raise ConfigError(
-            f"the prefix '{shown}' will not do: up to {_MAX_PREFIX} printable characters, no braces"
+            f"the prefix '{shown}' will not do: up to {_MAX_PREFIX} printable characters, and no "
+            "braces (the keys get a pair of their own, which keeps them in one slot of a cluster)"
         )
     return prefix

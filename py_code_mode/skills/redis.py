@@ -10,23 +10,16 @@ who finds another text at the number it knows reads everything again.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from py_code_mode.errors import SkillError, SkillValidationError
 from py_code_mode.redisdb import DEFAULT_PREFIX, Database, RedisIndexKeeper, client_from_url, token
+from py_code_mode.skills import redisrecords as records
 from py_code_mode.skills import redisscripts as scripts
-from py_code_mode.skills.parse import (
-    check_name,
-    invalid,
-    name_problem,
-    parse_skill,
-    with_description,
-)
+from py_code_mode.skills.parse import check_name, name_problem, parse_skill, with_description
 from py_code_mode.skills.skill import Skill
 from py_code_mode.skills.store import MAX_VERSIONS, SkillUsage, SkillVersion
 
@@ -36,40 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisSkillStore"]
 
-_ID = 32
-"""Characters at the beginning of a record that no other record has."""
-
 _ATTEMPTS = 1000
 """Of several that save one name at once, one gets through each time."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A saved state of a skill, as it is kept."""
-
-    number: int
-    source: str
-    digest: str
-    time: float
-    by: str
-    creator: str
-    created: float
-
-    def pack(self) -> str:
-        data = {name: getattr(self, name) for name in self.__slots__}
-        return token() + json.dumps(data, ensure_ascii=False)
-
-
-def _unpack(name: str, raw: bytes) -> _Record:
-    try:
-        record = _Record(**json.loads(raw[_ID:]))
-        texts = (record.source, record.digest, record.by, record.creator)
-        numbers = (record.number, record.time, record.created)
-        if not all(isinstance(each, str) for each in texts):
-            raise TypeError("a text is none")
-        return replace(record, number=int(numbers[0]), time=float(numbers[1]))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise invalid(name, f"what Redis holds of it is damaged: {error!s:.200}") from None
 
 
 class RedisSkillStore:
@@ -145,7 +106,7 @@ class RedisSkillStore:
             found = self._skill(name, raw)
         if version is not None and (isinstance(found, Exception) or found.number != version):
             former = self._db.ask(f"read skill {name!r}", "HGET", self._former(name), str(version))
-            return None if former is None else _parse(name, former)
+            return None if former is None else records.parse(name, former)
         if isinstance(found, SkillValidationError):
             # Anew each time: a raised exception collects the traceback of who caught it.
             raise SkillValidationError(found.message, **found.details)
@@ -175,10 +136,10 @@ class RedisSkillStore:
             raw = self._db.ask(what, "HGET", self._present, skill.name)
             if raw is not None and not replace:
                 return False
-            former = None if raw is None else _unpack_or_empty(skill.name, raw)
+            former = None if raw is None else records.unpack_or_empty(skill.name, raw)
             if former is not None and former.source == source:
                 return True
-            record = _Record(
+            record = records.Record(
                 number=1 if former is None else former.number + 1,
                 source=source,
                 digest=saved.digest,
@@ -189,7 +150,7 @@ class RedisSkillStore:
             )
             args = (
                 skill.name,
-                b"" if raw is None else raw[:_ID],
+                b"" if raw is None else raw[: records.ID],
                 record.pack(),
                 token(),
                 0 if former is None else former.number,
@@ -217,8 +178,10 @@ class RedisSkillStore:
             return []
         keys = [self._present, self._former(name)]
         found = self._db.run(f"read skill {name!r}", scripts.VERSIONS, keys, (name,))
-        records = [_unpack_or_empty(name, raw) for raw in found if raw]
-        kept = [SkillVersion(each.number, each.digest, each.time, each.by) for each in records]
+        sound = [
+            each for each in (records.unpack_or_empty(name, raw) for raw in found) if each.number
+        ]
+        kept = [SkillVersion(each.number, each.digest, each.time, each.by) for each in sound]
         return sorted(kept, key=lambda each: -each.number)[: self.max_versions]
 
     def add_usage(self, used: Mapping[str, SkillUsage]) -> None:
@@ -233,7 +196,8 @@ class RedisSkillStore:
     def usage(self, *names: str) -> dict[str, SkillUsage]:
         """Return the counts of these skills, or of all."""
         flat = self._db.run("read the uses of skills", scripts.USAGE, [self._uses])
-        counts = {flat[at].decode(): _usage(flat[at + 1]) for at in range(0, len(flat), 2)}
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        counts = {records.text(name): records.usage(packed) for name, packed in pairs}
         return {name: counts[name] for name in names or counts if name in counts}
 
     def index_keeper(self) -> RedisIndexKeeper:
@@ -251,7 +215,7 @@ class RedisSkillStore:
         if whole == 1:
             self._raw = {}
         for at in range(0, len(flat), 2):
-            name, raw = flat[at].decode(), flat[at + 1]
+            name, raw = records.text(flat[at]), flat[at + 1]
             if raw:
                 self._raw[name] = raw
             else:
@@ -262,37 +226,13 @@ class RedisSkillStore:
 
     def _skill(self, name: str, raw: bytes) -> Skill | SkillValidationError:
         known = self._parsed.get(name)
-        if known is None or known[0] != raw[:_ID]:
+        if known is None or known[0] != raw[: records.ID]:
             try:
-                known = raw[:_ID], _parse(name, raw)
+                known = raw[: records.ID], records.parse(name, raw)
             except SkillValidationError as error:
-                known = raw[:_ID], error
+                known = raw[: records.ID], error
             self._parsed[name] = known
         return known[1]
 
     def __repr__(self) -> str:
         return f"RedisSkillStore({self._db!r})"
-
-
-def _parse(name: str, raw: bytes) -> Skill:
-    record = _unpack(name, raw)
-    return replace(
-        parse_skill(name, record.source),
-        number=record.number,
-        creator=record.creator,
-        created=record.created,
-        modified=record.time,
-    )
-
-
-def _unpack_or_empty(name: str, raw: bytes) -> _Record:
-    """What is damaged must not keep a name from being saved again."""
-    try:
-        return _unpack(name, raw)
-    except SkillValidationError:
-        return _Record(0, "", "", 0.0, "", "", 0.0)
-
-
-def _usage(packed: bytes) -> SkillUsage:
-    uses, failures, seconds, last = packed.split()
-    return SkillUsage(int(uses), int(failures), float(seconds), float(last))

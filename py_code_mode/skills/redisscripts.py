@@ -44,7 +44,7 @@ if string.sub(now, 1, 32) ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
 if now ~= '' then redis.call('HSET', KEYS[4], ARGV[5], now) end
 for _, number in ipairs(redis.call('HKEYS', KEYS[4])) do
-  if tonumber(number) <= tonumber(ARGV[6]) then redis.call('HDEL', KEYS[4], number) end
+  if (tonumber(number) or 0) <= tonumber(ARGV[6]) then redis.call('HDEL', KEYS[4], number) end
 end
 logged(ARGV[1], ARGV[4])
 return 1
@@ -69,7 +69,9 @@ USE = Script("""
 for at = 1, #ARGV, 5 do
   if redis.call('HEXISTS', KEYS[1], ARGV[at]) == 1 then
     local former = redis.call('HGET', KEYS[2], ARGV[at]) or '0 0 0 0'
-    local uses, failures, seconds, last = string.match(former, '^(%S+) (%S+) (%S+) (%S+)$')
+    local uses, failures, seconds, last = string.match(former, '^(%d+) (%d+) (%S+) (%S+)$')
+    uses, failures = uses or 0, failures or 0
+    seconds, last = tonumber(seconds or '') or 0, tonumber(last or '') or 0
     redis.call('HSET', KEYS[2], ARGV[at], string.format('%d %d %.17g %.17g',
       uses + ARGV[at + 1], failures + ARGV[at + 2], seconds + ARGV[at + 3],
       math.max(last, ARGV[at + 4])))
