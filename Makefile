@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 # Kernels run in interpreters of their own too; routing inside ipykernel moves between releases.
 IPYKERNELS := 6.30 7.3 7.4
 KERNELS := $(IPYKERNELS:%=.venv-kernels/%/.ready)
+# Stores in Redis take clients of these as well as of the one that is installed.
+REDIS_PYS := 5.0 6.4 7.4
+CLIENTS := $(REDIS_PYS:%=.venv-redis-py/%/.ready)
 # Servers of other people that the tests of MCP tools run.
 MCP_PACKAGES := mcp-server-fetch mcp-server-git mcp-server-time
 MCP_NPM_PACKAGES := @modelcontextprotocol/server-everything@^2026.8 @modelcontextprotocol/server-filesystem@^2026.8
@@ -26,7 +29,7 @@ demo: $(VENV)/.demo-ready
 	@echo "==> running the demo"
 	@$(BIN)/python -m py_code_mode.demo
 
-test: $(VENV)/.test-ready $(KERNELS) $(MCP_SERVERS) programs .venv-valkey/.ready
+test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) programs .venv-valkey/.ready
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -44,7 +47,7 @@ programs:
 	@sh tests/install-programs.sh nmap curl jq git redis-server valkey-server?
 
 clean:
-	rm -rf $(VENV) .venv-kernels .venv-mcp-servers .venv-npm .venv-valkey build dist demo-output
+	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-npm .venv-valkey build dist demo-output
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
@@ -71,6 +74,11 @@ $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	@echo "==> making an interpreter that has only ipykernel $*"
 	@$(PYTHON) -m venv .venv-kernels/$*
 	@.venv-kernels/$*/bin/python -m pip install --quiet "ipykernel==$*.*"
+	@touch $@
+
+.venv-redis-py/%/.ready: | $(VENV)/.pip-ready
+	@echo "==> fetching redis-py $*"
+	@$(BIN)/python -m pip install --quiet --target .venv-redis-py/$* "redis==$*.*"
 	@touch $@
 
 .venv-mcp-servers/.ready: | $(BIN)/python
