@@ -117,8 +117,7 @@ class SkillLibrary:
         version, skills, _ = self._look()
         with self._lock:
             if self._indexed_version is None or self._indexed_version != version:
-                self._indexed = {skill.name: skill for skill in skills}
-                self._index.hold(map(_document, skills))
+                self._bring_up_to_date(skills)
                 self._indexed_version = version
             indexed = self._indexed
         hits = self._index.search(query, limit)
@@ -246,6 +245,13 @@ class SkillLibrary:
             if self._seen is None or self._seen[0] != version:
                 self._seen = version, *self._load_all()
             return self._seen
+
+    def _bring_up_to_date(self, skills: tuple[Skill, ...]) -> None:
+        """Tell the index what changed; a skill that did not is the same object as before."""
+        former, self._indexed = self._indexed, {skill.name: skill for skill in skills}
+        self._index.remove(name for name in former if name not in self._indexed)
+        new = (skill for skill in skills if former.get(skill.name) is not skill)
+        self._index.put(map(_document, new))
 
     def _load_all(self) -> tuple[tuple[Skill, ...], tuple[SkillValidationError, ...]]:
         skills, problems = [], []

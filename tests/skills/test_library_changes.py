@@ -15,6 +15,7 @@ from py_code_mode.skills import (
     SkillUsage,
     create_skill_library,
 )
+from py_code_mode.skills import library as library_module
 from py_code_mode.skills.sync import compare, sync
 
 FULL = '"""First.\n\nMore.\n\nTags: a, b\n"""\n'
@@ -209,3 +210,25 @@ def test_broken_skills_are_left_out(store, tmp_path):
     SkillLibrary(store).create("broken", "def run(): pass\n")
     assert sync(store, FileSkillStore(folder)).names("changed") == ["broken"]
     assert FileSkillStore(folder).load("broken").number == 2
+
+
+def test_a_search_looks_only_at_what_changed(library, monkeypatch):
+    """After a change the index is told of the skills that are new or others, and of no more."""
+    for name in ("apple", "berry", "cherry", "date"):
+        library.create(name, "def run(): return 1", f"Pick a {name}")
+    assert library.search("pick berry")[0].name == "berry"
+    told: list[str] = []
+
+    def document(skill):
+        told.append(skill.name)
+        return real(skill)
+
+    real = library_module._document
+    monkeypatch.setattr(library_module, "_document", document)
+    library.create("elder", "def run(): return 1", "Pick elderberries")
+    library.update("apple", "def run(): return 2", "Peel oranges")
+    library.delete("date")
+    assert [skill.name for skill in library.search("oranges")] == ["apple"]
+    assert library.search("elderberries")[0].name == "elder"
+    assert library.search("date") == []
+    assert sorted(told) == ["apple", "elder"]
