@@ -9,13 +9,16 @@ New documents go into a small segment beside the large one and are merged into i
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from py_code_mode.errors import ConfigError
 from py_code_mode.search import keeping
 from py_code_mode.search.document import Document, Hit
+from py_code_mode.search.guarded import EmbedderError, Guarded, WidthError
 from py_code_mode.search.keeping import IndexKeeper, Kept
 from py_code_mode.search.meaning import Embedder, Meaning, vectors_of
 from py_code_mode.search.ranking import ranked
@@ -23,6 +26,11 @@ from py_code_mode.search.scoring import Snapshot
 from py_code_mode.search.segment import Segment, build, merge
 
 __all__ = ["Index"]
+
+_log = logging.getLogger(__name__)
+
+Pending = Mapping[str, Document | None]
+"""What is not indexed yet, by name; None: to be taken out."""
 
 _SMALL = 1000
 """Documents that are merged at once: it takes some milliseconds."""
@@ -40,7 +48,10 @@ class Index:
     Args:
         documents: What it holds at first.
         keeper: Where it is kept, if it is.
-        embedder: Finds by meaning, too, if there is one.
+        embedder: Finds by meaning, too, if there is one. While it fails, words alone find.
+
+    Raises:
+        ConfigError: It is no embedder.
     """
 
     def __init__(
@@ -51,8 +62,9 @@ class Index:
         embedder: Embedder | None = None,
     ) -> None:
         self._keeper = keeper
-        self._embedder = embedder
+        self._embedder = None if embedder is None else Guarded(embedder)
         self._meaning: Meaning | None = None
+        self._by_words: Snapshot | None = None
         self._lock = threading.Lock()
         self._documents: dict[str, Document] = {}
         self._pending: dict[str, Document | None] = {}
@@ -96,31 +108,70 @@ class Index:
 
         Returns:
             What fits, best first, equals by name. Empty when nothing has to do with the query.
+
+        Raises:
+            ConfigError: What the embedder gives are no vectors.
         """
         if limit <= 0 or not query.strip() or not self._documents:
             return []
-        snapshot = self._current()
-        return ranked(snapshot, query, limit, self._meaning, among)
+        try:
+            try:
+                found = self._ranked(query, limit, among)
+            except WidthError:  # another model under the name of the one whose vectors are kept
+                self._forget()
+                found = self._ranked(query, limit, among)
+        except EmbedderError as failure:
+            return ranked(self._without_meaning(failure), query, limit, None, among)
+        except WidthError as error:
+            raise ConfigError(str(error)) from None
+        self._by_words = None
+        return found
+
+    def _ranked(self, query: str, limit: int, among: Callable[[str], bool] | None) -> list[Hit]:
+        return ranked(self._current(), query, limit, self._meaning, among)
 
     def _put(self, document: Document) -> None:
         if self._documents.get(document.name) != document:
             self._documents[document.name] = document
             self._pending[document.name] = document
+            self._by_words = None
 
     def _remove(self, name: str) -> None:
         if self._documents.pop(name, None) is not None:
             self._pending[name] = None
+            self._by_words = None
 
     def _current(self) -> Snapshot:
         """Index what has changed since the last search."""
         with self._lock:
-            snapshot = self._open() if self._snapshot is None else self._snapshot
+            if self._snapshot is None:
+                self._snapshot = self._open()
             if self._pending:
-                snapshot = self._indexed(snapshot)
+                self._snapshot, changes = _indexed(self._snapshot, self._pending, self._meaning)
                 self._pending = {}
-            self._snapshot = snapshot
-            self._save(snapshot)
-            return snapshot
+                self._unsaved += changes
+            self._save(self._snapshot)
+            return self._snapshot
+
+    def _forget(self) -> None:
+        """Have all vectors made anew."""
+        with self._lock:
+            assert self._embedder is not None
+            self._embedder.width = None
+            self._meaning = Meaning.of(self._embedder)
+            self._snapshot = Snapshot([])
+            self._pending = {**self._documents}
+
+    def _without_meaning(self, failure: EmbedderError) -> Snapshot:
+        """Index by words alone what an embedder should have been asked about."""
+        with self._lock:
+            if self._by_words is None:
+                _log.warning("words alone are looked at: %s", failure)
+                former, pending = self._snapshot, self._pending
+                if former is None:
+                    former, pending = Snapshot([]), {**self._documents}
+                self._by_words, _ = _indexed(former, pending, None)
+            return self._by_words
 
     def _open(self) -> Snapshot:
         """Begin with what is kept."""
@@ -130,6 +181,7 @@ class Index:
         if self._embedder is not None:
             if kept is not None and kept.embedder == self._embedder.name:
                 self._meaning = Meaning(self._embedder, kept.unrelated)
+                self._embedder.width = kept.segment.vectors.shape[1]
             else:
                 kept, self._meaning = None, Meaning.of(self._embedder)
         elif kept is not None and kept.embedder:
@@ -141,38 +193,6 @@ class Index:
         segment = kept.segment
         self._pending = {**dict.fromkeys(segment.names), **self._documents}
         return Snapshot([(segment, np.ones(len(segment.names), bool))])
-
-    def _indexed(self, snapshot: Snapshot) -> Snapshot:
-        """Return a snapshot with what is pending."""
-        where = {
-            name: (part, position)
-            for part in range(len(snapshot.parts))
-            for position, name in enumerate(snapshot.parts[part].segment.names)
-            if snapshot.parts[part].alive[position]
-        }
-        gone: list[tuple[int, int]] = []
-        new: list[tuple[Document, str]] = []
-        for name, document in self._pending.items():
-            at = where.get(name)
-            digest = None if document is None else document.digest
-            if at is not None and snapshot.parts[at[0]].segment.digests[at[1]] == digest:
-                continue
-            if at is not None:
-                gone.append(at)
-            if document is not None and digest is not None:
-                new.append((document, digest))
-        if not gone and not new:
-            return snapshot
-        self._unsaved += len(gone) + len(new)
-        return Snapshot(_joined(_less(snapshot, gone), self._segment(new) if new else None))
-
-    def _segment(self, new: Sequence[tuple[Document, str]]) -> Segment:
-        documents = [document for document, _ in new]
-        segment = build(documents, [digest for _, digest in new])
-        if self._meaning is None:
-            return segment
-        vectors = vectors_of(self._meaning.embedder, [document.text for document in documents])
-        return replace(segment, vectors=vectors)
 
     def _save(self, snapshot: Snapshot) -> None:
         if self._keeper is None or not self._unsaved:
@@ -190,6 +210,40 @@ class Index:
         segment = parts[0][0]
         kept = Kept(segment) if meaning is None else _with(segment, meaning)
         keeping.write(self._keeper, kept)
+
+
+def _indexed(snapshot: Snapshot, pending: Pending, meaning: Meaning | None) -> tuple[Snapshot, int]:
+    """Return a snapshot with what is pending, and how many documents were put or taken out."""
+    where = {
+        name: (part, position)
+        for part in range(len(snapshot.parts))
+        for position, name in enumerate(snapshot.parts[part].segment.names)
+        if snapshot.parts[part].alive[position]
+    }
+    gone: list[tuple[int, int]] = []
+    new: list[tuple[Document, str]] = []
+    for name, document in pending.items():
+        at = where.get(name)
+        digest = None if document is None else document.digest
+        if at is not None and snapshot.parts[at[0]].segment.digests[at[1]] == digest:
+            continue
+        if at is not None:
+            gone.append(at)
+        if document is not None and digest is not None:
+            new.append((document, digest))
+    if not gone and not new:
+        return snapshot, 0
+    segment = _segment(new, meaning) if new else None
+    return Snapshot(_joined(_less(snapshot, gone), segment)), len(gone) + len(new)
+
+
+def _segment(new: Sequence[tuple[Document, str]], meaning: Meaning | None) -> Segment:
+    documents = [document for document, _ in new]
+    segment = build(documents, [digest for _, digest in new])
+    if meaning is None:
+        return segment
+    vectors = vectors_of(meaning.embedder, [document.text for document in documents])
+    return replace(segment, vectors=vectors)
 
 
 def _with(segment: Segment, meaning: Meaning) -> Kept:

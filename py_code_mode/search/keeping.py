@@ -10,11 +10,14 @@ the arrays it lists, one after another.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import logging
+import math
 import os
 import struct
-import tempfile
+import time
+import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,10 +33,19 @@ _log = logging.getLogger(__name__)
 _MAGIC = b"pcmidx02"
 """Changes with the layout, and with how text becomes words: older files are then made anew."""
 
+_LEFT = 600.0
+"""Seconds after which a file that is being written belongs to nobody any more."""
+
 _HEAD = struct.Struct("<8sII")
 _MAX_BYTES = 2 * 1024**3
 _ALIGNED = 8
 _ROWS = 2
+
+_DAMAGE = (
+    *(struct.error, ValueError, OverflowError, KeyError, TypeError, AttributeError),
+    RecursionError,
+)
+"""What reading something else than an index may raise."""
 
 _TYPES = {
     "lengths": "<f4",
@@ -93,17 +105,22 @@ class FileIndexKeeper:
     def write(self, data: bytes) -> None:
         """Put the data in the file's place in one step."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(
-            dir=self.path.parent, prefix=f"{self.path.name}.", suffix=".tmp"
-        )
+        self._sweep()
+        temporary = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex}.tmp")
         try:
-            with os.fdopen(descriptor, "wb") as opened:
+            with temporary.open("xb") as opened:
                 opened.write(data)
-                os.fchmod(opened.fileno(), 0o644)  # as the documents beside it
-            Path(temporary).replace(self.path)
+            temporary.replace(self.path)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)  # noqa: PTH108 - the usual case is that it was moved
+            with contextlib.suppress(FileNotFoundError):  # the usual case: it was moved
+                temporary.unlink()
+
+    def _sweep(self) -> None:
+        """Remove what writers that died have left."""
+        for left in self.path.parent.glob(f"{glob.escape(self.path.name)}.*.tmp"):
+            with contextlib.suppress(OSError):
+                if time.time() - left.lstat().st_mtime > _LEFT:
+                    left.unlink()
 
     def __repr__(self) -> str:
         return f"FileIndexKeeper({str(self.path)!r})"
@@ -164,7 +181,7 @@ def unpack(data: bytes) -> Kept | None:
         arrays = _arrays(body[length:], header["arrays"])
         kept = Kept(_segment(header, arrays), str(header["embedder"]), float(header["unrelated"]))
         return kept if _is_sound(kept) else None
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except _DAMAGE:
         return None
 
 
@@ -173,7 +190,9 @@ def _arrays(data: memoryview, shapes: Mapping[str, list[int]]) -> dict[str, Any]
 
     arrays, offset = {}, 0
     for name, shape in shapes.items():
-        count = int(np.prod(shape, dtype=np.int64))
+        if not all(type(size) is int and 0 <= size <= len(data) for size in shape):
+            raise ValueError(f"{name} has the shape {shape!r:.80}")
+        count = math.prod(shape)
         values = np.frombuffer(data, _TYPES[name], count, offset).reshape(shape)
         arrays[name] = values
         offset += values.nbytes + -values.nbytes % _ALIGNED

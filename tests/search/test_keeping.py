@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import multiprocessing
 import os
 import pickle
 import random
 import stat
+import zlib
 from pathlib import Path
 
 import pytest
@@ -161,6 +164,18 @@ def test_a_forged_file_leads_nowhere():
     assert [each for each in wrong if keeping.unpack(_forged(**each)) is not None] == []
 
 
+@pytest.mark.parametrize("shape", [[-1], [2**64], [1e30], [None], 5, {}, [10**400], [2, -3]])
+def test_a_forged_shape_leads_nowhere(shape):
+    """An array of another shape than its bytes is refused, whatever the shape is."""
+    data = _forged()
+    head, length = keeping._HEAD, keeping._HEAD.unpack_from(data)[2]
+    header = json.loads(data[head.size : head.size + length])
+    header["arrays"]["words" if shape == {} else "lengths"] = shape
+    body = json.dumps(header).encode() + data[head.size + length :]
+    forged = head.pack(data[:8], zlib.crc32(body), len(json.dumps(header))) + body
+    assert keeping.unpack(forged) is None
+
+
 def test_nothing_is_unpickled(keeper, tmp_path):
     """A pickle in the file's place is not opened."""
 
@@ -210,6 +225,12 @@ def test_the_file_is_whole_and_readable_by_others(keeper):
     Index(DOCUMENTS, keeper=keeper).search("x")
     assert [path.name for path in keeper.path.parent.iterdir()] == [".search-index"]
     assert stat.S_IMODE(keeper.path.stat().st_mode) == 0o644
+    former = os.umask(0o077)
+    try:
+        keeper.write(b"private")
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE(keeper.path.stat().st_mode) == 0o600
 
 
 def _write_often(path: Path, first: int) -> None:
@@ -217,6 +238,27 @@ def _write_often(path: Path, first: int) -> None:
     for n in range(20):
         index = Index(own[: n + 1], keeper=FileIndexKeeper(path))
         assert len(index.search("apple", 100)) == n + 1
+
+
+def test_what_dead_writers_left_is_removed(keeper):
+    """A write removes half-written files that are old, and no others."""
+    keeper.write(b"1")
+    folder = keeper.path.parent
+    old, fresh, other = ".search-index.a.tmp", ".search-index.b.tmp", "notes.tmp"
+    for name in (old, fresh, other):
+        (folder / name).write_bytes(b"half")
+    for name in (old, other):
+        os.utime(folder / name, (1, 1))
+    keeper.write(b"2")
+    assert sorted(path.name for path in folder.iterdir()) == [".search-index", fresh, other]
+
+
+def test_a_version_says_what_is_kept():
+    """If this fails, what is kept is not what it was: raise the number in keeping._MAGIC."""
+    documents = DOCUMENTS[:3]
+    made = segment.build(documents, [document.digest for document in documents])
+    data = keeping.pack(keeping.Kept(made))
+    assert hashlib.sha256(data).hexdigest()[:16] == "9088c9ac0b887ef7"
 
 
 def test_several_processes_share_one_file(keeper):

@@ -84,39 +84,6 @@ def test_another_model_makes_its_own_embeddings(tmp_path):
     assert set(other.embedded) >= {document.text for document in DOCUMENTS}
 
 
-@pytest.mark.parametrize(
-    "vectors", [[[1.0]], [1.0, 2.0], [["a"]] * 8, [[math.nan]] * 8, [[1.0], [1.0, 2.0]] * 4]
-)
-def test_an_embedder_that_gives_something_else_is_named(vectors):
-    """Too few vectors, none, or no numbers: the error says which embedder gave them."""
-
-    class Wrong(TopicEmbedder):
-        def embed_documents(self, texts):
-            return vectors
-
-    with pytest.raises(ConfigError, match="embedder 'wrong'"):
-        Index(DOCUMENTS, embedder=Wrong("wrong")).search("x")
-
-
-def test_a_failing_embedder_loses_no_document():
-    """A search that fails in the embedder can be made again."""
-
-    class Down(TopicEmbedder):
-        up = False
-
-        def embed_documents(self, texts):
-            if not self.up:
-                raise ConnectionError("down")
-            return super().embed_documents(texts)
-
-    embedder = Down()
-    index = Index(DOCUMENTS, embedder=embedder)
-    with pytest.raises(ConnectionError):
-        index.search("storm")
-    embedder.up = True
-    assert names(index, "umbrella")[0] == "alerts"
-
-
 async def test_libraries_and_registries_take_an_embedder():
     """Skills and tools are found by meaning when their library or registry has an embedder."""
     library = create_skill_library(embedder=TopicEmbedder())
