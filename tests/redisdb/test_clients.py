@@ -214,7 +214,7 @@ def test_a_user_that_may_touch_only_its_prefix_is_enough(own_server):
     with server.client() as client:
         client.execute_command(
             *("ACL", "SETUSER", "agent", "on", ">s3same/@", "~{my-agent}:*"),
-            *("+@all", "-@dangerous", "-@admin", "-keys", "-scan"),
+            *("+@read", "+@write", "+@connection", "+eval", "+evalsha", "-@dangerous"),
         )
     url = f"redis://agent:s3same%2F%40@127.0.0.1:{server.port}"
     with redis.Redis.from_url(url) as client:
