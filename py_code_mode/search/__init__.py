@@ -9,8 +9,9 @@ beside it; ``Embedder`` is what finds by meaning, and ``SentenceTransformersEmbe
 from __future__ import annotations
 
 from py_code_mode.search.document import Document, Hit
+from py_code_mode.search.filekeeper import FileIndexKeeper
 from py_code_mode.search.index import Index
-from py_code_mode.search.keeping import FileIndexKeeper, IndexKeeper
+from py_code_mode.search.keeping import IndexedStore, IndexKeeper
 from py_code_mode.search.local import SentenceTransformersEmbedder
 from py_code_mode.search.meaning import Embedder
 from py_code_mode.search.words import near_names
@@ -22,6 +23,7 @@ __all__ = [
     "Hit",
     "Index",
     "IndexKeeper",
+    "IndexedStore",
     "SentenceTransformersEmbedder",
     "near_names",
 ]

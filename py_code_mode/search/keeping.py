@@ -1,4 +1,4 @@
-"""An index kept beside its documents, so that a start does not make it anew.
+"""What is kept of an index, so that a start does not make it anew, and by whom.
 
 Place in the house: ``search``, below the index. Stores offer an ``IndexKeeper``; what is kept is
 a cache and no more: plain JSON and numbers, checked before use, of which nothing is ever unpickled.
@@ -9,35 +9,25 @@ the arrays it lists, one after another.
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import json
 import logging
 import math
-import os
 import struct
-import time
-import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from py_code_mode.search.segment import Postings, Segment, as_arrays
 
-__all__ = ["FileIndexKeeper", "IndexKeeper", "Kept", "pack", "unpack"]
+__all__ = ["IndexKeeper", "IndexedStore", "Kept", "pack", "unpack"]
 
 _log = logging.getLogger(__name__)
 
 _MAGIC = b"pcmidx02"
 """Changes with the layout, and with how text becomes words: older files are then made anew."""
 
-_LEFT = 600.0
-"""Seconds after which a file that is being written belongs to nobody any more."""
-
 _HEAD = struct.Struct("<8sII")
-_MAX_BYTES = 2 * 1024**3
 _ALIGNED = 8
 _ROWS = 2
 
@@ -80,50 +70,13 @@ class IndexKeeper(Protocol):
         ...
 
 
-class FileIndexKeeper:
-    """Keeps an index in a file. A folder that cannot be written to is no error.
+@runtime_checkable
+class IndexedStore(Protocol):
+    """A store that also has a place for the search index over what it holds."""
 
-    Args:
-        path: The file; its folder is made when something is written.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-
-    def read(self) -> bytes | None:
-        """Return the file's content; None if it is not there, or is no regular file."""
-        try:
-            # O_NONBLOCK: opening a named pipe would wait for its other end.
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-            with os.fdopen(descriptor, "rb") as opened:
-                if os.fstat(descriptor).st_size > _MAX_BYTES:
-                    return None
-                return opened.read()
-        except FileNotFoundError:
-            return None
-
-    def write(self, data: bytes) -> None:
-        """Put the data in the file's place in one step."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._sweep()
-        temporary = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            with temporary.open("xb") as opened:
-                opened.write(data)
-            temporary.replace(self.path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):  # the usual case: it was moved
-                temporary.unlink()
-
-    def _sweep(self) -> None:
-        """Remove what writers that died have left."""
-        for left in self.path.parent.glob(f"{glob.escape(self.path.name)}.*.tmp"):
-            with contextlib.suppress(OSError):
-                if time.time() - left.lstat().st_mtime > _LEFT:
-                    left.unlink()
-
-    def __repr__(self) -> str:
-        return f"FileIndexKeeper({str(self.path)!r})"
+    def index_keeper(self) -> IndexKeeper:
+        """Return what keeps the index, one for all who use the store."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

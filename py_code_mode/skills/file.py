@@ -7,7 +7,6 @@ size and inode stay as they were.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import time
@@ -41,9 +40,6 @@ from py_code_mode.skills.store import MAX_VERSIONS, SkillUsage, SkillVersion
 __all__ = ["FileSkillStore"]
 
 _log = logging.getLogger(__name__)
-
-INDEX = "search-index"
-"""The file of the search index in the hidden folder, which can be deleted at any time."""
 
 _States = tuple[State, State | None]
 """State of a skill's file, and of the log of its versions."""
@@ -183,9 +179,7 @@ class FileSkillStore:
 
     def index_keeper(self) -> FileIndexKeeper:
         """Return what keeps the search index, in the hidden folder."""
-        with contextlib.suppress(OSError):  # one that only reads keeps none
-            self._history.make()
-        return FileIndexKeeper(self._history.root / INDEX)
+        return FileIndexKeeper.beside(self.path)
 
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.py"

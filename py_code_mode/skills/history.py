@@ -30,13 +30,12 @@ from pathlib import Path
 from typing import Any
 
 from py_code_mode.errors import SkillValidationError
+from py_code_mode.search.filekeeper import HIDDEN, ignored
 from py_code_mode.skills.counts import Counts, as_time
 from py_code_mode.skills.disk import State, exclusive, look, prepared, read_bytes
 from py_code_mode.skills.store import SkillVersion
 
 __all__ = ["History", "Log"]
-
-FOLDER = ".py-code-mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class History:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.root = folder / FOLDER
+        self.root = folder / HIDDEN
         self._lock = threading.Lock()
         self.counts = Counts(self.root)
 
@@ -97,10 +96,7 @@ class History:
 
     def make(self) -> None:
         """Make the hidden folder, which git does not see."""
-        ignore = self.root / ".gitignore"
-        if not ignore.exists():
-            self.root.mkdir(parents=True, exist_ok=True)
-            ignore.write_text("*\n")
+        ignored(self.root)
 
     # Versions.
 

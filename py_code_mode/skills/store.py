@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from py_code_mode.errors import SkillValidationError
-from py_code_mode.search import IndexKeeper
+from py_code_mode.search import IndexedStore
 from py_code_mode.skills.skill import Skill
 
 __all__ = [
@@ -162,15 +162,6 @@ class SkillStore(Protocol):
 
     def usage(self, *names: str) -> dict[str, SkillUsage]:
         """Return the counts of these skills (of all: no name is given) that were used."""
-        ...
-
-
-@runtime_checkable
-class IndexedStore(Protocol):
-    """A ``SkillStore`` that also has a place for the search index over its skills."""
-
-    def index_keeper(self) -> IndexKeeper:
-        """Return what keeps the index, one for all who use the store."""
         ...
 
 

@@ -72,8 +72,7 @@ class ToolRegistry(FunctionOffers):
         A server that does not start is reported in ``problems`` and in the log, and is left out.
 
         Args:
-            path: The directory. One that is not there gives an empty registry, and a warning
-                in the log.
+            path: The directory; without one the registry is empty, and the log warns.
             lenient: Leave out files that are wrong; they are in ``problems`` and in the log.
             secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
             embedder: Finds tools by meaning, too, if there is one.
@@ -84,7 +83,7 @@ class ToolRegistry(FunctionOffers):
         """
         registry = cls(secrets=secrets, embedder=embedder)
         opened = await open_directory(Path(path), registry.secrets)
-        await asyncio.to_thread(registry._shelf.observed.open, Path(path))
+        await asyncio.to_thread(registry._shelf.open, Path(path))
         for file, adapter in opened.adapters:
             try:
                 registry.register_adapter(adapter, origin=file.path.name)
@@ -101,6 +100,7 @@ class ToolRegistry(FunctionOffers):
         *,
         lenient: bool = False,
         secrets: Mapping[str, str] | None = None,
+        embedder: Embedder | None = None,
         follow: float | None = 1.0,
     ) -> ToolRegistry:
         """Load every tool file of a store, and start its servers; see ``from_dir``.
@@ -111,6 +111,7 @@ class ToolRegistry(FunctionOffers):
             store: The store, e.g. a ``RedisToolStore``.
             lenient: Leave out files that are wrong. Later ones always are, with a warning.
             secrets: What ``${NAME}`` in a file stands for, before the environment is asked.
+            embedder: Finds tools by meaning, too, if there is one.
             follow: Seconds between two looks at the store; None: never look again.
 
         Raises:
@@ -119,7 +120,8 @@ class ToolRegistry(FunctionOffers):
         """
         from py_code_mode.tools.stored import StoredTools
 
-        registry = cls(secrets=secrets)
+        registry = cls(secrets=secrets, embedder=embedder)
+        registry._shelf.keep_index(store)
         tools = StoredTools(store, registry.secrets, follow=follow)
         opened = await tools.load()
         registry.register_adapter(tools)

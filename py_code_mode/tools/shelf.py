@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from py_code_mode.errors import ConfigError
-from py_code_mode.search import Document, Embedder, Hit, Index
+from py_code_mode.search import Document, Embedder, FileIndexKeeper, Hit, Index, IndexedStore
 from py_code_mode.tools.base import ToolAdapter
 from py_code_mode.tools.functions import FunctionAdapter
 from py_code_mode.tools.observed import Observed
@@ -35,12 +36,24 @@ class Shelf:
         self.adapters: list[ToolAdapter] = []
         self.functions = FunctionAdapter()
         self.index = Index(embedder=embedder)
+        self._embedder = embedder
         self.observed = Observed()
         self.holders = 0
         self._table = Table()
         self._puts = 0
         self._indexed = 0
         self._indexing = threading.Lock()
+
+    def open(self, directory: Path) -> None:
+        """Read what is known of the tools of a directory, and keep there what will be."""
+        if directory.is_dir():
+            self.observed.open(directory)
+            self.index = Index(keeper=FileIndexKeeper.beside(directory), embedder=self._embedder)
+
+    def keep_index(self, store: object) -> None:
+        """Keep the search index in a store of tool files, if it has a place for it."""
+        if isinstance(store, IndexedStore):
+            self.index = Index(keeper=store.index_keeper(), embedder=self._embedder)
 
     async def aclose(self) -> None:
         """Close all adapters; closing twice is fine."""

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from py_code_mode.errors import ConfigError, ToolError
-from py_code_mode.redisdb import CHANGED, DEFAULT_PREFIX, Database, Script, client_from_url, token
+from py_code_mode.redisdb import (
+    CHANGED,
+    DEFAULT_PREFIX,
+    Database,
+    RedisIndexKeeper,
+    Script,
+    client_from_url,
+    token,
+)
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ToolAdapter
 from py_code_mode.tools.loader import make_adapter
@@ -149,6 +157,10 @@ class RedisToolStore:
     def version(self) -> object:
         """Return what changes with every change: one small read."""
         return self._db.ask("read the version of the tools", "GET", self._keys[0]) or b""
+
+    def index_keeper(self) -> RedisIndexKeeper:
+        """Return what keeps the search index, one for all who use the store."""
+        return RedisIndexKeeper(self._db)
 
     def describe(self, name: str) -> str:
         """Return what messages call a file."""

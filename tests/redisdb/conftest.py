@@ -42,6 +42,8 @@ class Stores:
         self.tools.put("hello", TOOL)
         self.tools.put("gone", TOOL)
         self.tools.delete("gone")
+        for store in (self.skills, self.tools):
+            store.index_keeper().write(b"an index")
 
     def check(self) -> None:
         """Read everything that ``fill`` wrote."""

@@ -84,6 +84,21 @@ def test_another_model_makes_its_own_embeddings(tmp_path):
     assert set(other.embedded) >= {document.text for document in DOCUMENTS}
 
 
+async def test_a_directory_of_tools_keeps_its_index(tmp_path):
+    """A registry that starts again embeds nothing; an empty one leaves its directory alone."""
+    first, second = TopicEmbedder(), TopicEmbedder()
+    (tmp_path / "beep.yaml").write_text("name: beep\ncommand: echo\nargs: ''\n")
+    for embedder in (first, second):
+        async with await ToolRegistry.from_dir(tmp_path, embedder=embedder) as registry:
+            assert [tool.name for tool in registry.search("beep")] == ["beep"]
+    assert (len(first.embedded) > 1, second.embedded) == (True, [])
+    assert (tmp_path / ".py-code-mode" / ".gitignore").read_text() == "*\n"
+    async with await ToolRegistry.from_dir(tmp_path / "none") as registry:
+        registry.register_adapter(CLIAdapter("nmap", description="Scan ports of a host"))
+        assert [tool.name for tool in registry.search("ports")] == ["nmap"]
+    assert not (tmp_path / "none").exists()
+
+
 async def test_libraries_and_registries_take_an_embedder():
     """Skills and tools are found by meaning when their library or registry has an embedder."""
     library = create_skill_library(embedder=TopicEmbedder())

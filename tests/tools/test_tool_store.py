@@ -10,6 +10,7 @@ import pytest
 from py_code_mode import CodeExecutor, RedisToolStore, ToolRegistry, ToolStore
 from py_code_mode.errors import ConfigError, ToolNotFoundError
 from tests.redis_servers import REDIS, running
+from tests.search.models import TopicEmbedder
 
 ECHO = "name: {name}\ndescription: Say a word\ncommand: echo\nargs: '{word} {{word}}'\n"
 
@@ -195,3 +196,16 @@ async def test_a_running_session_sees_new_tools(make_store, eventually):
         await eventually(lambda: registry.get_tool("greet"), 1)
         result = await executor.run("tools.greet(word='you')")
         assert result.value == "hi you\n"
+
+
+async def test_the_search_index_is_kept_in_the_store(make_store):
+    """What one program embedded the next one does not embed again."""
+    store = make_store()
+    await asyncio.to_thread(store.put, "say", echo("say"))
+    first, second = TopicEmbedder(), TopicEmbedder()
+    for embedder in (first, second):
+        tools = await ToolRegistry.from_store(make_store(), embedder=embedder, follow=None)
+        async with tools as registry:
+            found = await asyncio.to_thread(registry.search, "word")
+            assert [tool.name for tool in found] == ["say"]
+    assert (len(first.embedded) > 1, second.embedded) == (True, [])
