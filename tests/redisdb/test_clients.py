@@ -16,8 +16,6 @@ import trustme
 from redis import asyncio as aio
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import ConstantBackoff
-from redis.cache import CacheConfig
-from redis.connection import CacheProxyConnection
 from redis.crc import key_slot
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -101,8 +99,9 @@ async def test_sentinels_are_asked_where_the_server_is(server, tmp_path):
 def test_a_client_that_keeps_answers_serves_and_keeps_none_of_ours(server, monkeypatch):
     """A client with a cache of its own works, and bytes of artifacts do not fill the cache."""
     # redis-py wants Redis 7.4 for it, though this is not needed.
-    monkeypatch.setattr(CacheProxyConnection, "MIN_ALLOWED_VERSION", "7.0.0")
-    with redis.Redis(port=server.port, protocol=3, cache_config=CacheConfig()) as client:
+    monkeypatch.setattr(redis.connection.CacheProxyConnection, "MIN_ALLOWED_VERSION", "7.0.0")
+    config = redis.cache.CacheConfig()
+    with redis.Redis(port=server.port, protocol=3, cache_config=config) as client:
         stores = Stores(client, uuid.uuid4().hex)
         stores.fill()
         stores.check()
