@@ -157,8 +157,12 @@ class Index:
         """Have all vectors made anew."""
         with self._lock:
             assert self._embedder is not None
-            self._embedder.width = None
-            self._meaning = Meaning.of(self._embedder)
+            former, self._embedder.width = self._embedder.width, None
+            try:
+                self._meaning = Meaning.of(self._embedder)
+            except EmbedderError:
+                self._embedder.width = former
+                raise
             self._snapshot = Snapshot([])
             self._pending = {**self._documents}
 

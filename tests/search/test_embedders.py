@@ -40,6 +40,13 @@ class Flaky(TopicEmbedder):
 class Wider(TopicEmbedder):
     """Has one number more in each vector."""
 
+    documents_up = True
+
+    def embed_documents(self, texts):
+        if not self.documents_up:
+            raise ConnectionError("too many")
+        return super().embed_documents(texts)
+
     def embed_query(self, text):
         return [*super().embed_query(text), 0.0]
 
@@ -81,7 +88,10 @@ def test_another_model_of_the_same_name_makes_its_own_embeddings(tmp_path):
     """Vectors of another width than the kept ones count as those of another model."""
     keeper = FileIndexKeeper(tmp_path / "index")
     Index(DOCUMENTS, keeper=keeper, embedder=TopicEmbedder()).search("storm")
-    index = Index([*DOCUMENTS, Document("new", "Frogs")], keeper=keeper, embedder=Wider())
+    embedder = Wider()
+    index = Index([*DOCUMENTS, Document("new", "Frogs")], keeper=keeper, embedder=embedder)
+    for embedder.documents_up in (False, False, True):
+        assert names(index, "storm")[0] == "alerts"
     assert names(index, "umbrella")[0] == "alerts"
     again = Wider()
     index = Index(DOCUMENTS, keeper=keeper, embedder=again)
