@@ -59,7 +59,8 @@ def client_from_url(url: str, prefix: str | None, **options: Any) -> tuple[Any, 
         The client and the prefix.
 
     Raises:
-        ConfigError: It is no such URL, or redis-py is missing.
+        ConfigError: It is no such URL, has an option that redis-py does not know, or redis-py is
+            missing.
     """
     redis = redis_py()
     from redis.backoff import EqualJitterBackoff
@@ -87,6 +88,11 @@ def client_from_url(url: str, prefix: str | None, **options: Any) -> tuple[Any, 
             "redis://user:password@host:6379/0, rediss:// for TLS or unix:///path/to/socket, "
             "with special characters of the password percent-encoded"
         ) from None
+    pool = client.connection_pool
+    try:
+        pool.connection_class(**pool.connection_kwargs)  # connects nowhere yet
+    except TypeError as error:  # a misspelt prefix is one, too
+        raise ConfigError(f"redis-py has no such option: {error}") from None
     return client, said if prefix is None else prefix
 
 

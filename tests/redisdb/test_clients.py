@@ -149,6 +149,14 @@ def test_a_bad_url_is_explained_and_not_repeated(url):
     assert caught.value.__cause__ is None
 
 
+def test_an_option_that_nobody_knows_is_refused_at_once():
+    """A misspelt option, in the URL or beside it, is named before anything connects."""
+    with pytest.raises(ConfigError, match=r"no such option: .*'prefx'"):
+        RedisSkillStore.from_url("redis://:sesame@localhost?prefx=my-agent")
+    with pytest.raises(ConfigError, match=r"no such option: .*'timeout'"):
+        RedisSkillStore.from_url("redis://localhost", "p", timeout=5)
+
+
 def test_what_is_no_client_is_refused():
     """Anything else than a client of redis-py is named in the error."""
     with pytest.raises(ConfigError, match=r"a client of redis-py .*, not builtins\.str"):
