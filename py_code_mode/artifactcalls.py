@@ -123,26 +123,46 @@ class ArtifactAnswers:
 
     # Outputs that were too large for a result.
 
-    async def _keep_output(self, origin: Origin, params: Any) -> str:
-        most = self._limits.spill_bytes
-        what = params.what.replace("/", "-").replace("+", "-")
-        suffix = ".jsonl" if what == "outputs" else ".txt"
-        name = f"outputs/{origin.session}/{origin.cell}-{what}{suffix}"
+    async def _keep_output(self, origin: Origin, params: Any) -> int:
+        """Begin to keep what was cut; it comes piece by piece like any artifact."""
+        what, kind, suffix = params.what, *_form(params.what, whole=params.whole)
+        number = f"-{params.number}" if params.number > 1 else ""
+        plain = what.replace("/", "-").replace("+", "-")
+        part = "All" if params.whole else "The beginning"
         details = Details(
-            f"All of {params.what} of a cell whose result was cut",
+            f"{part} of {what} of a cell whose result was cut",
             tags=("output",),
-            type_name="str",
+            content_type=what if kind == "media" else "",
+            type_name="str" if kind == "text" else "",
             session=origin.session[:200],
             author=origin.author[:200],
         )
+        return await origin.uploads.begin(
+            lambda: self._store.open_write(
+                f"outputs/{origin.session}/{origin.cell}-{plain}{number}{suffix}", kind, details
+            ),
+            self._limits.spill_bytes,
+        )
 
-        def keep() -> None:
-            # A cut may fall inside a character, and a hostile kernel sends no text at all.
-            text = params.data[:most].decode("utf-8", "ignore").encode()
-            self._store.save_packed(name, "text", text, details)
 
-        await asyncio.to_thread(keep)
-        return name
+_FORMS = {
+    "outputs": ("text", ".jsonl"),
+    "text/html": ("text", ".html"),
+    "text/markdown": ("text", ".md"),
+    "text/latex": ("text", ".tex"),
+    "image/svg+xml": ("media", ".svg"),
+    "image/png": ("media", ".png"),
+    "image/jpeg": ("media", ".jpg"),
+    "image/gif": ("media", ".gif"),
+    "application/pdf": ("media", ".pdf"),
+}
+"""Kind and suffix of what was cut, for people to open."""
+
+
+def _form(what: str, *, whole: bool) -> tuple[str, str]:
+    if what.endswith(("/json", "+json")) and whole:
+        return "json", ".json"
+    return _FORMS.get(what, ("text", ".txt"))
 
 
 def _details(params: Any, origin: Origin) -> Details:

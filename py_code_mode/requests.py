@@ -120,7 +120,8 @@ class _Command(_Params):
 class _Spill(_Params):
     cell: Annotated[str, Field(max_length=200)]
     what: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9./+_-]*$")]
-    data: bytes
+    number: Annotated[int, Field(ge=1, le=10_000)]
+    whole: bool
 
 
 MODELS: dict[str, type[BaseModel]] = {
