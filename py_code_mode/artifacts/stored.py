@@ -20,6 +20,7 @@ from py_code_mode.artifacts.finding import Finder, near_names, selected
 from py_code_mode.artifacts.info import ArtifactInfo, Details
 from py_code_mode.artifacts.names import name_problem
 from py_code_mode.artifacts.quota import Quota
+from py_code_mode.artifacts.room import Room
 from py_code_mode.artifacts.times import expiry
 from py_code_mode.artifacts.writer import ArtifactWriter, Data
 from py_code_mode.errors import ArtifactError, ArtifactNotFoundError
@@ -36,6 +37,7 @@ class StoredArtifacts(ABC):
 
     def __init__(self, quota: Quota | None = None) -> None:
         self.quota = quota or Quota()
+        self.room = Room(self.quota, self._sizes)
         self._finder = Finder()
 
     # What a store implements. None of these looks at expiry but ``_delete``.
@@ -75,6 +77,10 @@ class StoredArtifacts(ABC):
             name: The artifact.
             only_expired: Leave one that has not: another process may just have saved it anew.
         """
+
+    def _sizes(self, expire: bool) -> Iterable[tuple[str, int]]:  # noqa: ARG002, FBT001 - see Room
+        """Yield what takes room of the quota; a store may know a cheaper way."""
+        return ((info.name, info.size) for info in self.list())
 
     # What they have in common.
 
