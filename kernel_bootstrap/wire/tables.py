@@ -8,21 +8,25 @@ its frames are read back and compared. pandas does not, so of its frames those o
 trusted to come back, and all others are compared as the codec packs them, which is exact.
 
 Reading is where trust ends. A kernel reads with whatever it has: it can only harm itself. The host
-reads with pyarrow, whose reader is fuzzed upstream and raises for what it does not like, and holds
-what a file says of its size, and what its texts would unfold to, against bounds; never with polars'
-reader, which aborts the process when an allocation fails. A file made to lie about the size of its
-compressed pages can still use up memory: where that matters, nobody but a kernel should load it.
+has the file read by pyarrow in a process of its own, whose memory is bounded (``unfold``), and
+takes over what comes out as an Arrow stream; never by polars' reader, which aborts the process
+when an allocation fails.
 """
 
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from kernel_bootstrap.wire.codec import dumps
 from kernel_bootstrap.wire.errors import ArtifactError
 from kernel_bootstrap.wire.parts import Buffer
+from kernel_bootstrap.wire.unfold import TOO_MUCH
 
 __all__ = ["pack", "unpack"]
 
@@ -32,8 +36,19 @@ _SAFE_PYARROW = (14, 0, 1)
 _MAX_BYTES = 4 * 1024**3
 """What a file may unfold to on the host."""
 
+_ALWAYS = 256 * 1024**2
+"""What any file may unfold to on the host: a constant column takes next to nothing in a file."""
+
 _MAX_RATIO = 200
-"""How many times its own size a file of more than a few megabytes may unfold to on the host."""
+"""How many times its own size a larger one may unfold to there."""
+
+_MAGIC = b"PAR1"
+_READER = Path(__file__).with_name("unfold.py")
+_PATIENCE = 300.0
+"""Seconds after which a file that is still not read is given up."""
+
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "LANG")
+"""What the process that reads needs of ours; secrets are not among it."""
 
 _NUMBERS = frozenset("?bhilqBHILQfd")
 """Letters of numpy's dtypes that Parquet keeps as they are."""
@@ -123,6 +138,8 @@ def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
         raise ArtifactError(
             f"a data frame kept as Parquet needs {need} to be loaded here: {error}"
         ) from error
+    except ArtifactError:
+        raise
     except BaseException as error:
         # A panic of polars' Rust side comes as a BaseException of its own.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
@@ -139,41 +156,47 @@ def _read(data: Buffer) -> Any:
 
 
 def _read_bounded(data: Buffer) -> Any:
-    """Read a file that may be made to do harm; one long text in a million rows stays one text."""
+    """Read a file that may be made to do harm."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     _check_version(pa.__version__)
-    source, size = pa.py_buffer(data), len(memoryview(data))
-    first = pq.ParquetFile(pa.BufferReader(source))
-    groups = [first.metadata.row_group(number) for number in range(first.metadata.num_row_groups)]
-    cells = first.metadata.num_rows * max(1, first.metadata.num_columns)
-    _check_size(max(cells, sum(group.total_byte_size for group in groups)), size)
-    schema = first.schema_arrow
-    is_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
-    texts = [field.name for field in schema if any(is_one(field.type) for is_one in is_text)]
-    file = pq.ParquetFile(pa.BufferReader(source), read_dictionary=texts)
-    table = file.read(use_threads=False)
-    table.validate(full=True)
-    _check_size(sum(_text_size(table.column(name)) for name in texts), size)
-    return table.cast(schema)
-
-
-def _text_size(column: Any) -> int:
-    """Bytes of a column's texts if each were there as often as it is used."""
-    import pyarrow.compute as pc
-
-    lengths = (pc.binary_length(each.dictionary).take(each.indices) for each in column.chunks)
-    return sum(pc.sum(each).as_py() or 0 for each in lengths)
-
-
-def _check_size(unfolded: int, size: int) -> None:
-    """Refuse what unfolds to more than a file of its size may."""
-    allowed = min(_MAX_BYTES, max(64 * 1024**2, size * _MAX_RATIO))
-    if unfolded > allowed:
-        raise ArtifactError(
-            f"it would unfold to {unfolded:,} bytes or more; {allowed:,} are read here"
-        )
+    view = memoryview(data)
+    if bytes(view[:4]) != _MAGIC or bytes(view[-4:]) != _MAGIC:
+        raise ArtifactError("artifact data is not valid parquet: it does not begin and end as such")
+    allowed = min(_MAX_BYTES, max(_ALWAYS, view.nbytes * _MAX_RATIO))
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # others reserve far more than they use
+    }
+    command = [sys.executable, "-P", str(_READER), str(allowed)]
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as stream:
+        source.write(data)
+        source.seek(0)
+        try:
+            done = subprocess.run(  # noqa: S603 - our own reader, by our own interpreter
+                command,
+                stdin=source,
+                stdout=stream,
+                stderr=subprocess.PIPE,
+                env=environment,
+                timeout=_PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ArtifactError(f"it could not be read in {_PATIENCE:.0f} seconds") from None
+        if done.returncode == TOO_MUCH or done.returncode < 0:
+            raise ArtifactError(
+                f"it would unfold to more than the {allowed:,} bytes that are read here; "
+                "load(..., trusted=True) reads it without bounds"
+            )
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise ArtifactError(f"artifact data is not valid parquet: {said:.300}")
+        stream.seek(0)
+        table = pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(stream.read()))).read_all()
+    table.validate()
+    return table
 
 
 def _check_version(version: str) -> None:
