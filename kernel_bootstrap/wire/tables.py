@@ -15,16 +15,20 @@ when an allocation fails.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from kernel_bootstrap.wire.codec import dumps
-from kernel_bootstrap.wire.errors import ArtifactError
+from kernel_bootstrap.wire.errors import ArtifactError, ValueNotEncodableError
+from kernel_bootstrap.wire.frames import with_step
 from kernel_bootstrap.wire.parts import Buffer
 from kernel_bootstrap.wire.unfold import TOO_MUCH
 
@@ -41,6 +45,9 @@ _ALWAYS = 256 * 1024**2
 
 _MAX_RATIO = 200
 """How many times its own size a larger one may unfold to there."""
+
+_STEP = b"py_code_mode.freq"
+"""Where a file keeps the step of an index of moments; pandas does not."""
 
 _MAGIC = b"PAR1"
 _READER = Path(__file__).with_name("unfold.py")
@@ -86,10 +93,14 @@ def _pack_pandas(pandas: Any, frame: Any) -> list[Buffer] | None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        table = pa.Table.from_pandas(frame, nthreads=1)
+        step = getattr(frame.index, "freqstr", None)
+        if step is not None:
+            table = table.replace_schema_metadata({**table.schema.metadata, _STEP: step})
         out = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pandas(frame, nthreads=1), out, compression="zstd")
+        pq.write_table(table, out, compression="zstd")
         file = memoryview(out.getvalue())
-        if not _survives(pandas, frame) and dumps(_read(file).to_pandas()) != dumps(frame):
+        if not (_survives(pandas, frame) or _same(pandas, _to_pandas(_read, file), frame)):
             return None
     except Exception:  # noqa: BLE001 - no pyarrow, or nothing for it: it is kept otherwise
         return None
@@ -106,6 +117,32 @@ def _survives(pandas: Any, frame: Any) -> bool:
         and frame.index.name is None
         and all(getattr(dtype, "char", "") in _NUMBERS and dtype.isnative for dtype in frame.dtypes)
     )
+
+
+def _same(pandas: Any, back: Any, frame: Any) -> bool:
+    """Whether a frame came back from Parquet as it was."""
+    try:
+        return dumps(back) == dumps(frame)
+    except ValueNotEncodableError:  # periods, intervals, Arrow's own: there pandas is as exact
+        if "object" in map(str, frame.dtypes) or back.attrs != frame.attrs:
+            return False
+        try:
+            pandas.testing.assert_frame_equal(back, frame, check_exact=True)
+        except AssertionError:
+            return False
+        return True
+
+
+def _to_pandas(read: Callable[[Buffer], Any], data: Buffer) -> Any:
+    """Read a file as a frame of pandas."""
+    with contextlib.suppress(ImportError):  # tells pyarrow of periods and intervals
+        import_module("pandas.core.arrays.arrow.extension_types")
+    table = read(data)
+    frame = table.to_pandas()
+    step = (table.schema.metadata or {}).get(_STEP)
+    if step is not None:
+        with_step(frame.index, step.decode("utf-8", "replace"))
+    return frame
 
 
 def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
@@ -125,12 +162,11 @@ def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
             import polars as pl
 
             return pl.read_parquet(io.BytesIO(data))
-        table = _read(data) if trusted else _read_bounded(data)
         if wants_polars:
             import polars as pl
 
-            return pl.from_arrow(table)
-        return table.to_pandas()
+            return pl.from_arrow(_read_bounded(data))
+        return _to_pandas(_read if trusted else _read_bounded, data)
     except ImportError as error:
         need = "polars" if wants_polars else "pandas and pyarrow"
         if wants_polars and not trusted:

@@ -114,6 +114,8 @@ FRAMES = {
     "dates": pd.DataFrame({"d": DAYS, "z": DAYS.tz_localize("Europe/Oslo")}),
     "index": pd.DataFrame({"a": range(4)}, index=pd.Index(list("abcd"), name="key")),
     "dates as index": pd.DataFrame({"a": range(4)}, index=DAYS),
+    "hours as index": pd.DataFrame({"a": [1, 2]}, index=DAYS[:2].tz_localize("Europe/Oslo")),
+    "irregular": pd.DataFrame({"a": [1, 2, 3]}, index=DAYS[[0, 1, 3]]),
     "levels": pd.DataFrame({"a": range(4)}, index=pd.MultiIndex.from_product([[1, 2], ["x", "y"]])),
     "filtered": pd.DataFrame({"a": range(10)}).query("a % 3 == 1"),
     "categories": pd.DataFrame({"c": pd.Categorical(["a", None, "b", "a"])}),
@@ -148,7 +150,30 @@ def test_frames_of_pandas_come_back_exactly(frame, kind, trusted):
     assert packed == kind
     back = unpack(kind, data, type_name=type_name(frame), trusted=trusted)
     assert dumps(back) == dumps(frame)
-    pd.testing.assert_frame_equal(back, frame, check_freq=False)
+    pd.testing.assert_frame_equal(back, frame)
+
+
+PERIODS = pd.period_range("2024-01", periods=3, freq="M")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pd.DataFrame({"p": PERIODS, "i": pd.interval_range(0, 3)}),
+        lambda: pd.DataFrame({"a": range(3)}, index=PERIODS),
+        lambda: pd.DataFrame({"a": pd.array([1, None], dtype="int64[pyarrow]")}),
+    ],
+    ids=["columns", "index", "arrow"],
+)
+@pytest.mark.parametrize("trusted", [True, False], ids=["kernel", "host"])
+def test_frames_that_only_parquet_can_keep_come_back(make, trusted):
+    """Periods, intervals and Arrow's own dtypes are no values, and yet come back from Parquet."""
+    pytest.importorskip("pyarrow")
+    frame = make()
+    kind, data = pack(frame)
+    assert kind == "parquet"
+    back = unpack(kind, data, type_name="pandas.DataFrame", trusted=trusted)
+    pd.testing.assert_frame_equal(back, frame)
 
 
 POLARS = {
