@@ -277,6 +277,7 @@ def test_figures_are_pictures():
         ("plot", "image/png", b"\x89PNG"),
         ("plots/1.svg", "image/svg+xml", b"<?xml"),
         ("plot.PDF", "application/pdf", b"%PDF"),
+        ("plot.jpg", "image/jpeg", b"\xff\xd8"),
     ]:
         packed = parcel(figure, name)
         assert (packed.kind, packed.content_type) == ("media", mime)
