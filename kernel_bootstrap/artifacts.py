@@ -165,8 +165,9 @@ class Artifacts:
 
         Args:
             name: The artifact.
-            mode: ``"rb"`` or ``"r"`` (UTF-8 text) to read one version of it; ``"wb"`` to write
-                it anew: it is kept when the file is closed, unless the ``with`` block raised.
+            mode: ``"rb"`` or ``"r"`` (UTF-8 text) to read one version of it; ``"wb"`` or ``"w"`` to
+                write it anew: it is kept when the file is closed, unless the ``with`` block
+                raised.
             description: What it is, if it is written; so are the further arguments of ``save``.
             metadata: See ``save``.
             tags: See ``save``.
@@ -177,11 +178,12 @@ class Artifacts:
             reader = Reader(self._link, self._known(name), self._piece())
             file = io.BufferedReader(reader, self._piece())
             return file if mode == "rb" else io.TextIOWrapper(file, "utf-8")
-        if mode != "wb":
-            raise ValueError(f"mode must be 'r', 'rb' or 'wb', not {mode!r}")
+        if mode not in ("w", "wb"):
+            raise ValueError(f"mode must be 'r', 'rb', 'w' or 'wb', not {mode!r}")
         said = _said(name, description, metadata, tags, ttl)
-        said |= {"kind": "bytes", "content_type": content_type, "type_name": "bytes"}
-        return Writer(name, Upload(self._link, self._piece(), said))
+        kind, type_ = ("text", "str") if mode == "w" else ("bytes", "bytes")
+        said |= {"kind": kind, "content_type": content_type, "type_name": type_}
+        return Writer(name, Upload(self._link, self._piece(), said), text=mode == "w")
 
     def get(self, name: str) -> Artifact | None:
         """Return what is known about an artifact (size, description, ...), or None."""
@@ -230,7 +232,7 @@ class Artifacts:
 def _said(
     name: str,
     description: str,
-    metadata: Mapping[str, Any] | None,
+    metadata: Any,
     tags: Sequence[str],
     ttl: float | None,
 ) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pickle
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kernel_bootstrap.artifacts import Artifacts
@@ -296,3 +297,16 @@ def test_a_name_that_cannot_be_is_not_found(artifacts):
         )
     with pytest.raises(ArtifactError, match="must be text"):
         artifacts.load(None)
+
+
+def test_a_file_of_text_takes_text(artifacts, store):
+    """What is printed, or written by libraries, into a file opened as text loads as text."""
+    with artifacts.open("t.csv", "w") as file:
+        print("a,b", file=file)
+        file.write("ü,1\n")
+        pd.DataFrame({"a": ["x"], "b": [2]}).to_csv(file, index=False, header=False)
+    assert store.load("t.csv") == "a,b\nü,1\nx,2\n"
+    assert (store.get("t.csv").kind, store.get("t.csv").content_type) == ("text", "text/csv")
+    with pytest.raises(TypeError), artifacts.open("b", "wb") as file:
+        file.write("text")
+    assert not store.exists("b")
