@@ -20,6 +20,9 @@ from py_code_mode.toolcalls import Origin
 
 __all__ = ["ArtifactAnswers"]
 
+_MOST_AT_ONCE = 16 * 1024 * 1024
+"""Bytes of an artifact that one reply carries, whatever it might; kernels ask for far fewer."""
+
 
 class ArtifactAnswers:
     """Answers a kernel's requests about artifacts.
@@ -35,6 +38,7 @@ class ArtifactAnswers:
     def __init__(self, store: ArtifactStore, limits: Limits) -> None:
         self._store = store
         self._limits = limits
+        self._most = min(limits.reply_bytes, _MOST_AT_ONCE)
         self.table: Mapping[str, Callable[[Origin, Any], Awaitable[Any]]] = {
             Method.ARTIFACTS_SAVE: self._save,
             Method.ARTIFACTS_LOAD: self._load,
@@ -63,7 +67,7 @@ class ArtifactAnswers:
 
         def load() -> dict[str, Any]:
             info = self._store.get(params.name)
-            if info is not None and info.size > min(params.most, self._limits.reply_bytes):
+            if info is not None and info.size > min(params.most, self._most):
                 return {"info": info.to_dict(), "data": None}
             info, data = self._store.load_packed(params.name)
             return {"info": info.to_dict(), "data": data}
@@ -106,11 +110,10 @@ class ArtifactAnswers:
         origin.uploads.abort(params.id)
 
     async def _read(self, _: Origin, params: Any) -> Piece:
-        most = self._limits.reply_bytes
-        if params.size > most:
+        if params.size > self._most:
             raise ArtifactError(
-                f"{params.size:,} bytes are more than a reply may have: {most:,} "
-                "(Limits.reply_bytes); read it in pieces"
+                f"{params.size:,} bytes are more than are read at once: {self._most:,}; "
+                "read it in pieces"
             )
 
         def read() -> Piece:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Failure, Reply, Request
+from py_code_mode.backlog import Backlog
 from py_code_mode.dispatch import Dispatcher, Origin
 from py_code_mode.errors import ToolDeniedError
 from py_code_mode.events import Event, ToolLogged, ToolProgressed
@@ -71,6 +72,7 @@ class SessionCalls:
         self._last: tuple[tuple[KernelProcess, str, TimeLimit], Origin] | None = None
         self.spent = Spent()
         self._uploads = Uploads()
+        self._backlog = Backlog()
 
     def begin(self, owners: frozenset[Any], limit: TimeLimit) -> None:
         """A cell begins.
@@ -102,8 +104,9 @@ class SessionCalls:
         self, kernel: KernelProcess, request: Request, parent_id: str, limit: TimeLimit
     ) -> None:
         origin = self._origin_of(kernel, parent_id, limit)
-        data, buffers = await self._dispatcher.handle(request, origin)
-        kernel.reply(data, buffers)
+        async with self._backlog.turn(request.method):
+            data, buffers = await self._dispatcher.handle(request, origin)
+            kernel.reply(data, self._backlog.counted(buffers))
 
     def _origin_of(self, kernel: KernelProcess, parent_id: str, limit: TimeLimit) -> Origin:
         """Return where a request comes from; those of one cell share it."""
