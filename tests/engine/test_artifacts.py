@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import threading
 
 import pytest
 
-from py_code_mode import CodeExecutor, FileArtifactStore, Limits
+from py_code_mode import CodeExecutor, FileArtifactStore, Limits, ToolRegistry
 
 GB = 1_000_000_000
 BOUND = 100 * 1024 * 1024
@@ -181,6 +182,40 @@ async def test_a_flood_goes_in_pieces_and_takes_no_memory(store):
     info = store.get(cut.artifact)
     assert (info.size, info.description[:13]) == (Limits().spill_bytes, "The beginning")
     assert b"".join(store.read_chunks(cut.artifact, 2_000_000, 3)) == b"222"
+
+
+async def test_requests_that_pile_up_are_refused(tmp_path):
+    """A kernel that sends faster than the host can keep is told so; what fits is kept."""
+    kept = threading.Event()
+
+    class Slow(FileArtifactStore):
+        def save_packed(self, name, kind, data, details=None):
+            assert kept.wait(30)
+            return super().save_packed(name, kind, data, details)
+
+    def go_on() -> None:
+        """Let the store go on."""
+        kept.set()
+
+    code = (
+        "link = object.__getattribute__(artifacts, '_link')\n"
+        "ask = lambda n: link.request('artifacts.save', name=f'x{n}', kind='bytes', data=data)\n"
+        "data, failures = bytes(8_000_000), []\n"
+        "sent = [ask(n) for n in range(12)]\n"
+        "for each in sent[8:]:\n"
+        "    try: each.result()\n"
+        "    except tools.ToolDeniedError as error: failures.append(str(error))\n"
+        "tools.go_on()\n"
+        "failures, [each.result()['size'] for each in sent[:8]]"
+    )
+    registry = ToolRegistry()
+    registry.add(go_on)
+    store, limits = Slow(tmp_path / "data"), Limits(request_bytes=8_000_000)
+    async with CodeExecutor(registry, artifact_store=store, limits=limits) as executor:
+        failures, sizes = (await executor.run(code)).unwrap()
+    assert len(failures) == 4
+    assert "are pending have more than 67,108,864 bytes" in failures[0]
+    assert sizes == [info.size for info in store.list()] == [8_000_000] * 8
 
 
 async def test_each_output_that_was_cut_is_an_artifact_of_its_own(store):
