@@ -7,6 +7,8 @@ decoded here; stores may block, so each call runs in a thread.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -14,11 +16,15 @@ from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Method
 from kernel_bootstrap.wire.pieces import Piece
 from py_code_mode.artifacts.base import ArtifactStore, Details
+from py_code_mode.artifacts.names import name_problem
 from py_code_mode.artifacts.times import expiry
 from py_code_mode.errors import ArtifactError
 from py_code_mode.toolcalls import Origin
 
 __all__ = ["ArtifactAnswers"]
+
+_MAX_FOLDER = 200
+"""Bytes of a session's name that leave room for those of the artifacts in its folder."""
 
 _MOST_AT_ONCE = 16 * 1024 * 1024
 """Bytes of an artifact that one reply carries, whatever it might; kernels ask for far fewer."""
@@ -140,11 +146,9 @@ class ArtifactAnswers:
             session=origin.session[:200],
             author=origin.author[:200],
         )
+        name = f"outputs/{_folder(origin.session)}/{origin.cell}-{plain}{number}{suffix}"
         return await origin.uploads.begin(
-            lambda: self._store.open_write(
-                f"outputs/{origin.session}/{origin.cell}-{plain}{number}{suffix}", kind, details
-            ),
-            self._limits.spill_bytes,
+            lambda: self._store.open_write(name, kind, details), self._limits.spill_bytes
         )
 
 
@@ -160,6 +164,15 @@ _FORMS = {
     "application/pdf": ("media", ".pdf"),
 }
 """Kind and suffix of what was cut, for people to open."""
+
+
+def _folder(session: str) -> str:
+    """Return a session's name if it can be a folder's, else one that is made of it."""
+    if name_problem(f"outputs/{session}") is None and len(session.encode()) <= _MAX_FOLDER:
+        return session
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", session)[:40].strip("-")
+    digest = hashlib.sha256(session.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{plain or 'session'}-{digest[:8]}"
 
 
 def _form(what: str, *, whole: bool) -> tuple[str, str]:

@@ -250,6 +250,17 @@ async def test_a_format_that_was_cut_is_a_file_of_that_format(host):
     assert (host.artifacts.load(half), half[-4:]) == ('{"da', ".txt")
 
 
+@pytest.mark.parametrize("session", ["con", "../x", "dot.", ".hidden", "a\\b", "x" * 250, "\ud800"])
+async def test_a_session_of_any_name_keeps_its_floods(host, session):
+    """A session whose name no folder can have has a folder of its own nevertheless."""
+    host.origin = Origin(session, "cell-1")
+    name = await spill(host, "stdout", b"x")
+    host.origin = Origin(session + "!", "cell-1")
+    assert await spill(host, "stdout", b"y") != name
+    assert (host.artifacts.load(name), name.count("/")) == ("x", 2)
+    assert name.startswith("outputs/")
+
+
 async def test_a_flood_that_does_not_end_is_refused():
     """The host takes no more of a flood than its limit, whatever the kernel sends."""
     host = Host(limits=Limits(spill_bytes=4))
