@@ -23,7 +23,7 @@ from py_code_mode.artifacts.quota import Quota
 from py_code_mode.artifacts.room import Room
 from py_code_mode.artifacts.times import expiry
 from py_code_mode.artifacts.writer import ArtifactWriter, Data
-from py_code_mode.errors import ArtifactError, ArtifactNotFoundError
+from py_code_mode.errors import ArtifactError, ArtifactNotFoundError, ArtifactWriteError
 
 __all__ = ["StoredArtifacts", "not_found"]
 
@@ -97,6 +97,8 @@ class StoredArtifacts(ABC):
     ) -> ArtifactInfo:
         """Keep a value; see ``ArtifactStore.save``."""
         packed = parcel(value, name)
+        if isinstance(tags, str) or not isinstance(tags, Iterable):  # a text has letters, not tags
+            raise ArtifactWriteError(f"artifact {name!r}: tags must be words, not {tags!r:.80}")
         details = Details(
             description,
             metadata,

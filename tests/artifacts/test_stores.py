@@ -301,3 +301,26 @@ def test_a_name_that_is_no_text_is_a_type_error(store, verb):
             getattr(store, verb)(name)
         with pytest.raises(TypeError, match="artifact's name must be str, not"):
             store.save(name, 1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"tags": "abc"},
+        {"tags": 5},
+        {"tags": [1]},
+        {"metadata": [1]},
+        {"metadata": 5},
+        {"description": 5},
+        {"ttl": "soon"},
+        {"ttl": 10**400},
+        {"expires": "tomorrow"},
+    ],
+    ids=str,
+)
+def test_wrong_arguments_of_save_are_refused_by_name(store, said):
+    """What is no tags, metadata, description or time is refused, and named; a text is no tags."""
+    (key,) = said
+    with pytest.raises(ArtifactWriteError, match=key):
+        store.save("x", 1, **said)
+    assert store.list() == []
