@@ -128,10 +128,8 @@ def _validated(request: Request) -> Any:
     try:
         return _models()[request.method](**request.params)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}"
-            for each in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-        raise ProtocolError(f"{request.method}: {wrong:.500}") from error
+        wrong = [(map(str, each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
+        said = "; ".join(f"{'.'.join(where)}: {message}" for where, message in wrong)
+        raise ProtocolError(f"{request.method}: {said:.500}") from error
     except TypeError as error:
         raise ProtocolError(f"{request.method}: {error!s:.500}") from error
