@@ -240,10 +240,13 @@ def test_positional_only_parameters(skills, library):
 
 @pytest.mark.parametrize("arguments", [((), {}), ((1, 2), {}), ((), {"a": 1, "z": 2})], ids=repr)
 def test_arguments_that_do_not_fit_are_type_errors(skills, library, arguments):
-    """Missing, surplus and unknown arguments raise ``TypeError``, as with any function."""
-    library.add("one", "def run(a): return a")
-    with pytest.raises(TypeError):
-        skills.one(*arguments[0], **arguments[1])
+    """Missing, surplus and unknown arguments raise ``TypeError``, which shows the signature."""
+    library.add("one", "def run(a: int, /, b=1, *c, d=None, **e) -> int: return a")
+    library.add("two", "def run(a: int) -> str: return a")
+    with pytest.raises(TypeError, match=r"^skills\.two\(\).*signature is two\(a: int\) -> str$"):
+        skills.two(*arguments[0], **arguments[1])
+    shown = "(a: int, /, b=1, *c, d=None, **e) -> int"
+    assert str(inspect.signature(skills.one)) == shown
 
 
 def test_a_skill_explains_itself(skills, library):
@@ -287,9 +290,12 @@ def test_finding_and_keeping(skills, library):
 
 
 def test_an_unknown_skill_is_missing(skills):
-    """Running or naming a skill that is not there says where to look."""
+    """Running or naming a skill that is not there says where to look, or what may be meant."""
     with pytest.raises(SkillNotFoundError, match=r"no skill named 'nope'; skills\.list"):
         skills.invoke("nope")
+    skills.create("scan_ports", "def run(): pass")
+    with pytest.raises(SkillNotFoundError, match="did you mean scan_ports"):
+        skills.scan_prots()
     assert not hasattr(skills, "nope")
 
 
