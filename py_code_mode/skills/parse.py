@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from py_code_mode.errors import SkillValidationError
-from py_code_mode.skills.docstring import arg_descriptions, insert_docstring, split_docstring
+from py_code_mode.skills.described import arg_descriptions
+from py_code_mode.skills.docstring import insert_docstring, split_docstring
 from py_code_mode.skills.fields import examples_of, fields_of
+from py_code_mode.skills.grammar import check_grammar
 from py_code_mode.skills.skill import ParamKind, Skill, SkillParam
 
 __all__ = [
@@ -223,7 +225,9 @@ def _parse(source: str, place: _Place) -> ast.Module:
         # list of warning filters belongs to the whole process, hence the lock.
         with _warnings_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source)
+            tree = ast.parse(source)
+            check_grammar(source, tree)
+            return tree
     except SyntaxError as error:
         text = f": `{error.text.strip():.{_CUT}}`" if error.text and error.text.strip() else ""
         raise place.error(f"syntax error: {error.msg}{text}", error.lineno) from None

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from py_code_mode.search import FileIndexKeeper
-from py_code_mode.skills import docstring, fields, parse, skill
+from py_code_mode.skills import described, docstring, fields, grammar, parse, skill
 from py_code_mode.skills.skill import Skill
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _row(skill: Skill) -> dict[str, Any]:
 def _maker() -> bytes:
     """Say what made it: this Python, whose grammar and ``unparse`` it is, and our own parser."""
     digest = hashlib.sha256(sys.version.encode())
-    for module in (skill, docstring, fields, parse):
+    for module in (skill, described, docstring, fields, grammar, parse):
         with contextlib.suppress(OSError, TypeError):  # without its source: Python's version
             digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest().encode()
