@@ -12,7 +12,7 @@ import linecache
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.awaiting import is_awaited
@@ -209,8 +209,14 @@ class Skills:
 
     def _loaded(self, skill: SkillView) -> dict[str, Any]:
         """Return globals in which the skill's source has run."""
-        namespace = {**self._globals, "__name__": f"skill_{skill.name}"}
-        exec(self._compiled(skill), namespace)  # noqa: S102 - a kernel is where skills run
+        code = self._compiled(skill)
+        module = _SkillModule(f"skill_{skill.name}")
+        namespace = vars(module)
+        namespace.update(self._globals, __file__=code.co_filename)
+        # Dataclasses, type hints and pickles look for the module of a class by its name.
+        if isinstance(sys.modules.get(module.__name__, module), _SkillModule):
+            sys.modules[module.__name__] = module
+        exec(code, namespace)  # noqa: S102 - a kernel is where skills run
         return namespace
 
     def _check_tools(self, skill: SkillView) -> None:
@@ -266,6 +272,10 @@ class Skills:
 
     def __repr__(self) -> str:
         return "<skills: list, search, get, create, update, delete, versions, test, invoke>"
+
+
+class _SkillModule(ModuleType):
+    """What a skill's source runs in, anew each time."""
 
 
 def _fit(run: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
