@@ -26,6 +26,7 @@ __all__ = ["Fields", "examples_of", "fields_of"]
 
 _FIELD = re.compile(r"(Tags|Version|Tools|Packages):(?:[ \t]+(.*))?", re.IGNORECASE)
 _ANY = re.compile(r"^[ \t]*(?:Tags|Version|Tools|Packages):", re.IGNORECASE | re.MULTILINE)
+_NOTE = re.compile(r":(?:\s|$)")
 _TOOL = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+)*")
 _PACKAGE = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?\s*(?:$|[\[(<>=!~;@])")
 _VERSION = re.compile(r"[\w.+!-]{1,50}")
@@ -58,15 +59,17 @@ class Fields:
 def fields_of(text: str | None) -> Fields:
     """Read the fields of a docstring.
 
-    What cannot be such a field, a sentence that begins with ``Tools:`` for instance, is none.
+    What cannot be such a field, a sentence that begins with ``Tools:`` for instance, is none. Of
+    items that stand below, each for itself, those count that can be one, up to a colon.
     """
     if not text or _ANY.search(text) is None:  # most have none
         return Fields()
     found: dict[str, list[str]] = {}
-    for name, items in _sections(inspect.cleandoc(text).splitlines()):
-        if items and all(_ACCEPTS[name](item) for item in items):
-            found.setdefault(name, []).extend(items)
-    version = found.get("version", [""])[0]
+    for name, items, below in _sections(inspect.cleandoc(text).splitlines()):
+        if all(_ACCEPTS[name](item) for item in items):
+            good = filter(_ACCEPTS[name], below)
+            found.setdefault(name, []).extend([*items, *good])
+    version = next(iter(found.get("version", ())), "")
     return Fields(
         _once(found.get("tags", ())),
         version,
@@ -75,19 +78,21 @@ def fields_of(text: str | None) -> Fields:
     )
 
 
-def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each field's name and its items, those on the line and those indented below."""
-    name, items = "", []
+def _sections(lines: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each field's name, its items on the line, and those indented below."""
+    name, items = "", list[str]()
+    below = list[str]()
     for line in [*lines, "end"]:
         if name and line.startswith((" ", "\t")) and line.strip():
-            items += _split(line.strip().removeprefix("- "))
+            below += _split(_NOTE.split(line.strip().removeprefix("- "), 1)[0])
             continue
         if name and not line.strip():
             continue
         if name:
-            yield name, items
+            yield name, items, below
         match = _FIELD.fullmatch(line.rstrip())
         name, items = ("", []) if match is None else (match[1].lower(), _split(match[2] or ""))
+        below = []
 
 
 def _split(text: str) -> list[str]:
