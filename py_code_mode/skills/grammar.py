@@ -1,9 +1,10 @@
 """What Python's compiler refuses and its parser does not: a ``return`` outside of a function.
 
-Place in the house: inside ``skills``, below ``parse``. The compiler itself is not asked: code in
-a ``finally`` is compiled for each way out of its ``try``, so that a hostile source of a few lines
-keeps it busy for minutes. Time here is linear. Two rarities pass and fail when they are run: an
-argument named twice in a call, and ``__debug__`` as a name of one's own.
+Place in the house: inside ``skills``, below ``parse``. The compiler itself is asked, which runs
+nothing, as long as there is no ``finally``: that is compiled for each way out of its ``try``, so
+that a hostile source of a few lines, ``finally`` within ``finally``, keeps it busy for minutes.
+With one the statements are looked at here, in linear time. Two rarities pass then, and fail when
+they are run: an argument named twice in a call, and ``__debug__`` as a name of one's own.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ def check_grammar(source: str, tree: ast.Module) -> None:
         SyntaxError: It would not; with the line.
         RecursionError: It is nested too deeply.
     """
+    if "finally" not in source:
+        compile(source, "<skill>", "exec", dont_inherit=True)
+        return
     symtable.symtable(source, "<skill>", "exec")  # names: arguments given twice, ``nonlocal``
     has_expressions = "await" in source or "yield" in source  # else statements are all there is
     start = ast.get_docstring(tree, clean=False) is not None

@@ -29,10 +29,12 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("more", ["", "\ntry: pass\nfinally: pass\n"], ids=["", "finally"])
 @pytest.mark.parametrize("case", BAD)
-def test_what_would_not_compile_is_refused(case):
+def test_what_would_not_compile_is_refused(case, more):
     """Code that only the compiler would refuse is refused when it is saved, with its line."""
     source, line, reason = BAD[case]
+    source += more
     with pytest.raises(SyntaxError):
         compile(source, "x", "exec")
     with pytest.raises(SkillValidationError, match=f"syntax error: .*{reason}") as caught:
