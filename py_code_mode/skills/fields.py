@@ -15,7 +15,9 @@ Examples are what follows ``>>>``, wherever it stands, as in ``doctest``.
 
 from __future__ import annotations
 
+import bisect
 import inspect
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -137,8 +139,10 @@ def examples_of(text: str | None, source: str) -> tuple[SkillExample, ...]:
     if text is None or _PROMPT not in text:
         return ()
     examples: list[SkillExample] = []
-    places = [(line.strip(), number) for number, line in enumerate(source.splitlines(), 1)]
-    place = iter(places)
+    places: dict[str, list[int]] = {}
+    for place, shown in enumerate(io.StringIO(source, newline=None), 1):
+        places.setdefault(shown.strip(), []).append(place)
+    last = 0
     lines = iter(inspect.cleandoc(text).splitlines())
     line = next(lines, None)
     while line is not None and len(examples) < _MAX_EXAMPLES:
@@ -154,7 +158,9 @@ def examples_of(text: str | None, source: str) -> tuple[SkillExample, ...]:
         while line is not None and line.strip() and not line.lstrip().startswith(_PROMPT):
             expected.append(line[indent:] if not line[:indent].strip() else line.lstrip())
             line = next(lines, None)
-        # Examples stand in the source in the same order, so each line of it is looked at once.
-        number = next((number for shown, number in place if shown == first.rstrip()), 0)
+        # Examples stand in the source in the same order. One with escapes is not found there.
+        there = places.get(first.rstrip(), [])
+        number = next(iter(there[bisect.bisect(there, last) :]), 0)
+        last = number or last
         examples.append(SkillExample("\n".join(code), "\n".join(expected).rstrip(), number))
     return tuple(examples)

@@ -78,7 +78,9 @@ def parse_skill(
     described = {**arg_descriptions(module_doc), **arg_descriptions(run_doc)}
     # Fields are read from what a store writes into the docstring, and from run's own, which stays.
     fields = fields_of(f"{first}\n\n{rest}").joined(fields_of(run_doc))
-    examples = (*examples_of(f"{first}\n\n{rest}", source), *examples_of(run_doc, source))
+    examples = examples_of(f"{first}\n\n{rest}", source)
+    shown = {example.code for example in examples}  # that may be a copy of run's docstring
+    more = (each for each in examples_of(run_doc, source) if each.code not in shown)
     try:
         params = tuple(_params(run.args, described))
         returns = _text(run.returns)
@@ -97,7 +99,7 @@ def parse_skill(
         version=fields.version,
         tools=fields.tools,
         packages=fields.packages,
-        examples=tuple({example.code: example for example in examples}.values()),
+        examples=(*examples, *more),
     )
 
 

@@ -177,3 +177,9 @@ def test_items_below_count_each_for_itself():
     tools, packages = ("nmap", "curl"), ("tomli >= 2", "acme @ https://acme.example/a.whl")
     assert fields(text)[2:] == (tools, packages)
     assert fields("Tools: this needs many, all good\n    nmap")[2] == ()
+
+
+def test_each_example_knows_its_line():
+    """An example that is written with escapes has no line; those after it have theirs."""
+    source = '"""Do.\n\n>>> run()\n>>> "\\\\n"\n>>> run()\n"""\ndef run(): pass'
+    assert [example.line for example in parse_skill("x", source).examples] == [3, 0, 5]
