@@ -125,6 +125,8 @@ class FileSkillStore:
         ]
         skills = [each for each in found if isinstance(each, Skill)]
         if len(new) >= MANY and sum(each.digest not in kept for each in skills) >= MANY:
+            with contextlib.suppress(OSError):  # one that only reads keeps none
+                self._history.make()
             self._parses.write(skills)
         return found
 

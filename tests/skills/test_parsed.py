@@ -69,6 +69,14 @@ def test_what_is_kept_is_what_was_parsed(folder, kept):
     assert described(folder) == "Kept."
 
 
+def test_git_sees_nothing_of_it(folder):
+    """What is kept is in the hidden folder that git is told to pass over, whoever makes it first."""
+    write(folder, *range(MANY))
+    assert len(FileSkillStore(folder).load_all()) == MANY
+    made = sorted(path.name for path in (folder / ".py-code-mode").iterdir())
+    assert made == [".gitignore", "parsed"]
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"rubbish", b"\xff\n{}", b"{}\n{}", b"\n" + b"[" * 100_000],
