@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-__all__ = ["off_topic"]
+__all__ = ["half_of", "off_topic"]
 
 REQUESTS = """\
 Write a love letter to my girlfriend for our anniversary
@@ -100,24 +104,41 @@ walnut whisper whistle wizard yarn yoghurt zebra
 """
 WORDS = _WORDS.split()
 
-FOREIGN = {"metatool": ("tldr",), "bfcl": ("tldr",)}
-"""Whose queries a set cannot answer, where that is not all others: both of these have tools for
-everyday requests."""
+_JUDGED = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+"""What was found by reading, not by searching: of requests and of other sets' queries those that a
+set has no tool for. By chance many are answered: a third of the tldr queries by a function of bfcl.
+``of other sets`` has the ids of queries without an answer; ``answered`` the positions of requests
+with one. Whoever read saw what two other engines found nearest, and not what ours finds.
+"""
+
+_COUNT, _FOREIGN = 200, 60
 
 
-def off_topic(name: str, queries: Mapping[str, Sequence[str]], seed: int) -> dict[str, list[str]]:
+def off_topic(
+    name: str, queries: Mapping[str, Sequence[Mapping[str, Any]]], half: int
+) -> dict[str, list[str]]:
     """Return 200 queries by kind.
 
     Args:
         name: The data set that is to be searched.
         queries: The queries of each data set.
-        seed: Chooses others with the same right.
+        half: Whose of them; see ``half_of``.
     """
-    chosen = random.Random(f"{name} {seed}")  # noqa: S311 - no secrets here
-    others = FOREIGN.get(name, tuple(each for each in queries if each != name))
-    foreign = [query for each in others if each in queries for query in queries[each]]
-    return {
-        "requests": REQUESTS,
-        "random words": [" ".join(chosen.sample(WORDS, chosen.randint(2, 7))) for _ in range(60)],
-        "of other sets": chosen.sample(foreign, min(60, len(foreign))),
-    }
+    wanted = {*_JUDGED["of other sets"].get(name, ())}
+    foreign = [
+        query["query"]
+        for each in queries.values()
+        for query in each
+        if query["id"] in wanted and half_of(query) == half
+    ]
+    answered = {*_JUDGED["answered"].get(name, ())}
+    requests = [text for at, text in enumerate(REQUESTS) if at not in answered]
+    chosen = random.Random(f"{name} {half}")  # noqa: S311 - no secrets here
+    rest = _COUNT - len(requests) - len(foreign[:_FOREIGN])
+    words = [" ".join(chosen.sample(WORDS, chosen.randint(2, 7))) for _ in range(rest)]
+    return {"requests": requests, "random words": words, "of other sets": foreign[:_FOREIGN]}
+
+
+def half_of(query: Mapping[str, Any]) -> int:
+    """Return 0 or 1, by a hash of the query's id."""
+    return hashlib.sha256(query["id"].encode()).digest()[0] % 2

@@ -9,17 +9,17 @@ on the even half, and what is reported is the odd one.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import math
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks.offtopic import off_topic
+from benchmarks.offtopic import half_of, off_topic
 from py_code_mode.search import Document, Embedder, FileIndexKeeper, Index
 from py_code_mode.search.local import SentenceTransformersEmbedder
 from py_code_mode.search.ranking import ranked
@@ -38,19 +38,17 @@ class Quality:
         ndcg: nDCG@10 of what a search gives.
         recall: Recall@10 of what a search gives.
         recall_of_all: Recall@10 if nothing were left out as not relevant.
+        ndcg_of_all: nDCG@10 if nothing were left out as not relevant.
         empty: Share of queries of each kind without an answer that find nothing.
+        empty_of_all: Share of all 200 of them.
     """
 
     ndcg: float
     recall: float
     recall_of_all: float
+    ndcg_of_all: float
     empty: Mapping[str, float]
-
-    @property
-    def empty_of_all(self) -> float:
-        """Share of the 200 queries without an answer that find nothing."""
-        counts = {"requests": 80, "random words": 60, "of other sets": 60}
-        return sum(self.empty[kind] * count for kind, count in counts.items()) / 200
+    empty_of_all: float
 
 
 def read_sets(directory: Path) -> dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
@@ -79,11 +77,6 @@ def documents(corpus: Iterable[Mapping[str, str]]) -> list[Document]:
     ]
 
 
-def half_of(query: Mapping[str, Any]) -> int:
-    """Return 0 or 1, by a hash of the query's id."""
-    return hashlib.sha256(query["id"].encode()).digest()[0] % 2
-
-
 def measure_quality(
     sets: Mapping[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]],
     *,
@@ -99,13 +92,13 @@ def measure_quality(
         embedder: Searches by meaning, too.
         kept: A folder for indexes: embedding thousands of documents takes minutes.
     """
-    texts = {name: [query["query"] for query in queries] for name, (_, queries) in sets.items()}
+    every = {name: queries for name, (_, queries) in sets.items()}
     found = {}
     for name, (corpus, queries) in sets.items():
         keeper = None if kept is None else FileIndexKeeper(kept / f"{name}.index")
         index = Index(documents(corpus), keeper=keeper, embedder=embedder)
         chosen = [query for query in queries if half_of(query) == half]
-        strange = off_topic(name, texts, half)
+        strange = off_topic(name, every, half)
         found[name] = _of_one(index, {row["name"]: row["id"] for row in corpus}, chosen, strange)
     return found
 
@@ -116,7 +109,7 @@ def _of_one(
     queries: Sequence[Mapping[str, Any]],
     strange: Mapping[str, Sequence[str]],
 ) -> Quality:
-    gains, recalls, all_recalls = [], [], []
+    gains, recalls, all_recalls, all_gains = [], [], [], []
     for query in queries:
         relevant = {*query["relevant"]}
         hits = [ids[hit.name] for hit in index.search(query["query"], DEPTH)]
@@ -126,12 +119,13 @@ def _of_one(
             index._current(), query["query"], DEPTH, index._meaning, None, everything=True
         )
         all_recalls.append(len(relevant & {ids[hit.name] for hit in every}) / len(relevant))
+        all_gains.append(_ndcg([ids[hit.name] for hit in every], relevant))
     empty = {
-        kind: statistics.fmean(not index.search(query, DEPTH) for query in some)
-        for kind, some in strange.items()
+        kind: [not index.search(query, DEPTH) for query in some] for kind, some in strange.items()
     }
-    means = map(statistics.fmean, (gains, recalls, all_recalls))
-    return Quality(*means, empty)
+    means = map(statistics.fmean, (gains, recalls, all_recalls, all_gains))
+    by_kind = {kind: statistics.fmean(each) for kind, each in empty.items()}
+    return Quality(*means, by_kind, statistics.fmean(chain.from_iterable(empty.values())))
 
 
 def _ndcg(hits: Sequence[str], relevant: set[str]) -> float:
@@ -169,7 +163,7 @@ def _show(found: Mapping[str, Quality]) -> None:
             f"{name:12} {each.ndcg:.4f}   {each.recall:.4f}     {each.recall_of_all:.4f}  "
             f"{each.empty_of_all:.2f}   {kinds}"
         )
-    for name in ("ndcg", "recall", "recall_of_all", "empty_of_all"):
+    for name in ("ndcg", "ndcg_of_all", "recall", "recall_of_all", "empty_of_all"):
         print(
             f"mean {name}: {statistics.fmean(getattr(each, name) for each in found.values()):.4f}"
         )

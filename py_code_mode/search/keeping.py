@@ -18,14 +18,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from py_code_mode.search.segment import Postings, Segment, as_arrays
+from py_code_mode.search.postings import Postings
+from py_code_mode.search.segment import Segment, as_arrays
+from py_code_mode.search.wordvectors import WIDTH
 
 __all__ = ["IndexKeeper", "IndexedStore", "Kept", "pack", "unpack"]
 
 _log = logging.getLogger(__name__)
 
-_MAGIC = b"pcmidx02"
-"""Changes with the layout, and with how text becomes words: older files are then made anew."""
+_MAGIC = b"pcmidx03"
+"""Changes with the layout, and with how text becomes words and vectors: then older files are made
+anew."""
 
 _HEAD = struct.Struct("<8sII")
 _ALIGNED = 8
@@ -39,6 +42,7 @@ _DAMAGE = (
 
 _TYPES = {
     "lengths": "<f4",
+    "meant": "<f2",
     "pairs": "<i8",
     "word_starts": "<i8",
     "word_documents": "<i4",
@@ -162,6 +166,7 @@ def _segment(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Segment:
         pairs=arrays["pairs"],
         paired=Postings(*(arrays[f"pair_{part}"] for part in ("starts", "documents", "counts"))),
         lengths=arrays["lengths"],
+        meant=arrays["meant"].astype("<f4"),
         vectors=arrays.get("vectors"),
     )
 
@@ -185,6 +190,8 @@ def _is_sound(kept: Kept) -> bool:
         and segment.lengths.shape == (count,)
         and (segment.lengths >= 0).all()
         and np.isfinite(segment.lengths).all()
+        and segment.meant.shape == (count, WIDTH)
+        and np.isfinite(segment.meant).all()
         and (np.diff(segment.pairs) > 0).all()
         and all(((part >= 0) & (part < terms)).all() for part in ids)
         and _are_sound(segment.words, terms, count)

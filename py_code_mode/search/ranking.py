@@ -1,20 +1,20 @@
 """From a query to hits: names first, then words and meaning, and nothing where nothing fits.
 
-Place in the house: ``search``, above scoring, below the index.
+Place in the house: ``search``, above scoring and relevance, below the index.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log
 from typing import Any
 
-from py_code_mode.search.common import telling
 from py_code_mode.search.document import Hit
 from py_code_mode.search.meaning import Meaning
+from py_code_mode.search.relevance import LOOKED_AT, Evidence, relevant
 from py_code_mode.search.scoring import Snapshot, Weighed, weigh
-from py_code_mode.search.words import content, split
+from py_code_mode.search.words import content, split, stem
+from py_code_mode.search.wordvectors import of_words
 
 __all__ = ["ranked"]
 
@@ -24,26 +24,10 @@ _MAX_QUERY = 2_000
 _PREFIX, _EXACT = 1.0, 2.0
 """Added to what fits at most 1, so that names precede all else."""
 
-_LOOKED_AT = 10
-"""Hits of which one must be convincing: the first may be first by a chance that others lack."""
+_WORDS_MEAN = 0.12
+"""What nearness in what words mean counts beside the words themselves."""
 
-_MOST = 0.6
-"""A document that has more than this part of a query's words, not only others of like meaning, has
-to do with it: by how telling they are in general, or in general and among the documents."""
-
-_CONVINCING, _BY_CHANCE = 0.12, 0.35
-"""Less is enough if the evidence exceeds ``_CONVINCING * documents ** _BY_CHANCE``: the best of
-many documents fits better by chance than the best of a few."""
-
-_FLOOR, _NEAR = 0.2, 0.5
-"""What a hit must have at least of the best one's score, or of its nearness in meaning."""
-
-_MEANING_SAYS, _NO_WORDS, _SLACK = 15.0, 0.2, 2.2
-"""With an embedder: what nearness in meaning says beside the logarithm of the words' evidence; both
-together must exceed the logarithm of the number of documents, less some slack."""
-
-_LEAST = 1e-6
-"""Rarity of a word that every document has, which must not be divided by when it is 0."""
+_DIGITS = 6
 
 _MEANING = 2.0
 """What nearness in meaning counts beside words, both in standard deviations."""
@@ -56,7 +40,6 @@ class _Found:
     words: list[str]
     weighed: Weighed | None
     fits: Any
-    cosines: Any
     named: dict[int, float]
 
 
@@ -84,14 +67,17 @@ def ranked(
         return []
     told = content(words)
     weighed = weigh(snapshot, told) if told else None
-    cosines = None
+    near = _near(snapshot, told)
+    nearness = None
     if meaning is not None and told:
-        cosines = _cosines(snapshot, meaning.query(query[:_MAX_QUERY]))
-    fits = _fits(snapshot, weighed, cosines)
-    found = _Found(words, weighed, fits, cosines, _named(snapshot, words, prefixes=bool(told)))
-    order = _order(snapshot, found, max(limit, _LOOKED_AT), among)
+        nearness = meaning.nearness(_cosines(snapshot, meaning.query(query[:_MAX_QUERY])))
+    fits = _by_words(weighed, near) if nearness is None else _by_both(snapshot, weighed, nearness)
+    found = _Found(words, weighed, fits, _named(snapshot, words, prefixes=bool(told)))
+    order = _order(snapshot, found, max(limit, LOOKED_AT), among)
     if not everything:
-        order = _relevant(snapshot, found, order, meaning)
+        evidence = Evidence(snapshot.count, weighed, near if nearness is None else nearness, fits)
+        fit = relevant(evidence, order, by_model=nearness is not None)
+        order = [position for position in order if position in fit or position in found.named]
     return [_hit(snapshot, found, position) for position in order[:limit]]
 
 
@@ -108,20 +94,39 @@ def _named(snapshot: Snapshot, words: list[str], *, prefixes: bool) -> dict[int,
     return bonuses
 
 
+def _near(snapshot: Snapshot, told: list[str]) -> Any:
+    """Return how near the query's words and each document's are in what they mean, 1 at most."""
+    import numpy as np
+
+    if not told:
+        return np.zeros(snapshot.size, np.float32)
+    vector = of_words(map(stem, told))
+    near = [part.segment.meant @ vector for part in snapshot.parts]
+    return np.maximum(np.concatenate(near), 0)
+
+
 def _cosines(snapshot: Snapshot, vector: Any) -> Any:
     import numpy as np
 
     return np.concatenate([part.segment.vectors @ vector for part in snapshot.parts])
 
 
-def _fits(snapshot: Snapshot, weighed: Weighed | None, cosines: Any) -> Any:
+def _by_words(weighed: Weighed | None, near: Any) -> Any:
     """Return how well each document fits, from 0 to 1."""
     import numpy as np
 
-    lexical = np.zeros(snapshot.size, np.float32) if weighed is None else weighed.scores
-    if cosines is None:
-        return lexical / np.float32((weighed.best if weighed else 0) or 1)
-    both = _standard(lexical, snapshot.alive) + _MEANING * _standard(cosines, snapshot.alive)
+    if weighed is None:
+        return near
+    weight = np.float32(_WORDS_MEAN)
+    return (weighed.scores / np.float32(weighed.best or 1) + weight * near) / (1 + weight)
+
+
+def _by_both(snapshot: Snapshot, weighed: Weighed | None, nearness: Any) -> Any:
+    """Return how well each document fits, from 0 to 1, with what an embedder says."""
+    import numpy as np
+
+    lexical = np.zeros(snapshot.size) if weighed is None else weighed.scores
+    both = _standard(lexical, snapshot.alive) + _MEANING * _standard(nearness, snapshot.alive)
     return 1 / (1 + np.exp(-both / (1 + _MEANING)))
 
 
@@ -140,7 +145,9 @@ def _order(
     """Return the positions of the best, equals by name."""
     import numpy as np
 
-    names, scores = snapshot.names, np.where(snapshot.alive, found.fits, 0)
+    # Rounded: what is alike may differ in the last digit by where it stands in a matrix.
+    names = snapshot.names
+    scores = np.where(snapshot.alive, np.round(found.fits, _DIGITS), 0)
     for position, bonus in found.named.items():
         scores[position] += bonus
     chosen = np.flatnonzero(scores > 0)
@@ -153,60 +160,6 @@ def _order(
         (-scores[chosen]).tolist(), (names[at] for at in chosen), chosen.tolist(), strict=True
     )
     return [at for *_, at in sorted(best)[:count]]
-
-
-def _relevant(
-    snapshot: Snapshot, found: _Found, order: list[int], meaning: Meaning | None
-) -> list[int]:
-    """Leave out what has nothing to do with the query, and what has little beside the best."""
-    import numpy as np
-
-    if not order:
-        return []
-    if not _is_relevant(snapshot, found, order[:_LOOKED_AT], meaning):
-        return [position for position in order if position in found.named]
-    near: Any = np.zeros(len(order), bool)
-    if found.weighed is not None:
-        scores = found.weighed.scores[order]
-        near |= scores > _FLOOR * float(scores.max())
-    if meaning is not None and found.cosines is not None:
-        nearness = meaning.nearness(found.cosines[order])
-        near |= nearness > _NEAR * max(float(nearness.max()), 0.0)
-    pairs = zip(order, near.tolist(), strict=True)
-    return [position for position, is_near in pairs if is_near or position in found.named]
-
-
-def _is_relevant(
-    snapshot: Snapshot, found: _Found, order: list[int], meaning: Meaning | None
-) -> bool:
-    """Whether the best documents have to do with the query, not only a word in common."""
-    most, evidence = (0.0, 0.0) if found.weighed is None else _evidence(found.weighed, order)
-    if most > _MOST:
-        return True
-    if meaning is None or found.cosines is None:
-        return bool(evidence > _CONVINCING * snapshot.count**_BY_CHANCE)
-    nearness = meaning.nearness(float(found.cosines[order].max()))
-    told: float = log(evidence + _NO_WORDS) + _MEANING_SAYS * nearness
-    return told > log(snapshot.count) - _SLACK
-
-
-def _evidence(weighed: Weighed, order: list[int]) -> tuple[float, float]:
-    """Return what part of the query a document has, and how much that says, at most.
-
-    The second is how many telling words of the query a document has, times how its score compares
-    with that of one word that is nowhere else. Here a pair of words is as good as a word.
-    """
-    import numpy as np
-
-    rarities = np.maximum(np.array(weighed.rarities, np.float32), _LEAST)
-    has = weighed.columns[:, order] / rarities[:, None]
-    general = np.array([telling(stem) for stem in weighed.stems], np.float32)
-    here = np.array(weighed.telling, np.float32)
-    # Of a library about orders the word order says little here, and much in a query.
-    own = weighed.own[:, order]
-    part = np.maximum(*((w @ own) / w.sum() for w in (general, general * here)))
-    evidence = general @ np.minimum(1, has) * (here @ has + weighed.paired[order])
-    return float(part.max()), float(evidence.max()) / weighed.unheard
 
 
 def _hit(snapshot: Snapshot, found: _Found, position: int) -> Hit:

@@ -19,7 +19,8 @@ from itertools import pairwise
 from math import log1p
 from typing import Any
 
-from py_code_mode.search.segment import Postings, Segment
+from py_code_mode.search.postings import Postings
+from py_code_mode.search.segment import Segment
 from py_code_mode.search.thesaurus import synonyms
 from py_code_mode.search.words import stem
 

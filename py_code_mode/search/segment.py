@@ -16,7 +16,9 @@ from typing import Any
 
 from py_code_mode.search.document import FIELDS, Document
 from py_code_mode.search.grams import Grams
+from py_code_mode.search.postings import Postings, rows
 from py_code_mode.search.words import name_forms, terms_of
+from py_code_mode.search.wordvectors import of_documents
 
 __all__ = ["Postings", "Segment", "build"]
 
@@ -28,26 +30,6 @@ _UNPAIRED = "source"
 
 _TERM_BITS = 32
 """Of a pair's key, for its second word."""
-
-
-@dataclass(frozen=True, slots=True)
-class Postings:
-    """Which documents have a key, and how much of it: rows of a sparse matrix.
-
-    Attributes:
-        starts: Where each key's documents begin; one more than there are keys.
-        documents: Positions of documents, growing within a key.
-        counts: How often the document has the key, by the weight of the fields it is in.
-    """
-
-    starts: Any
-    documents: Any
-    counts: Any
-
-    def of(self, row: int) -> tuple[Any, Any]:
-        """Return the documents of one key, and the counts."""
-        part = slice(self.starts[row], self.starts[row + 1])
-        return self.documents[part], self.counts[part]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +45,8 @@ class Segment:
         pairs: Two stems that follow each other, as one number each, sorted.
         paired: Documents of each pair.
         lengths: Words of each document, by the weight of their fields.
-        vectors: A row for each document, of length 1; None without an embedder.
+        meant: A row for each document: what its words mean, see ``wordvectors``.
+        vectors: A row for each document of an embedder's, of length 1; None without one.
     """
 
     names: list[str]
@@ -74,6 +57,7 @@ class Segment:
     pairs: Any
     paired: Postings
     lengths: Any
+    meant: Any = field(repr=False)
     vectors: Any = field(default=None, repr=False)
 
     @cached_property
@@ -136,6 +120,7 @@ def build(documents: Sequence[Document], digests: Sequence[str]) -> Segment:
     owner: Any = np.repeat(np.repeat(np.arange(count), len(FIELDS)), runs)
     weight: Any = np.repeat(np.tile(np.array([*FIELDS.values()], np.float32), count), runs)
     keys, paired = _pairs(terms, owner, weight, runs)
+    words = rows(terms, owner, weight, np.arange(len(vocabulary.terms)), count)
     return Segment(
         names=[document.name for document in documents],
         forms=sorted(
@@ -143,10 +128,11 @@ def build(documents: Sequence[Document], digests: Sequence[str]) -> Segment:
         ),
         digests=[*digests],
         terms=[*vocabulary.terms],
-        words=rows(terms, owner, weight, np.arange(len(vocabulary.terms)), count),
+        words=words,
         pairs=keys,
         paired=paired,
         lengths=np.bincount(owner, weight, count).astype(np.float32),
+        meant=of_documents(vocabulary.terms, words, count),
     )
 
 
@@ -164,30 +150,6 @@ def _pairs(terms: Any, owner: Any, weight: Any, runs: Any) -> tuple[Any, Posting
         positions, owner[:-1][follows], weight[:-1][follows], np.arange(len(unique)), count
     )
     return unique, found
-
-
-def rows(keys: Any, owner: Any, counts: Any, all_keys: Any, documents: int) -> Postings:
-    """Sort by key, then document, and add up what belongs together.
-
-    Args:
-        keys: A key, a position in ``all_keys``, for each occurrence.
-        owner: Its document.
-        counts: What it counts.
-        all_keys: Every key there is.
-        documents: How many documents there are.
-    """
-    import numpy as np
-
-    both = keys * max(documents, 1) + owner
-    order = np.argsort(both, kind="stable")
-    both = both[order]
-    first = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]])) if len(both) else both
-    sums = np.add.reduceat(counts[order], first) if len(both) else counts
-    key, document = np.divmod(both[first], max(documents, 1))
-    starts = np.searchsorted(key, np.append(all_keys, len(all_keys)))
-    return Postings(
-        starts.astype(np.int64), document.astype(np.int32), sums.astype(np.float32, copy=False)
-    )
 
 
 def merge(parts: Sequence[tuple[Segment, Any]]) -> Segment:
@@ -230,6 +192,7 @@ def merge(parts: Sequence[tuple[Segment, Any]]) -> Segment:
         pairs=unique,
         paired=rows(pair, pair_owner, pair_count, np.arange(len(unique)), offset),
         lengths=np.concatenate([segment.lengths[kept] for segment, kept in parts]),
+        meant=np.concatenate([segment.meant[kept] for segment, kept in parts]),
         vectors=_joined([(s.vectors, kept) for s, kept in parts]),
     )
 
@@ -259,6 +222,7 @@ def as_arrays(segment: Segment) -> Mapping[str, Any]:
     """Return the arrays of a segment by name."""
     arrays = {
         "lengths": segment.lengths,
+        "meant": segment.meant,
         "pairs": segment.pairs,
         "word_starts": segment.words.starts,
         "word_documents": segment.words.documents,
