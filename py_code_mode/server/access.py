@@ -128,15 +128,24 @@ class Access:
         if not self.open:
             return
         server, client = scope.get("server"), scope.get("client")
-        if not self._anonymous and not (_is_near(server) and _is_near(client)):
+        if not self._serves(server, client):
             raise Problem(
-                403, "forbidden", "without a token this server answers to this machine only"
+                403,
+                "forbidden",
+                "without a token this server answers to its own machine only; it needs one: "
+                "see the settings token and allow_anonymous",
             )
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host:
             raise Problem(
                 403, "forbidden", f"without a token no page of {origin[:100]!r} may ask anything"
             )
+
+    def _serves(self, server: Sequence[Any] | None, client: Sequence[Any] | None) -> bool:
+        """Whether a peer is served without a token."""
+        if self._anonymous == "yes":
+            return True
+        return _is_near(server) and _is_near(client)
 
 
 def is_loopback(host: str) -> bool:

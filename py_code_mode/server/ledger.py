@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from pathlib import Path
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.server.settings import ServerSettings
 
 __all__ = ["Ledger"]
 
@@ -47,10 +47,28 @@ class Ledger:
             self._file = self._path.open("a", encoding="utf-8")
         except OSError as error:
             raise ConfigError(
-                f"the ids of sessions must be kept here (setting state), and cannot: "
-                f"{error.strerror}",
+                f"the ids of sessions must be kept here, and cannot: {error.strerror}; the "
+                "setting state says where",
                 file=directory,
             ) from error
+
+    @classmethod
+    def opened(cls, settings: ServerSettings) -> Ledger | None:
+        """Open the ledger where the settings say.
+
+        Returns:
+            None if nobody said where, and it cannot be written where it would be.
+
+        Raises:
+            ConfigError: It cannot be written where somebody said.
+        """
+        if settings.state is not None:
+            return cls(settings.state)
+        try:
+            return cls(settings.default_state())
+        except ConfigError as error:
+            log.warning("ids that clients choose need the header X-Session-New: %s", error)
+            return None
 
     def knows(self, owner: str, name: str) -> bool:
         """Whether a session of that id was begun, now or in a former life, and not given up."""
@@ -103,7 +121,7 @@ class Ledger:
         temporary = self._path.with_suffix(".new")
         lines = (json.dumps({"id": key, "at": round(at)}) + "\n" for at, key in kept)
         temporary.write_text("".join(lines), "utf-8")
-        os.replace(temporary, self._path)
+        temporary.replace(self._path)
 
 
 def _key(owner: str, name: str) -> str:

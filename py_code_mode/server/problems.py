@@ -15,7 +15,6 @@ from starlette.responses import Response
 from py_code_mode.errors import (
     ArtifactError,
     ArtifactNotFoundError,
-    ArtifactWriteError,
     CodeModeError,
     KernelDied,
     KernelError,
@@ -24,13 +23,14 @@ from py_code_mode.errors import (
     SessionClosed,
     SkillError,
     ToolError,
+    ValueNotEncodableError,
 )
-from py_code_mode.server.jsontext import json_bytes
+from py_code_mode.jsonform import dump_json
 
-__all__ = ["Problem", "problem_of", "too_many"]
+__all__ = ["Problem", "internal", "problem_of", "too_many"]
 
 
-class Problem(CodeModeError):
+class Problem(CodeModeError):  # noqa: N818 - HTTP's own word (RFC 9457)
     """A request that is refused, or failed.
 
     Args:
@@ -62,7 +62,7 @@ class Problem(CodeModeError):
     def response(self) -> Response:
         """Return it as a response."""
         return Response(
-            json_bytes(self.body()), self.status, self.headers, media_type="application/json"
+            dump_json(self.body()), self.status, self.headers, media_type="application/json"
         )
 
 
@@ -78,17 +78,22 @@ def too_many(message: str, wait: float) -> Problem:
     return Problem(429, "too_many", message, headers, retry_after=seconds)
 
 
+def internal() -> Problem:
+    """Make the answer for a mistake of ours, of which only the log speaks."""
+    return Problem(500, "internal", "the server made a mistake; its log says which")
+
+
 _ERRORS: tuple[tuple[type[CodeModeError], int, str], ...] = (
     (KernelStartError, 502, "kernel_start"),
-    (KernelDied, 409, "kernel_died"),
-    (KernelError, 409, "kernel"),
+    (KernelDied, 502, "kernel_died"),
+    (KernelError, 409, "kernel_error"),
     (SessionClosed, 404, "session_not_found"),
     (ArtifactNotFoundError, 404, "not_found"),
-    (ArtifactWriteError, 409, "artifact"),
-    (ArtifactError, 409, "artifact"),
-    (ProtocolError, 422, "bad_request"),
-    (SkillError, 409, "skill"),
-    (ToolError, 409, "tool"),
+    (ArtifactError, 409, "artifact_error"),
+    (ValueNotEncodableError, 422, "not_encodable"),
+    (ProtocolError, 400, "bad_request"),
+    (SkillError, 409, "skill_error"),
+    (ToolError, 409, "tool_error"),
 )
 """Errors of the engine -> status and type; the first that fits."""
 

@@ -31,6 +31,9 @@ Scope = Literal["run", "artifacts.read", "artifacts.write", "catalogue", "metric
 """What a token may do: run code in sessions; read and write artifacts; see tools and skills; see
 the metrics."""
 
+Anonymous = Literal["no", "yes", "container"]
+"""Without a token: this machine only; everybody; or what a container takes for its machine."""
+
 MIB = 1024 * 1024
 
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -44,9 +47,9 @@ class TokenSettings(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$", description="whom it stands for")
     token: SecretStr = Field(min_length=1, description="the secret")
-    scopes: tuple[Scope, ...] = Field(get_args(Scope), description="what it may do")
-    tags: tuple[str, ...] | None = Field(None, description="only tools with one of these tags")
-    max_sessions: int | None = Field(None, ge=0, description="sessions it may have at once")
+    scopes: tuple[Scope, ...] = Field(default=get_args(Scope), description="what it may do")
+    tags: tuple[str, ...] | None = Field(default=None, description="tools it sees, by tags")
+    max_sessions: int | None = Field(default=None, ge=0, description="sessions it may have at once")
 
 
 class ServerSettings(BaseSettings):
@@ -61,7 +64,9 @@ class ServerSettings(BaseSettings):
     token: SecretStr | None = Field(None, description="the one token, with all scopes")
     token_file: Path | None = Field(None, description="file that holds the one token")
     tokens: tuple[TokenSettings, ...] = Field((), description="several tokens")
-    allow_anonymous: bool = Field(False, description="listen beyond this machine without a token")
+    allow_anonymous: Anonymous = Field(
+        "no", description="whom a server without a token serves beyond this machine"
+    )
     allowed_hosts: Words = Field((), description="names in `Host` that are answered to")
     tools: str | None = Field(None, description="folder of tools, or redis://host/0")
     skills: str | None = Field(None, description="folder of skills, or redis://host/0")
@@ -94,6 +99,12 @@ class ServerSettings(BaseSettings):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
+    @field_validator("allow_anonymous", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any) -> Any:
+        words = {"1": "yes", "true": "yes", "0": "no", "false": "no"}
+        return words.get(str(value).lower(), value)
+
     def all_tokens(self) -> list[TokenSettings]:
         """Return all tokens, wherever they are set.
 
@@ -113,11 +124,9 @@ class ServerSettings(BaseSettings):
                 raise ConfigError(f"two tokens have the same {what}", key=f"{SECTION}.tokens")
         return tokens
 
-    def state_directory(self) -> Path:
-        """Return where what outlives the server is kept."""
-        if self.state is not None:
-            return self.state
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    def default_state(self) -> Path:
+        """Return where what outlives the server is kept if nobody says."""
+        base = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
         return Path(base) / "py-code-mode" / f"server-{self.port}"
 
     @classmethod

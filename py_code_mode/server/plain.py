@@ -1,28 +1,18 @@
-"""JSON out: every result has a text, and it is UTF-8.
+"""Any value as plain JSON data, for those who do not read the codec's form.
 
 Place in the house: bottom of ``server``.
 """
 
 from __future__ import annotations
 
-import json
 from math import isfinite
 from typing import Any
 
-__all__ = ["json_bytes", "plain"]
+__all__ = ["plain"]
 
 _MAX_DEPTH = 64
 _MAX_INT_BITS = 2_000
 """What every reader of JSON in Python takes, whatever its limit of digits is set to."""
-
-
-def json_bytes(data: Any) -> bytes:
-    """Return plain data as JSON in UTF-8; half a surrogate pair is written as its escape."""
-    try:
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(data, separators=(",", ":"), allow_nan=False).encode()
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -38,4 +28,7 @@ def plain(value: Any, depth: int = 0) -> Any:
             return [plain(item, depth + 1) for item in value]
         if type(value) is dict and all(type(key) is str for key in value):
             return {key: plain(item, depth + 1) for key, item in value.items()}
-    return repr(value)
+    try:
+        return repr(value)
+    except (ValueError, RecursionError) as error:  # an integer too long for its digits
+        return f"<{type(value).__name__}: {error}>"
