@@ -59,6 +59,7 @@ class Server:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal; return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(30)
 
@@ -106,7 +107,8 @@ def close(server: Server) -> None:
     server.reader.join(10)
     assert server.process.stderr is not None
     server.process.stderr.close()
-    assert [line for line in server.said if "Traceback" in line] == []
+    said = "".join(server.said)
+    assert not re.search(r"Exception in ASGI|ERROR (py_code_mode|asyncio)", said), said
 
 
 SETTINGS = """
@@ -149,6 +151,8 @@ def server(tmp_path_factory) -> Iterator[Server]:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     server = launch(folder)
+    with server.client() as client:
+        until(lambda: client.get("/ready").status_code == 200)
     yield server
     close(server)
 

@@ -14,7 +14,9 @@ from tests.server.conftest import error_of, until, value
 def test_up_down_and_gone(alice, session):
     """What is put is what is got, by clients and by code, until it is deleted."""
     data = bytes(range(256)) * 20_000
-    put = alice.put("/artifacts/a/b%20%C3%A9.bin", content=data, params={"description": "All bytes"})
+    put = alice.put(
+        "/artifacts/a/b%20%C3%A9.bin", content=data, params={"description": "All bytes"}
+    )
     assert put.status_code == 201
     info = put.json()
     assert (info["name"], info["kind"], info["author"]) == ("a/b é.bin", "bytes", "alice")

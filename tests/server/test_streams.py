@@ -62,7 +62,9 @@ def test_a_dropped_stream_is_taken_up_again(alice, session):
 
 def test_a_run_that_nobody_reads_is_interrupted(alice, session):
     """A reader that does not come back in time finds that the run is gone, and was broken."""
-    with alice.stream("POST", f"{session}/stream", json=COUNT | {"code": "x = 0\nwhile True: x += 1"}):
+    with alice.stream(
+        "POST", f"{session}/stream", json=COUNT | {"code": "x = 0\nwhile True: x += 1"}
+    ):
         pass
     until(lambda: alice.get(session).json()["state"] == "idle")
     gone = alice.get(f"{session}/stream", headers={"Last-Event-ID": "0123456789abcdef.1"})
