@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT
+from tests.conftest import CI, ROOT
 
 DOCKERFILE = ROOT / "docker" / "Dockerfile.tools"
-IMAGE = "py-code-mode-tools"
+IMAGE = "py-code-mode-tools:test"
 
 # For podman as root where there is no systemd, nor the right to raise limits: in a sandbox.
 _BARE = """\
@@ -40,8 +40,15 @@ runtime = "runc"
 """
 
 
+ENGINES = ("podman", "docker")
+
+
 class Unusable(Exception):
     """Containers cannot be run here, and why."""
+
+
+class BuildFailed(Unusable):
+    """The engine works, and our image could not be built."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ def find_engine(*, fetch: bool = False) -> Engine:
         Unusable: There is none, or it does not work here.
     """
     reasons = []
-    for program in filter(shutil.which, ("podman", "docker")):
+    for program in filter(shutil.which, ENGINES):
         try:
             engine = Engine(program, {})
             if engine.inspect(base_name()) is None:
@@ -122,11 +129,11 @@ def _get_base(engine: Engine, *, fetch: bool) -> None:
         raise Unusable(f"{engine.program} has no {base_name()}: make image gets it")
     try:
         engine("pull", base_name(), timeout=300)
-    except Unusable as error:
+    except (Unusable, subprocess.TimeoutExpired):
         able = engine.program == "podman" and os.getuid() == 0 and shutil.which("debootstrap")
         if not able:
             raise
-        print(f"==> no registry ({error}), so the base image is made of Debian's packages")
+        print("==> no registry, so the base image is made of Debian's packages", flush=True)
         script = ["sh", str(ROOT / "docker" / "base-image.sh"), base_name()]
         made = subprocess.run(script, capture_output=True, text=True, timeout=900, check=False)
         if made.returncode != 0:
@@ -143,7 +150,13 @@ def build(engine: Engine, *, timeout: float = 900) -> str:
         if engine.program == "podman":
             # Only Docker's form of images has health checks.
             words += ["--format", "docker", *_certificates()]
-        engine(*words, ".", timeout=timeout)
+        print(f"==> building the image {IMAGE} (minutes the first time)", flush=True)
+        try:
+            engine(*words, ".", timeout=timeout)
+        except (Unusable, subprocess.TimeoutExpired) as error:
+            raise BuildFailed(str(error)) from None
+        if known is not None:  # it lost its name to the new one, and would only take room
+            engine("rmi", known["Id"], check=False)
     return IMAGE
 
 
@@ -227,4 +240,5 @@ if __name__ == "__main__":
     try:
         build(find_engine(fetch=True))
     except Unusable as error:
-        sys.exit(f"==> no image, so its tests are skipped: {error}")
+        print(f"==> no image, so its tests are skipped: {error}")
+        sys.exit(CI and isinstance(error, BuildFailed))
