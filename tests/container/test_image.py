@@ -37,9 +37,9 @@ from tests.container.engine import (
 )
 
 COMPOSE = ROOT / "docker" / "compose.yaml"
-TOKEN = "for-a-test"  # noqa: S105 - it opens what ends with the test
+TOKEN = "for-a-test"
 LOCKED = (
-    *("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),  # noqa: S108
+    *("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),
     *("--security-opt", "no-new-privileges", "--publish", "127.0.0.1::8080"),
 )
 SETTINGS = {f"PY_CODE_MODE_{name.upper()}" for name in ServerSettings.model_fields}
@@ -212,11 +212,8 @@ async def test_it_stops_at_once_and_keeps_what_is_to_be_kept(engine, volumes):
                 await client.execute("1")
 
 
-async def _last(stream: AsyncIterator[Event]) -> Event | None:
-    last = None
-    async for last in stream:
-        pass
-    return last
+async def _last(stream: AsyncIterator[Event]) -> Event:
+    return [event async for event in stream][-1]
 
 
 async def test_without_a_token_it_serves_its_machine_only(engine):
