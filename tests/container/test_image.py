@@ -137,7 +137,7 @@ def test_the_image_is_lean_and_names_nobody(engine):
     assert "Healthcheck" in known or "Healthcheck" in config
     assert known["Size"] < 600_000_000
     assert not [each for each in config["Env"] if each.startswith(("PIP_", "SSL_", "HTTP"))]
-    words = "ls -A /src /root/.cache /var/lib/apt/lists /opt/py-code-mode/bin/pip 2>/dev/null; true"
+    words = "ls -A /src ~root/.cache /var/lib/apt/lists /opt/py-code-mode/bin/pip 2>/dev/null; true"
     found = engine("run", "--rm", "--user", "0", "--entrypoint", "sh", IMAGE, "-c", words)
     assert found.replace("/var/lib/apt/lists:", "").strip() == ""
 
