@@ -10,7 +10,7 @@ import tempfile
 import textwrap
 import uuid
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,9 @@ class Notebook:
     def add(self, code: str, result: ExecutionResult) -> None:
         """Remember one cell."""
         size = len(code) + sum(_size(output) for output in result.outputs)
-        self._cells.append(_Recorded(uuid.uuid4().hex[:8], code, result, size))
+        # Values and the streams' text are in no notebook, and may be large.
+        shown = replace(result, value=None, stdout="", stderr="")
+        self._cells.append(_Recorded(uuid.uuid4().hex[:8], code, shown, size))
         self._bytes += size
         while len(self._cells) > MAX_CELLS or (self._bytes > MAX_BYTES and len(self._cells) > 1):
             self._bytes -= self._cells.popleft().size

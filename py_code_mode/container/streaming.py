@@ -13,10 +13,11 @@ Place in the house: inside ``container``, above ``connection`` and ``sse``. The 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 import uuid
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, aclosing
 
 import httpx
@@ -47,6 +48,7 @@ _STEADY_SECONDS = 5.0
 """A connection that holds for so long is one, even if it brings no event."""
 
 _RUN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_END_SECONDS = 0.25
 _PASSING = {429, 502, 503, 504}
 _NEVER_ASKED = (httpx.ConnectError, httpx.ConnectTimeout)
 _LAST_WORDS = (NotAuthorized, ServerBusy, ServerUnreachable, SessionLost, SessionNotFound)
@@ -80,6 +82,8 @@ class RunStream:
         self._last = 0
         self._asked = False  # it may have been: the server may know of the run
         self._met = False  # it was: the server answered
+        self._answered = False  # so did the connection that is there now
+        self._pause = _FIRST_PAUSE
         self._over = False
         self._lost: float | None = None  # since when there is no connection
 
@@ -111,24 +115,15 @@ class RunStream:
     # --- connections ---------------------------------------------------------------------------
 
     async def _over_connections(self) -> AsyncGenerator[ServerSentEvent, None]:
-        pause = _FIRST_PAUSE
         while True:
-            answered = False
-            parser = EventParser(self._connection.max_bytes)
+            self._answered = False
             try:
-                async with self._open() as response:
-                    self._meet(response)
-                    answered = True
-                    steady = time.monotonic() + _STEADY_SECONDS
-                    async for chunk in response.aiter_raw():
-                        events = self._fed(parser, chunk)
-                        if events or time.monotonic() > steady:
-                            self._lost, pause = None, _FIRST_PAUSE
-                        for each in events:
-                            yield each
+                async with aclosing(self._over_one()) as events:
+                    async for each in events:
+                        yield each
                 self._count(ServerUnreachable(f"{self._connection.url} ended the stream too early"))
             except httpx.ReadTimeout as error:
-                if answered:  # and then was silent: something between may hold its pings back
+                if self._answered:  # and then fell silent: something may hold its pings back
                     self._lost = None
                     continue
                 self._count(unreachable(error, self._connection.url), error)
@@ -138,8 +133,24 @@ class RunStream:
                 if not self._is_passing(error):
                     raise
                 self._count(error)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+
+    async def _over_one(self) -> AsyncGenerator[ServerSentEvent, None]:
+        parser = EventParser(self._connection.max_bytes)
+        async with self._open() as response:
+            self._meet(response)
+            steady = time.monotonic() + _STEADY_SECONDS
+            chunks = response.aiter_raw()
+            async for chunk in chunks:
+                with self._connection.checking():
+                    events = parser.feed(chunk)
+                if events or time.monotonic() > steady:
+                    self._lost, self._pause = None, _FIRST_PAUSE
+                if any(each.type == "finished" for each in events):
+                    await _drain(chunks)
+                for each in events:
+                    yield each
 
     def _open(self) -> AbstractAsyncContextManager[httpx.Response]:
         headers = {"Accept": "text/event-stream"}
@@ -166,11 +177,7 @@ class RunStream:
         run = response.headers.get("x-run-id", "")
         if run and not self._met and _RUN.fullmatch(run):
             self._run = run  # a server may have names of its own
-        self._met = True
-
-    def _fed(self, parser: EventParser, chunk: bytes) -> list[ServerSentEvent]:
-        with self._connection.checking():
-            return parser.feed(chunk)
+        self._met = self._answered = True
 
     def _count(self, problem: RemoteError, cause: Exception | None = None) -> None:
         """Note that there is no connection.
@@ -215,3 +222,11 @@ class RunStream:
             return None
         with self._connection.checking():
             return event_from_dict(load_json(sent.data))
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read a response that is about to end to its end, so that its connection can be used again."""
+    with contextlib.suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(_END_SECONDS):
+            async for _ in chunks:
+                pass

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import psutil
@@ -183,3 +184,13 @@ async def test_private_directory_is_private(make_executor):
     assert directories
     for directory in directories:
         assert directory.stat().st_mode & 0o777 == 0o700
+
+
+async def test_values_do_not_stay_with_the_session():
+    """A large value that its caller has let go is gone, though the cell stays in the transcript."""
+    async with CodeExecutor() as executor:
+        value = weakref.ref((await executor.run("import numpy\nnumpy.zeros(1_000_000)")).value)
+        gc.collect()
+        assert value() is None
+        (cell,) = executor.transcript.cells
+        assert cell.outputs[0].output_type == "execute_result"
