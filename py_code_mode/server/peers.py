@@ -6,8 +6,9 @@ A published port reaches a container in one of two ways. What comes from other m
 and keeps the address it has. What comes from the machine itself goes through a proxy or is
 masqueraded, and so comes from the machine's end of the container's network: the default gateway
 (Docker, and Podman as root), or the container's own address (Podman without root). This keeps
-honest mistakes in, and neighbours of the network out; it is no lock: engines that send
-everything through a proxy (Docker Desktop; IPv6 on a network that has none) make all look alike.
+neighbours of the network out where nobody thought of them; it is no lock: engines that send
+everything through a proxy (Docker Desktop, engines without root, Docker's for IPv6) make all look
+alike.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ from tests.container.engine import (
     running,
 )
 
+pytestmark = pytest.mark.timeout(600)  # the image is built where `make image` has not
+
 COMPOSE = ROOT / "docker" / "compose.yaml"
 TOKEN = "for-a-test"
 LOCKED = (
@@ -127,7 +129,6 @@ def test_nothing_but_what_is_needed_gets_into_a_build():
     assert "*" in lines
 
 
-@pytest.mark.timeout(600)
 def test_the_image_is_lean_and_names_nobody(engine):
     """It runs as nobody special under tini, is below 600 MB, and keeps nothing of the build."""
     known = engine.inspect(IMAGE)
