@@ -108,13 +108,20 @@ def test_a_server_without_a_token_says_so(start):
     with server.client() as client:
         assert client.post("/execute", json={"code": "6*7"}).json()["value"] == 42
         foreign = client.post("/execute", json={"code": "1"}, headers={"Host": "rebound.example"})
+        assert client.get("/health", headers={"Host": "10.1.2.3"}).status_code == 200  # a probe
         assert error_of(foreign, 403)["type"] == "forbidden"
         form = client.post("/execute", content='{"code": "1"}')  # what a page may send unasked
         assert error_of(form, 415)["type"] == "bad_request"
     assert server.stop() == 0
-    refused = start("--host", "0.0.0.0")
-    assert refused.process.wait(20) == 1
-    assert "without a token it listens on this machine only" in "".join(refused.said)
+    for flags, words in (
+        (("--host", "0.0.0.0"), "without a token it listens on this machine only"),
+        (("--state", "/dev/null/x"), "the setting state says where"),
+        (("--port", str(server.port + 70_000)), "--port"),
+    ):
+        refused = start(*flags)
+        assert refused.process.wait(20) == 1
+        assert words in refused.said[-1]
+        assert not any("Traceback" in line for line in refused.said)
 
 
 @pytest.mark.parametrize(
