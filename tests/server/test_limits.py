@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Iterator
 
 import httpx
+import pytest
 
-from tests.server.conftest import error_of, until, value
+from tests.server.conftest import Server, close, error_of, launch, until, value
 
 
 def connect(server) -> socket.socket:
@@ -21,10 +23,18 @@ def read(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-def test_too_many_sessions_and_runs(start):
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Iterator[Server]:
+    """A server with room for two sessions and one run, whose sessions soon end."""
+    flags = ("--max-sessions=2", "--max-runs=1", "--idle-seconds=0.5", "--resume-seconds=0.5")
+    server = launch(tmp_path_factory.mktemp("small"), *flags)
+    yield server
+    close(server)
+
+
+def test_too_many_sessions_and_runs(small):
     """Beyond its limits the server answers 429 and says when to come back."""
-    server = start("--max-sessions", "2", "--max-runs", "1", "--idle-seconds", "0.5")
-    with server.client() as client:
+    with small.client() as client:
         ids = [client.post("/sessions").json()["id"] for _ in range(2)]
         slow = {"code": "import time\ntime.sleep(30)"}
         with client.stream("POST", f"/sessions/{ids[0]}/stream", json=slow):
@@ -42,11 +52,11 @@ def test_too_many_sessions_and_runs(start):
     assert 'py_code_mode_sessions_ended_total{why="idle"}' in metrics
 
 
-def test_an_idle_session_is_lost_and_said_to_be(start):
+def test_an_idle_session_is_lost_and_said_to_be(small):
     """An id whose session was culled is answered with that, until its client begins anew."""
-    server = start("--idle-seconds", "0.3")
     mine = {"X-Session-ID": "mine"}
-    with server.client() as client:
+    with small.client() as client:
+        until(lambda: client.get("/sessions").json()["sessions"] == [])
         client.post("/execute", json={"code": "x = 1"}, headers=mine)
         until(lambda: client.get("/sessions").json()["sessions"] == [])
         for _ in range(2):
