@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -27,6 +28,10 @@ __all__ = ["serve"]
 
 log = logging.getLogger(__name__)
 
+_FILES = 512
+_FILES_EACH = 16
+"""Open files of the server, its connections included, and of each session (measured: 11)."""
+
 _MARGIN = 15.0
 """Seconds beyond ``shutdown_seconds`` that responses have to be sent."""
 
@@ -42,6 +47,7 @@ def serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
         ConfigError: It may not, or cannot, listen where it should.
         CodeModeError: Something it needs cannot be opened.
     """
+    _allow_files(settings)
     app = create_app(settings=settings)
     service: Service = app.state.service
     _check_open(settings, service, announce)
@@ -53,6 +59,24 @@ def serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
             server.run(sockets=[listener])
         if server.failure is not None:
             raise server.failure
+
+
+def _allow_files(settings: ServerSettings) -> None:
+    """Raise the limit of open files as far as the sessions need it: 1,024 end at some 90."""
+    needed = _FILES + _FILES_EACH * settings.max_sessions
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    possible = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    if possible < needed:
+        log.warning(
+            "%d files may be open, and %d sessions need %d: raise the limit (ulimit -n), or set "
+            "max_sessions to less",
+            possible,
+            settings.max_sessions,
+            needed,
+        )
 
 
 def _check_open(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 
@@ -104,6 +105,17 @@ def test_a_server_that_is_stopped_interrupts_long_cells(start, tmp_path):
     assert (kind, data["result"]["error"]["name"]) == ("finished", "KeyboardInterrupt")
     assert server.process.wait(20) == 0
     assert all(ended(each.pid) for each in started)
+
+
+def test_the_limit_of_open_files_is_raised(start, tmp_path):
+    """A server started with the usual limit of 1,024 files has enough for all its sessions."""
+    former = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, former[1]))
+    try:
+        server = start("--max-sessions", "100", "--port", "0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, former)
+    assert psutil.Process(server.process.pid).rlimit(psutil.RLIMIT_NOFILE)[0] >= 2112
 
 
 def test_a_kernel_that_does_not_come_up(start, tmp_path):
