@@ -28,7 +28,7 @@ __all__ = ["Service"]
 
 log = logging.getLogger(__name__)
 
-_PROBE = "first-kernel"
+_PROBE = "first kernel"
 _PROBE_EVERY = 5.0
 _STORE_SECONDS = 5.0
 

@@ -108,7 +108,7 @@ class SessionTable:
         self._check_room(owner)
         chosen, key = key is not None, key or self._new_id()
         executor = self._executors.of(owner)
-        session = await executor.session(f"{owner.name}:{key}" if owner.name else key)
+        session = await executor.session(_inner_name(owner, key))
         served = self._add(Served(key, name or key, owner, session, self._settings))
         if chosen and self._ledger is not None:
             self._ledger.add(owner.name, key)
@@ -171,7 +171,7 @@ class SessionTable:
         self._promised.append(promise)
         try:
             with parent.busy():
-                session = await parent.session.fork(f"{owner.name}:{key}" if owner.name else key)
+                session = await parent.session.fork(_inner_name(owner, key))
         finally:
             self._promised.remove(promise)
         served = self._add(Served(key, name or key, owner, session, self._settings))
@@ -252,6 +252,11 @@ class SessionTable:
 
     def _new_id(self) -> str:
         return f"s-{self._life}-{secrets.token_hex(12)}"
+
+
+def _inner_name(owner: Owner, key: str) -> str:
+    """Name a session in its executor, which may have sessions of its own, one named ``default``."""
+    return f"{owner.name or 'server'}:{key}"
 
 
 def _soonest(sessions: list[Served]) -> float:
