@@ -1,4 +1,4 @@
-"""Coroutines in code that does not await, and calls that may be awaited or not.
+"""Coroutines in code that does not await.
 
 Place in the house: below ``skills``; knows nothing of skills.
 """
@@ -6,33 +6,12 @@ Place in the house: below ``skills``; knows nothing of skills.
 from __future__ import annotations
 
 import asyncio
-import dis
-import functools
 import threading
 from collections.abc import Coroutine
 from contextvars import copy_context
-from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["is_awaited", "to_end"]
-
-
-def is_awaited(caller: FrameType) -> bool:
-    """Whether the call that ``caller`` is in the middle of is awaited: ``await f(...)``.
-
-    The next instruction tells. Where the result goes anywhere else first, it is not.
-    """
-    return _await_follows(caller.f_code, caller.f_lasti)
-
-
-@functools.lru_cache(maxsize=1024)
-def _await_follows(code: CodeType, offset: int) -> bool:
-    following = False
-    for instruction in dis.get_instructions(code):
-        if instruction.offset > offset:
-            return following and instruction.opname == "GET_AWAITABLE"
-        following = True
-    return False
+__all__ = ["to_end"]
 
 
 def to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -45,15 +24,18 @@ def to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
     context = copy_context()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
-    async def main() -> Any:
+    async def main() -> None:
         task = asyncio.current_task()
         assert task is not None
         running.append((asyncio.get_running_loop(), task))
-        return await coroutine
+        try:
+            outcome.append(await coroutine)
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            failure.append(error)  # from here, so that its traceback shows nothing of the loop
 
     def target() -> None:
         try:
-            outcome.append(asyncio.run(main()))
+            asyncio.run(main())
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             failure.append(error)
 

@@ -135,7 +135,7 @@ def _run(code: str, expected: str, namespace: dict[str, Any], file: str) -> tupl
     try:
         with contextlib.redirect_stdout(printed):
             value = _value(code, namespace, file)
-    except Exception as error:  # noqa: BLE001 - any failure is a result
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure is a result
         said = "".join(traceback.format_exception_only(error)).strip()
         shown = "".join(traceback.format_exception(type(error), error, _theirs(error)))
         return shown.rstrip(), raises and _same_error(expected, said)
@@ -169,9 +169,9 @@ def _value(code: str, namespace: dict[str, Any], file: str) -> Any:
 
 
 def _theirs(error: BaseException) -> Any:
-    """Return the traceback without the frames of the bootstrap at its beginning."""
+    """Return the traceback without the frames at its beginning that only run the example."""
     tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_code.co_filename.startswith(_OURS):
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith((_OURS, ast.__file__)):
         tb = tb.tb_next
     return tb
 

@@ -12,16 +12,16 @@ import linecache
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from kernel_bootstrap.awaiting import is_awaited
 from kernel_bootstrap.catalogue import Catalogue
-from kernel_bootstrap.coroutines import is_awaited, to_end
-from kernel_bootstrap.functions import SourceText, signature_of
+from kernel_bootstrap.coroutines import to_end
 from kernel_bootstrap.link import Link
 from kernel_bootstrap.packages import require_packages
-from kernel_bootstrap.skillview import SkillView, view
-from kernel_bootstrap.uses import Uses, uncounted
+from kernel_bootstrap.skillview import SkillView, signature_of, view
+from kernel_bootstrap.uses import Use, Uses, uncounted
 from kernel_bootstrap.wire import errors
 from kernel_bootstrap.wire.messages import Method
 
@@ -143,7 +143,7 @@ class Skills:
         from kernel_bootstrap.examples import run_examples  # loads doctest
 
         skill = self._fetch(name)
-        self._check_tools(skill)
+        self._check(skill)
         token = uncounted.set(True)
         try:
             return run_examples(name, skill.examples, self._loaded(skill))
@@ -160,39 +160,63 @@ class Skills:
     async def ainvoke(self, name: str, /, **arguments: Any) -> Any:
         """Run a skill from async code: an ``async def run`` is awaited in place."""
         data = await self._link.acall(Method.SKILLS_GET, name=name, usage=False)
-        return await self._arun(_found(name, data), (), arguments)
+        return await self._arun(view(data), (), arguments)
 
     def _fetch(self, name: str) -> SkillView:
-        return _found(name, self._link.call(Method.SKILLS_GET, name=name, usage=False))
+        return view(self._link.call(Method.SKILLS_GET, name=name, usage=False))
 
     def _run(self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        with self._uses.of(skill.name):
-            result = self._start(skill, args, kwargs)
+        self._check(skill)
+        with self._uses.of(skill.name) as use:
+            result = self._start(skill, args, kwargs, use)
             return to_end(result) if inspect.iscoroutine(result) else result
 
     async def _arun(
         self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        with self._uses.of(skill.name):
-            result = self._start(skill, args, kwargs)
+        self._check(skill)
+        with self._uses.of(skill.name) as use:
+            result = self._start(skill, args, kwargs, use)
             return await result if inspect.isawaitable(result) else result
 
-    def _start(self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        depth = _depth.get()
-        if depth >= MAX_DEPTH:
+    def _check(self, skill: SkillView) -> None:
+        """Refuse what cannot run here; it is no run, so it is not counted."""
+        if _depth.get() >= MAX_DEPTH:
             raise errors.SkillError(f"skills call each other more than {MAX_DEPTH} levels deep")
         self._check_tools(skill)
-        token = _depth.set(depth + 1)
+        if (skill.name, skill.digest) not in self._code:
+            require_packages(skill.name, skill.packages)
+
+    def _start(
+        self, skill: SkillView, args: tuple[Any, ...], kwargs: Mapping[str, Any], use: Use
+    ) -> Any:
+        depth = _depth.get() + 1
+        token = _depth.set(depth)
         try:
-            result = self._loaded(skill)["run"](*args, **kwargs)
+            run = self._loaded(skill)["run"]
+            try:
+                result = run(*args, **kwargs)
+            except TypeError as error:
+                if _fit(run, args, kwargs):
+                    raise
+                use.counts = False  # whoever calls it so has failed, not the skill
+                said = str(error).replace("run()", f"skills.{skill.name}()", 1)
+                call = f"{skill.name}{signature_of(skill)}"
+                raise TypeError(f"{said}; the signature is {call}") from None
         finally:
             _depth.reset(token)
-        return _as_deep(result, depth + 1) if inspect.iscoroutine(result) else result
+        return _as_deep(result, depth) if inspect.iscoroutine(result) else result
 
     def _loaded(self, skill: SkillView) -> dict[str, Any]:
         """Return globals in which the skill's source has run."""
-        namespace = {**self._globals, "__name__": f"skill_{skill.name}"}
-        exec(self._compiled(skill), namespace)  # noqa: S102 - a kernel is where skills run
+        code = self._compiled(skill)
+        module = _SkillModule(f"skill_{skill.name}")
+        namespace = vars(module)
+        namespace.update(self._globals, __file__=code.co_filename)
+        # Dataclasses, type hints and pickles look for the module of a class by its name.
+        if isinstance(sys.modules.get(module.__name__, module), _SkillModule):
+            sys.modules[module.__name__] = module
+        exec(code, namespace)  # noqa: S102 - a kernel is where skills run
         return namespace
 
     def _check_tools(self, skill: SkillView) -> None:
@@ -209,7 +233,6 @@ class Skills:
         key = (skill.name, skill.digest)
         code = self._code.get(key)
         if code is None:
-            require_packages(skill.name, skill.packages)
             filename = f"<skill {skill.name}.py {skill.digest[:8]}>"
             # linecache never checks entries whose mtime is None, so tracebacks find the source.
             # Lines as Python counts them: `splitlines` knows more line ends.
@@ -233,7 +256,7 @@ class Skills:
         async def awaitable(*args: Any, **kwargs: Any) -> Any:
             return await self._arun(skill, args, kwargs)
 
-        signature = signature_of([_with_source_default(param) for param in skill.params], "")
+        signature = signature_of(skill)
         made: Any
         for made, suffix in ((function, ""), (awaitable, ".acall")):
             made.__name__ = skill.name
@@ -251,18 +274,19 @@ class Skills:
         return "<skills: list, search, get, create, update, delete, versions, test, invoke>"
 
 
-def _found(name: str, data: Mapping[str, Any] | None) -> SkillView:
-    if data is None:
-        raise errors.SkillNotFoundError(
-            f"no skill named {name!r}; skills.list() and skills.search() show what there is"
-        )
-    return view(data)
+class _SkillModule(ModuleType):
+    """What a skill's source runs in, anew each time."""
 
 
-def _with_source_default(param: Mapping[str, Any]) -> dict[str, Any]:
-    # Defaults of skills travel as source text: they are shown, never evaluated here.
-    plain = {name: value for name, value in param.items() if name != "default"}
-    return plain if param["required"] else {**plain, "default": SourceText(param["default"])}
+def _fit(run: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a skill's ``run`` takes these arguments."""
+    try:
+        inspect.signature(run).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    except ValueError:  # it does not say what it takes
+        return True
+    return True
 
 
 async def _as_deep(coroutine: Coroutine[Any, Any, Any], depth: int) -> Any:

@@ -11,12 +11,13 @@ import threading
 import time
 from contextvars import ContextVar
 from types import TracebackType
+from typing import Self
 
 from kernel_bootstrap.link import Link
 from kernel_bootstrap.wire.errors import CodeModeError
 from kernel_bootstrap.wire.messages import Method
 
-__all__ = ["Uses", "uncounted"]
+__all__ = ["Use", "Uses", "uncounted"]
 
 uncounted: ContextVar[bool] = ContextVar("py_code_mode_uncounted", default=False)
 """Whether runs are tests rather than uses."""
@@ -34,9 +35,9 @@ class Uses:
         self._lock = threading.Lock()
         self._counts: dict[str, tuple[int, int, float]] = {}
 
-    def of(self, name: str) -> _Use:
+    def of(self, name: str) -> Use:
         """Return a context whose block is one run of that skill."""
-        return _Use(self, name)
+        return Use(self, name)
 
     def add(self, name: str, *, failed: bool, seconds: float) -> None:
         """Count a run that has ended."""
@@ -64,15 +65,23 @@ class Uses:
             pass
 
 
-class _Use:
-    __slots__ = ("_name", "_started", "_uses")
+class Use:
+    """One run of a skill.
+
+    Attributes:
+        counts: Whether it is counted when it ends.
+    """
+
+    __slots__ = ("_name", "_started", "_uses", "counts")
 
     def __init__(self, uses: Uses, name: str) -> None:
         self._uses = uses
         self._name = name
+        self.counts = not uncounted.get()
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._started = time.perf_counter()
+        return self
 
     def __exit__(
         self,
@@ -82,6 +91,6 @@ class _Use:
     ) -> None:
         # What was interrupted or cancelled has neither worked nor failed.
         broken_off = isinstance(error, KeyboardInterrupt | GeneratorExit | asyncio.CancelledError)
-        if not broken_off and not uncounted.get():
+        if self.counts and not broken_off:
             seconds = time.perf_counter() - self._started
             self._uses.add(self._name, failed=kind is not None, seconds=seconds)

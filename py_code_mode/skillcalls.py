@@ -43,13 +43,13 @@ class SkillAnswers:
         )
 
     async def get(self, _: Origin, params: Any) -> Any:
-        """One skill with its source, or None."""
+        """One skill with its source, or None; one that is to be run must be there."""
 
         def get() -> Any:
+            if not params.usage:  # to be run: that must be quick
+                return self._library.find(params.name).to_dict(source=True)
             skill = self._library.get(params.name, params.version)
-            if skill is None or params.usage:
-                return None if skill is None else self._whole(skill)
-            return skill.to_dict(source=True)  # to be run: that must be quick
+            return None if skill is None else self._whole(skill)
 
         return await asyncio.to_thread(get)
 
@@ -61,7 +61,7 @@ class SkillAnswers:
             params.code,
             params.description,
             replace=params.replace,
-            creator=origin.session[:_MAX_CREATOR],
+            creator=_creator(origin),
         )
         return await asyncio.to_thread(lambda: self._whole(create()))
 
@@ -72,7 +72,7 @@ class SkillAnswers:
             params.name,
             params.code,
             params.description,
-            creator=origin.session[:_MAX_CREATOR],
+            creator=_creator(origin),
         )
         return await asyncio.to_thread(lambda: self._whole(update()))
 
@@ -102,3 +102,8 @@ class SkillAnswers:
     def _whole(self, skill: Skill) -> dict[str, Any]:
         usage = self._library.usage(skill.name).get(skill.name, SkillUsage())
         return skill.to_dict(source=True) | usage.to_dict()
+
+
+def _creator(origin: Origin) -> str:
+    """Who makes a skill: on whose behalf the session runs, or the session if nobody said."""
+    return (origin.author or origin.session)[:_MAX_CREATOR]

@@ -442,6 +442,16 @@ async def test_wrong_parameters_are_failures(host, method, params):
     assert 0 < len(message) < 5_000
 
 
+async def test_wrong_parameters_are_named(host):
+    """A refusal says which parameter is wrong and what it should be, and no more."""
+    kind, message = await host.failure("skills.search", query=5, limit=-3)
+    assert (kind, message) == (
+        "ProtocolError",
+        "skills.search: query: Input should be a valid string; "
+        "limit: Input should be greater than or equal to 0",
+    )
+
+
 def test_wrong_parameters_are_tried_for_every_method():
     """The table above forgets no method."""
     assert sorted(WRONG) == METHODS

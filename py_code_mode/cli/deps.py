@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prune.add_argument("--days", type=float, default=DAYS, help="how long (default: %(default)g)")
     prune.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
     prune.set_defaults(run=_prune)
+    remove = verbs.add_parser("rm", parents=[common], help="remove some, to have them made anew")
+    remove.add_argument("digests", nargs="+", metavar="DIGEST", help="as `list` shows them")
+    remove.set_defaults(run=_remove)
     _add_sync(verbs.add_parser("sync", parents=[common], help="make the environment of skills"))
 
 
@@ -101,6 +104,21 @@ def _prune(arguments: argparse.Namespace) -> int:
     else:
         show_table(("would remove" if arguments.dry_run else "removed", *_row(x)) for x in gone)
     return 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    store = _store(arguments)
+    removed: list[str] = []
+    missing: list[str] = []
+    for digest in arguments.digests:
+        (removed if store.remove(digest) else missing).append(digest)
+    if arguments.json:
+        show_json({"removed": removed, "missing": missing})
+    else:
+        show_table(("removed", digest) for digest in removed)
+    for digest in missing:
+        complain(f"no environment {digest!r} in {store.directory}")
+    return 1 if missing else 0
 
 
 def _sync(arguments: argparse.Namespace) -> int:

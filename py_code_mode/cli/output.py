@@ -57,8 +57,8 @@ def moment(seconds: float) -> str:
 
 
 def complain(text: str) -> None:
-    """Print an error."""
-    print(f"py-code-mode: {_visible(text)}", file=sys.stderr)
+    """Print an error, its further lines indented."""
+    print("py-code-mode: " + "\n  ".join(map(_visible, text.split("\n"))), file=sys.stderr)
 
 
 def note(text: str) -> None:

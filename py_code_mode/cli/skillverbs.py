@@ -65,15 +65,10 @@ def _search(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     library = open_library(arguments.skills)
-    skill = library.find(arguments.name)
-    if arguments.version is not None:
-        former = library.get(arguments.name, arguments.version)
-        if former is None:
-            kept = ", ".join(str(version.number) for version in library.versions(arguments.name))
-            raise SkillNotFoundError(
-                f"version {arguments.version} of {arguments.name!r} is not kept; there are {kept}"
-            )
-        skill = former
+    if arguments.version is None:
+        skill = library.find(arguments.name)
+    else:  # of a skill that is broken by now, too
+        skill = _version(library, arguments.name, arguments.version)
     versions = library.versions(skill.name)
     if arguments.json:
         data = _brief(skill, library.usage(skill.name)) | skill.to_dict(source=True)
@@ -86,6 +81,16 @@ def _show(arguments: argparse.Namespace) -> int:
         show_table([(f"version {v.number}", moment(v.time), v.creator) for v in versions])
         show("\n" + skill.source.rstrip("\n"))
     return 0
+
+
+def _version(library: SkillLibrary, name: str, number: int) -> Skill:
+    found = library.get(name, number)
+    if found is not None:
+        return found
+    kept = ", ".join(str(version.number) for version in library.versions(name))
+    if not kept:
+        return library.find(name)  # says which names are near
+    raise SkillNotFoundError(f"version {number} of {name!r} is not kept; there are {kept}")
 
 
 def _show_facts(skill: Skill, usage: SkillUsage) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-__all__ = ["FileLock", "Stopped", "pause"]
+__all__ = ["FileLock", "Stopped", "is_shared", "let_go", "pause", "share"]
 
 _LOOK_AGAIN = 0.1  # seconds: a blocking flock could not be stopped
 
@@ -95,3 +95,30 @@ class FileLock:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+_shared: dict[Path, FileLock] = {}
+_shared_guard = threading.Lock()
+"""Locks this process shares until it ends, by the environment's directory."""
+
+
+def share(directory: Path, lock: FileLock) -> None:
+    """Keep sharing an environment's lock until this process ends."""
+    with _shared_guard:
+        ours = _shared.setdefault(directory, lock)
+    if ours is not lock:  # another thread was as fast
+        lock.release()
+
+
+def is_shared(directory: Path) -> bool:
+    """Whether this process shares an environment's lock."""
+    with _shared_guard:
+        return directory in _shared
+
+
+def let_go(directory: Path) -> None:
+    """Stop sharing an environment's lock: it is to be made anew."""
+    with _shared_guard:
+        lock = _shared.pop(directory, None)
+    if lock is not None:
+        lock.release()

@@ -17,13 +17,13 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from py_code_mode.environments.installers import find_installer, install
-from py_code_mode.environments.locks import FileLock, pause
+from py_code_mode.environments.locks import FileLock, is_shared, let_go, pause, share
 from py_code_mode.environments.record import (
     RECORD,
     Environment,
@@ -45,10 +45,6 @@ _NAME = re.compile(r"[0-9a-f]{20}")
 Environments = list[Environment]
 Paths = list[Path]
 """Named, because a method called ``list`` hides the type."""
-
-_in_use: dict[Path, FileLock] = {}
-_in_use_guard = threading.Lock()
-"""Locks this process shares until it ends, by the environment's directory."""
 
 
 def default_directory() -> Path:
@@ -101,11 +97,9 @@ class EnvironmentStore:
             Stopped: ``stop`` was set.
         """
         directory = self.directory / spec.digest
-        with _in_use_guard:
-            is_held = directory in _in_use
-        found = self.find(spec) if is_held else None
+        found = self.find(spec) if is_shared(directory) else None
         if found is None:
-            _let_go(directory)
+            let_go(directory)
             found = self._prepare(spec, directory, report or log.info, stop or threading.Event())
         self._check(found)
         mark_used(found)
@@ -128,7 +122,7 @@ class EnvironmentStore:
                 lock.lock(shared=True, until=runner.until, stop=stop)
                 found = self.find(spec)
                 if found is not None:
-                    _share(directory, lock)
+                    share(directory, lock)
                     return found
                 # Changing the kind of a lock lets go of it in between: look again each time.
                 if lock.try_lock(shared=False):
@@ -214,25 +208,33 @@ class EnvironmentStore:
         before = (datetime.now(UTC) - unused_for).isoformat(timespec="seconds")
         pruned = []
         for directory in self._directories():
-            lock = FileLock(directory.with_suffix(".lock"))
-            try:
-                if not lock.try_lock(shared=False):
-                    continue  # somebody uses it, or makes it
+            with _owned(directory) as lock:
                 found = read_record(directory)
-                if found is not None and found.last_used > before:
+                if lock is None or (found is not None and found.last_used > before):
                     continue
                 if found is not None:
                     pruned.append(found)
                 if not dry_run:
-                    # Without its record it is not ready, should this be killed half-way.
-                    (directory / RECORD).unlink(missing_ok=True)
-                    shutil.rmtree(directory)
-                    lock.remove()
-            except OSError as error:
-                raise ConfigError(f"cannot be removed: {error}", file=directory) from error
-            finally:
-                lock.release()
+                    _delete(directory, lock)
         return pruned
+
+    def remove(self, digest: str) -> bool:
+        """Remove one environment; whoever wants it next has it made anew, of newer packages.
+
+        Returns:
+            False if there is none.
+
+        Raises:
+            ConfigError: A running process uses it, or it cannot be removed.
+        """
+        directory = self.directory / digest
+        if directory not in self._directories():
+            return False
+        with _owned(directory) as lock:
+            if lock is None:
+                raise ConfigError("a running process uses it, or makes it", file=directory)
+            _delete(directory, lock)
+        return True
 
     def _directories(self) -> Paths:
         """What has the name of an environment and its lock beside it: nothing else is ours."""
@@ -243,6 +245,25 @@ class EnvironmentStore:
                 if _NAME.fullmatch(path.name) and path.with_suffix(".lock").is_file()
             )
         return []
+
+
+@contextmanager
+def _owned(directory: Path) -> Iterator[FileLock | None]:
+    """Own an environment's lock, to remove it; None while somebody uses it, or makes it."""
+    lock = FileLock(directory.with_suffix(".lock"))
+    try:
+        yield lock if lock.try_lock(shared=False) else None
+    except OSError as error:
+        raise ConfigError(f"cannot be removed: {error}", file=directory) from error
+    finally:
+        lock.release()
+
+
+def _delete(directory: Path, lock: FileLock) -> None:
+    # Without its record it is not ready, should this be killed half-way.
+    (directory / RECORD).unlink(missing_ok=True)
+    shutil.rmtree(directory)
+    lock.remove()
 
 
 def _listed(spec: Spec) -> str:
@@ -262,21 +283,5 @@ def note_use(python: str | Path) -> None:
         return
     with suppress(OSError):
         if lock.try_lock(shared=True):
-            _share(directory, lock)
+            share(directory, lock)
     mark_used(found)
-
-
-def _share(directory: Path, lock: FileLock) -> None:
-    """Keep sharing an environment's lock until this process ends."""
-    with _in_use_guard:
-        ours = _in_use.setdefault(directory, lock)
-    if ours is not lock:  # another thread was as fast
-        lock.release()
-
-
-def _let_go(directory: Path) -> None:
-    """Stop sharing an environment's lock: it is to be made anew."""
-    with _in_use_guard:
-        lock = _in_use.pop(directory, None)
-    if lock is not None:
-        lock.release()

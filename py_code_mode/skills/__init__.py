@@ -1,8 +1,8 @@
 """Reusable recipes in Python: parsed here, never run; they run in kernels.
 
 Place in the house: stores layer. ``skill`` is what one is, ``parse`` reads it from its source,
-``store`` is the seam behind which ``memory``, ``redis`` and ``file`` (over ``history`` and
-``disk``) keep them, ``library`` is what the executor holds.
+``store`` is the seam behind which ``memory``, ``redis`` and ``file`` (over ``history``,
+``parsed``, ``scan`` and ``disk``) keep them, ``library`` is what the executor holds.
 """
 
 from py_code_mode.skills.file import FileSkillStore

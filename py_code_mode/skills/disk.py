@@ -29,6 +29,7 @@ __all__ = [
     "decode",
     "encode",
     "exclusive",
+    "is_file_name",
     "look",
     "prepared",
     "put",
@@ -41,6 +42,15 @@ State = tuple[int, int, int]
 
 _PATIENCE = 10.0
 """Seconds to wait for another process that writes."""
+
+
+def is_file_name(name: str) -> bool:
+    """Whether ``<name>.py`` is the name of a file that may be a skill, broken or not."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return bool(name) and name[0] not in "_." and "/" not in name and "\0" not in name
 
 
 def look(file: Path | os.DirEntry[str]) -> State | None:
@@ -64,17 +74,23 @@ def read_bytes(name: str, file: Path, folder: Path) -> bytes:
         SkillValidationError: It is a link out of the folder, no regular file, or too large.
         OSError: It cannot be read.
     """
-    target = file
-    if file.is_symlink():
-        target = _target(file)
-        if not target.is_relative_to(folder.resolve()) or not target.is_file():
-            raise invalid(name, "a symbolic link that leads out of the folder", file=file)
     # O_NONBLOCK: opening a named pipe would wait for its other end.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
-    with os.fdopen(os.open(target, flags), "rb") as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+    try:
+        descriptor = os.open(file, flags)
+    except OSError:
+        if not file.is_symlink():
+            raise
+        target = _target(file)
+        if not target.is_relative_to(folder.resolve()) or not target.is_file():
+            raise invalid(name, "a symbolic link that leads out of the folder", file=file) from None
+        descriptor = os.open(target, flags)
+    with os.fdopen(descriptor, "rb") as opened:
+        status = os.fstat(opened.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise invalid(name, "not a regular file", file=file)
-        data = opened.read(MAX_SOURCE + 1)
+        # Some systems say 0 of what they make up; buffers for more than there is cost time.
+        data = opened.read(min(status.st_size or MAX_SOURCE, MAX_SOURCE) + 1)
     if len(data) > MAX_SOURCE:
         raise invalid(name, f"larger than {MAX_SOURCE:,} bytes", file=file)
     return data

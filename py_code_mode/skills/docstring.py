@@ -1,6 +1,7 @@
 """Docstrings of skills: what they say, and how a description is written into a source.
 
-Place in the house: inside ``skills``, below ``parse``; text in, text out.
+Place in the house: inside ``skills``, below ``parse``; text in, text out. Sources come from
+agents and may be hostile: no pattern here takes more than linear time.
 """
 
 from __future__ import annotations
@@ -9,11 +10,9 @@ import ast
 import inspect
 import re
 
-__all__ = ["arg_descriptions", "insert_docstring", "split_docstring"]
+__all__ = ["insert_docstring", "split_docstring"]
 
-_ARGS_HEADER = re.compile(r"(args|arguments|parameters|params):\s*", re.IGNORECASE)
-_ARG = re.compile(r"(\*{0,2}\w+)\s*(?:\(.*?\))?\s*:(?:\s+(.*))?$")
-_BLANK_ENDS = re.compile(r"\A(?:[^\S\n]*\n)+|\s+\Z")
+_BLANK_START = re.compile(r"(?:[^\S\n]*+\n)++")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")  # str.splitlines splits at more than the parser
 _HEAD_COMMENT = re.compile(r"#!|[ \t\f]*#.*?coding[:=]")  # PEP 263
 
@@ -22,32 +21,8 @@ def split_docstring(text: str | None) -> tuple[str, str]:
     """Return the first line of a docstring and the rest of it."""
     first, _, rest = inspect.cleandoc(text or "").partition("\n")
     # Whole blank lines go; the indentation of the first line left is meant.
-    return first.strip(), _BLANK_ENDS.sub("", rest)
-
-
-def arg_descriptions(text: str | None) -> dict[str, str]:
-    """Read the ``Args:`` section of a Google-style docstring: parameter name to one line."""
-    found: dict[str, str] = {}
-    section: int | None = None  # how far the section's header is indented
-    entry: int | None = None  # how far its entries are
-    current = ""
-    for line in inspect.cleandoc(text or "").splitlines():
-        stripped = line.strip()
-        indent = len(line) - len(line.lstrip())
-        if section is None:
-            section = indent if _ARGS_HEADER.fullmatch(stripped) else None
-        elif not stripped:
-            continue
-        elif indent <= section:
-            section = entry = None
-        elif entry is None or indent <= entry:
-            entry, match = indent, _ARG.match(stripped)
-            current = match[1] if match else ""
-            if match:
-                found[current] = match[2] or ""
-        elif current:
-            found[current] = f"{found[current]} {stripped}".strip()
-    return found
+    blank = _BLANK_START.match(rest)
+    return first.strip(), rest[blank.end() if blank else 0 :].rstrip()
 
 
 def insert_docstring(source: str, text: str, old: ast.Expr | None) -> str:

@@ -15,7 +15,9 @@ Examples are what follows ``>>>``, wherever it stands, as in ``doctest``.
 
 from __future__ import annotations
 
+import bisect
 import inspect
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ __all__ = ["Fields", "examples_of", "fields_of"]
 
 _FIELD = re.compile(r"(Tags|Version|Tools|Packages):(?:[ \t]+(.*))?", re.IGNORECASE)
 _ANY = re.compile(r"^[ \t]*(?:Tags|Version|Tools|Packages):", re.IGNORECASE | re.MULTILINE)
+_NOTE = re.compile(r":(?:\s|$)")
 _TOOL = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+)*")
 _PACKAGE = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?\s*(?:$|[\[(<>=!~;@])")
 _VERSION = re.compile(r"[\w.+!-]{1,50}")
@@ -58,15 +61,17 @@ class Fields:
 def fields_of(text: str | None) -> Fields:
     """Read the fields of a docstring.
 
-    What cannot be such a field, a sentence that begins with ``Tools:`` for instance, is none.
+    What cannot be such a field, a sentence that begins with ``Tools:`` for instance, is none. Of
+    items that stand below, each for itself, those count that can be one, up to a colon.
     """
     if not text or _ANY.search(text) is None:  # most have none
         return Fields()
     found: dict[str, list[str]] = {}
-    for name, items in _sections(inspect.cleandoc(text).splitlines()):
-        if items and all(_ACCEPTS[name](item) for item in items):
-            found.setdefault(name, []).extend(items)
-    version = found.get("version", [""])[0]
+    for name, items, below in _sections(inspect.cleandoc(text).splitlines()):
+        if all(_ACCEPTS[name](item) for item in items):
+            good = filter(_ACCEPTS[name], below)
+            found.setdefault(name, []).extend([*items, *good])
+    version = next(iter(found.get("version", ())), "")
     return Fields(
         _once(found.get("tags", ())),
         version,
@@ -75,19 +80,21 @@ def fields_of(text: str | None) -> Fields:
     )
 
 
-def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each field's name and its items, those on the line and those indented below."""
-    name, items = "", []
+def _sections(lines: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each field's name, its items on the line, and those indented below."""
+    name, items = "", list[str]()
+    below = list[str]()
     for line in [*lines, "end"]:
         if name and line.startswith((" ", "\t")) and line.strip():
-            items += _split(line.strip().removeprefix("- "))
+            below += _split(_NOTE.split(line.strip().removeprefix("- "), 1)[0])
             continue
         if name and not line.strip():
             continue
         if name:
-            yield name, items
+            yield name, items, below
         match = _FIELD.fullmatch(line.rstrip())
         name, items = ("", []) if match is None else (match[1].lower(), _split(match[2] or ""))
+        below = []
 
 
 def _split(text: str) -> list[str]:
@@ -132,8 +139,10 @@ def examples_of(text: str | None, source: str) -> tuple[SkillExample, ...]:
     if text is None or _PROMPT not in text:
         return ()
     examples: list[SkillExample] = []
-    places = [(line.strip(), number) for number, line in enumerate(source.splitlines(), 1)]
-    place = iter(places)
+    places: dict[str, list[int]] = {}
+    for place, shown in enumerate(io.StringIO(source, newline=None), 1):
+        places.setdefault(shown.strip(), []).append(place)
+    last = 0
     lines = iter(inspect.cleandoc(text).splitlines())
     line = next(lines, None)
     while line is not None and len(examples) < _MAX_EXAMPLES:
@@ -149,7 +158,9 @@ def examples_of(text: str | None, source: str) -> tuple[SkillExample, ...]:
         while line is not None and line.strip() and not line.lstrip().startswith(_PROMPT):
             expected.append(line[indent:] if not line[:indent].strip() else line.lstrip())
             line = next(lines, None)
-        # Examples stand in the source in the same order, so each line of it is looked at once.
-        number = next((number for shown, number in place if shown == first.rstrip()), 0)
+        # Examples stand in the source in the same order. One with escapes is not found there.
+        there = places.get(first.rstrip(), [])
+        number = next(iter(there[bisect.bisect(there, last) :]), 0)
+        last = number or last
         examples.append(SkillExample("\n".join(code), "\n".join(expected).rstrip(), number))
     return tuple(examples)

@@ -7,6 +7,7 @@ size and inode stay as they were.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -20,20 +21,24 @@ from py_code_mode.skills.disk import (
     State,
     decode,
     encode,
+    is_file_name,
     look,
     prepared,
     put,
     read_bytes,
     source_digest,
 )
-from py_code_mode.skills.history import History, Log
+from py_code_mode.skills.history import History, Log, known
 from py_code_mode.skills.parse import (
     check_name,
+    digest_of,
     invalid,
     name_problem,
     parse_skill,
     with_description,
 )
+from py_code_mode.skills.parsed import MANY, Parses
+from py_code_mode.skills.scan import Scan
 from py_code_mode.skills.skill import Skill
 from py_code_mode.skills.store import MAX_VERSIONS, SkillUsage, SkillVersion
 
@@ -41,8 +46,13 @@ __all__ = ["FileSkillStore"]
 
 _log = logging.getLogger(__name__)
 
+PARSED = "parsed"
+"""File of what was parsed, in the hidden folder; it can be deleted."""
+
 _States = tuple[State, State | None]
 """State of a skill's file, and of the log of its versions."""
+
+_NONE: tuple[_States, None] = ((0, 0, 0), None), None
 
 
 class FileSkillStore:
@@ -73,10 +83,12 @@ class FileSkillStore:
             reason = f"skills must be kept in a folder, and this cannot be one: {error.strerror}"
             raise ConfigError(reason, file=self.path) from error
         self._history = History(self.path)
+        self._scan = Scan(self.path)
+        self._parses = Parses(self._history.root / PARSED)
 
     def names(self) -> list[str]:
         """Return the names of all skills, broken ones too, sorted."""
-        return [name for name, _ in self._scan()]
+        return [name for name, _ in self._scan.states()]
 
     def load(self, name: str, version: int | None = None) -> Skill | None:
         """Read a skill, or return None if there is none of that name or version.
@@ -84,7 +96,7 @@ class FileSkillStore:
         Raises:
             SkillValidationError: Its file is broken; the message names file and line.
         """
-        if not _is_file_name(name):
+        if not is_file_name(name):
             return None
         if version is not None and self._number(name) != version:
             return self._load_former(name, version)
@@ -93,14 +105,30 @@ class FileSkillStore:
         if state is None:
             self._parsed.pop(name, None)
             return None
-        states = state, self._history.state(name)
-        known = self._parsed.get(name)
-        if known is None or known[0] != states:
-            known = self._parsed[name] = states, self._read(name, file, states)
-        if isinstance(known[1], SkillValidationError):
+        found = self._look(name, (state, self._history.state(name)), {})
+        if isinstance(found, SkillValidationError):
             # Anew each time: a raised exception collects the traceback of who caught it.
-            raise SkillValidationError(known[1].message, **known[1].details)
-        return known[1]
+            raise SkillValidationError(found.message, **found.details)
+        return found
+
+    def load_all(self) -> list[Skill | SkillValidationError]:
+        """Return all skills by name, and in the place of broken ones what is wrong with them.
+
+        Many that are new to this process are not parsed again if any has parsed them before.
+        """
+        states, logged = self._scan.states_soon(), self._history.logged()
+        new = [name for name, state in states if self._parsed.get(name, _NONE)[0][0] != state]
+        kept = self._parses.read() if len(new) >= MANY else {}
+        found = [
+            self._look(name, (state, self._history.state(name) if name in logged else None), kept)
+            for name, state in states
+        ]
+        skills = [each for each in found if isinstance(each, Skill)]
+        if len(new) >= MANY and sum(each.digest not in kept for each in skills) >= MANY:
+            with contextlib.suppress(OSError):  # one that only reads keeps none
+                self._history.make()
+            self._parses.write(skills)
+        return found
 
     def save(self, skill: Skill, *, replace: bool = True, creator: str = "") -> bool:
         """Write a skill's file; False if the name is taken and ``replace`` is false.
@@ -129,7 +157,7 @@ class FileSkillStore:
 
     def delete(self, name: str) -> bool:
         """Remove a skill's file, broken or not, and its history; False if there was none."""
-        if not _is_file_name(name) or look(self._file(name)) is None:
+        if not is_file_name(name) or look(self._file(name)) is None:
             return False
         try:
             with self._history.locked():
@@ -142,12 +170,12 @@ class FileSkillStore:
         return True
 
     def version(self) -> object:
-        """Return names, times, sizes and inodes of all files."""
-        return tuple(self._scan())
+        """Return names, times, sizes and inodes of all files; see ``Scan.states_soon``."""
+        return self._scan.states_soon()
 
     def versions(self, name: str) -> list[SkillVersion]:
         """Return the kept versions of a skill, the present one first."""
-        if not _is_file_name(name):
+        if not is_file_name(name):
             return []
         with self._history.locked(make=False):
             present = self._present(name, self._file(name))
@@ -162,7 +190,7 @@ class FileSkillStore:
         Raises:
             SkillError: They could not be written.
         """
-        known = {name: more for name, more in used.items() if _is_file_name(name)}
+        known = {name: more for name, more in used.items() if is_file_name(name)}
         known = {name: more for name, more in known.items() if look(self._file(name)) is not None}
         if not known:
             return
@@ -184,31 +212,34 @@ class FileSkillStore:
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.py"
 
-    def _scan(self) -> list[tuple[str, State]]:
-        try:
-            with os.scandir(self.path) as entries:
-                files = [entry for entry in entries if entry.name.endswith(".py")]
-        except FileNotFoundError:  # the folder went away: it holds no skills
-            return []
-        except OSError as error:
-            raise SkillError(f"{self.path}: cannot list the skills: {error.strerror}") from error
-        found = ((entry.name[:-3], entry) for entry in files)
-        states = ((name, look(entry)) for name, entry in found if _is_file_name(name))
-        return sorted((name, state) for name, state in states if state is not None)
+    def _look(
+        self, name: str, states: _States, kept: Mapping[str, Skill]
+    ) -> Skill | SkillValidationError:
+        """Return what a file holds, read anew if it has changed."""
+        seen = self._parsed.get(name)
+        if seen is None or seen[0] != states:
+            seen = self._parsed[name] = states, self._read(name, states, kept)
+        return seen[1]
 
-    def _read(self, name: str, file: Path, states: _States) -> Skill | SkillValidationError:
+    def _read(
+        self, name: str, states: _States, kept: Mapping[str, Skill]
+    ) -> Skill | SkillValidationError:
+        file = self._file(name)
         try:
             problem = name_problem(name)
             if problem is not None:  # before the content: it is what to repair first
                 return invalid(name, problem, file=file)
-            data = read_bytes(name, file, self.path)
-            skill = parse_skill(name, decode(name, data, file), file=file)
+            source = decode(name, read_bytes(name, file, self.path), file)
+            skill = kept.get(digest_of(source)) if kept else None
+            if skill is None:
+                skill = parse_skill(name, source, file=file)
         except SkillValidationError as error:
             return error
         except OSError as error:
             return invalid(name, f"cannot read the file: {error.strerror}", file=file)
         log = Log() if states[1] is None else self._history.log(name)
-        return _known(skill, log.seeing(skill.digest, states[0][0] / 1e9))
+        log = log.seeing(skill.digest, states[0][0] / 1e9)
+        return known(skill, log, name=name, source=skill.source or source)  # kept without them
 
     def _present(self, name: str, file: Path) -> tuple[bytes, float] | None:
         """Return the bytes and the time of the file that is there; None for none to be read."""
@@ -230,7 +261,7 @@ class FileSkillStore:
         if data is None or not kept:
             return None
         skill = parse_skill(name, decode(name, data))
-        return _known(skill, Log(kept, log.creator, log.created))
+        return known(skill, Log(kept, log.creator, log.created))
 
     def _write(self, name: str, file: Path, data: bytes, *, replace: bool, creator: str) -> None:
         """Write a skill's file and its history; the lock is held."""
@@ -255,24 +286,3 @@ class FileSkillStore:
 
     def __repr__(self) -> str:
         return f"FileSkillStore({str(self.path)!r})"
-
-
-def _is_file_name(name: str) -> bool:
-    """Whether ``<name>.py`` is the name of a file that may be a skill, broken or not."""
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        return False
-    return bool(name) and name[0] not in "_." and "/" not in name and "\0" not in name
-
-
-def _known(skill: Skill, log: Log) -> Skill:
-    """Return a skill with what the log knows of it."""
-    newest = log.versions[0]
-    return changed(
-        skill,
-        number=newest.number,
-        creator=log.creator,
-        created=log.created,
-        modified=newest.time,
-    )

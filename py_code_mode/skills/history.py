@@ -8,7 +8,7 @@ Place in the house: inside ``skills``, between ``disk`` and ``file``. It lives i
             .gitignore                 "*": it belongs to the machine, not to the project
             lock                       held by whoever writes
             usage.json  usage-7.jsonl  counts of uses; see ``counts``
-            search-index               what makes the next start quick; can be deleted
+            search-index  parsed       what makes the next start quick; can be deleted
             versions/quick_scan/
                 log.json               numbers, digests, times, creators; newest first
                 1.py  2.py             what each of them was, byte by byte
@@ -22,10 +22,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,10 @@ from py_code_mode.errors import SkillValidationError
 from py_code_mode.search.filekeeper import HIDDEN, ignored
 from py_code_mode.skills.counts import Counts, as_time
 from py_code_mode.skills.disk import State, exclusive, look, prepared, read_bytes
+from py_code_mode.skills.skill import Skill
 from py_code_mode.skills.store import SkillVersion
 
-__all__ = ["History", "Log"]
+__all__ = ["History", "Log", "known"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,19 @@ class Log:
         if self.versions and self.versions[0].digest == digest:
             return self
         return self.added(digest, time)
+
+
+def known(skill: Skill, log: Log, **more: Any) -> Skill:
+    """Return a skill with what the log knows of it, and with ``more`` of its fields changed."""
+    newest = log.versions[0]
+    return changed(
+        skill,
+        number=newest.number,
+        creator=log.creator,
+        created=log.created,
+        modified=newest.time,
+        **more,
+    )
 
 
 class History:
@@ -103,6 +119,14 @@ class History:
     def state(self, name: str) -> State | None:
         """Return the state of a skill's log."""
         return look(self._log_file(name))
+
+    def logged(self) -> set[str]:
+        """Return the names of skills that have a log."""
+        try:
+            with os.scandir(self.root / "versions") as entries:
+                return {entry.name for entry in entries}
+        except OSError:
+            return set()
 
     def log(self, name: str) -> Log:
         """Return what is written down of a skill's versions."""

@@ -18,13 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from py_code_mode.errors import SkillValidationError
-from py_code_mode.skills.docstring import arg_descriptions, insert_docstring, split_docstring
+from py_code_mode.skills.described import arg_descriptions
+from py_code_mode.skills.docstring import insert_docstring, split_docstring
 from py_code_mode.skills.fields import examples_of, fields_of
+from py_code_mode.skills.grammar import check_grammar
 from py_code_mode.skills.skill import ParamKind, Skill, SkillParam
 
 __all__ = [
     "MAX_SOURCE",
     "check_name",
+    "digest_of",
     "invalid",
     "name_problem",
     "parse_skill",
@@ -75,7 +78,9 @@ def parse_skill(
     described = {**arg_descriptions(module_doc), **arg_descriptions(run_doc)}
     # Fields are read from what a store writes into the docstring, and from run's own, which stays.
     fields = fields_of(f"{first}\n\n{rest}").joined(fields_of(run_doc))
-    examples = (*examples_of(f"{first}\n\n{rest}", source), *examples_of(run_doc, source))
+    examples = examples_of(f"{first}\n\n{rest}", source)
+    shown = {example.code for example in examples}  # that may be a copy of run's docstring
+    more = (each for each in examples_of(run_doc, source) if each.code not in shown)
     try:
         params = tuple(_params(run.args, described))
         returns = _text(run.returns)
@@ -88,14 +93,20 @@ def parse_skill(
         source=source,
         params=params,
         is_async=isinstance(run, ast.AsyncFunctionDef),
-        digest=hashlib.sha256(source.encode()).hexdigest(),
+        digest=digest_of(source),
         returns=returns,
         tags=fields.tags,
         version=fields.version,
         tools=fields.tools,
         packages=fields.packages,
-        examples=tuple({example.code: example for example in examples}.values()),
+        examples=(*examples, *more),
     )
+
+
+def digest_of(source: str) -> str:
+    """Return ``Skill.digest`` of a source."""
+    # Half a pair is no text: such a source is refused, but not by who looks for its digest.
+    return hashlib.sha256(source.encode(errors="surrogatepass")).hexdigest()
 
 
 def _told(docstring: str | None, description: str) -> tuple[str, str]:
@@ -216,7 +227,9 @@ def _parse(source: str, place: _Place) -> ast.Module:
         # list of warning filters belongs to the whole process, hence the lock.
         with _warnings_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source)
+            tree = ast.parse(source)
+            check_grammar(source, tree)
+            return tree
     except SyntaxError as error:
         text = f": `{error.text.strip():.{_CUT}}`" if error.text and error.text.strip() else ""
         raise place.error(f"syntax error: {error.msg}{text}", error.lineno) from None

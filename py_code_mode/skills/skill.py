@@ -5,7 +5,7 @@ Place in the house: bottom of ``skills``; the parser makes these, the stores kee
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 __all__ = ["ParamKind", "Skill", "SkillExample", "SkillParam"]
@@ -39,7 +39,7 @@ class SkillParam:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SkillExample:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

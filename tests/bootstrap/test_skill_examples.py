@@ -187,3 +187,13 @@ def test_the_report_shows_itself(skills, library):
     assert "3 passed, 2 failed" in shown
     (result,) = run_examples("x", [{"code": "'<b>'", "expected": "", "line": 1}], {}).results
     assert "<b>" not in SkillTest("x", 1, 0, (result,))._repr_html_()
+
+
+@pytest.mark.parametrize("code", ["import sys; sys.exit(1)", "no python", "1 / 0"])
+def test_what_fails_shows_the_example_and_ends_no_test(code):
+    """An exit and code that does not parse are failures as any other, without our own frames."""
+    examples = [{"code": each, "expected": "", "line": 1} for each in (code, "1")]
+    report = run_examples("x", examples, {})
+    assert (report.failed, report.passed) == (1, 1)
+    assert report.results[0].got.count("File ") == 1
+    assert 'File "<example 1 of skill x>", line 1' in report.results[0].got

@@ -65,6 +65,34 @@ async def test_skills_side_by_side(skills, library):
     assert await both == [1, 1]
 
 
+GO_ON = {
+    "taken": "return await asyncio.gather(skills.f(1), *[skills.f(n) for n in (2, 3)])",
+    "generated": "return await asyncio.gather(*(skills.f(n) for n in (1, 2, 3)))",
+    "mapped": "return await asyncio.gather(*map(skills.f, (1, 2, 3)))",
+    "a variable": "all = [skills.f(n) for n in (1, 2, 3)]\n    return await asyncio.gather(*all)",
+    "appended": "all = []\n    for n in (1, 2, 3): all.append(skills.f(n))\n"
+    "    return await asyncio.gather(*all)",
+    "awaited later": "one = skills.f(1)\n    return [await one, await skills.f(2), skills.f(3)]",
+    "by keyword": "return [1, await asyncio.wait_for(fut=skills.f(2), timeout=9), 3]",
+    "either": "return [await (skills.f(1) if n else skills.f(2)) for n in (1,)] + [2, 3]",
+    "tasks": "async with asyncio.TaskGroup() as group:\n"
+    "        all = [group.create_task(skills.f(n)) for n in (1, 2, 3)]\n"
+    "    return [each.result() for each in all]",
+    "values": "try:\n        one = [skills.f(n) for n in (1, 2)]\n"
+    "    finally:\n        last = skills.f(3)\n    return [*one, (lambda: last)()]",
+    "a value for what is awaited": "return [await skills.f(skills.f(1)), 2, 3]",
+}
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("body", GO_ON.values(), ids=GO_ON)
+async def test_what_must_be_awaitable_is(skills, library, body, kind):
+    """A call's result can be awaited where the code around it awaits it, and is a value elsewhere."""
+    library.add("f", f"{kind} run(n): return n")
+    library.add("g", f"import asyncio\nasync def run():\n    {body}")
+    assert await skills.g() == [1, 2, 3]
+
+
 async def test_what_is_awaited_raises_where_it_is_awaited(skills, library):
     """Errors of an awaited skill, and wrong arguments, come out of the await."""
     library.add("bad", "async def run(n): return 1 / n")
@@ -138,6 +166,33 @@ async def test_what_was_broken_off_is_not_counted(skills, library):
     with pytest.raises(KeyboardInterrupt):
         skills.stop()
     assert counts(skills, "wait") == counts(skills, "stop") == (0, 0)
+
+
+async def test_a_call_that_does_not_fit_is_not_counted(skills, library):
+    """Wrong arguments, and what the session lacks, say nothing about how good a skill is."""
+    wrapped = "import functools\n@functools.lru_cache\ndef run(n): return 1 + n"
+    library.add("f", wrapped)
+    library.add("g", "async def run(n): return skills.f(m=n)")
+    library.add("needy", '"""Do.\n\nTools: nmap\n"""\ndef run(): pass')
+    library.add("packed", '"""Do.\n\nPackages: no-such-thing\n"""\ndef run(): pass')
+    for wrong in (skills.f, skills.g, skills.g.acall):
+        with pytest.raises(TypeError):
+            await wrong()
+    with pytest.raises(SkillError):
+        skills.needy()
+    with pytest.raises(SkillError):
+        skills.packed()
+    assert {name: counts(skills, name) for name in ("f", "g", "needy", "packed")} == {
+        "f": (0, 0),
+        "g": (0, 0),
+        "needy": (0, 0),
+        "packed": (0, 0),
+    }
+    with pytest.raises(TypeError):
+        skills.f("a text")
+    with pytest.raises(TypeError):
+        skills.g(1)
+    assert counts(skills, "f") == counts(skills, "g") == (1, 1)
 
 
 def test_counts_leave_together_and_nobody_waits(skills, library, skill_host):

@@ -6,7 +6,9 @@ import asyncio
 import contextvars
 import copy
 import inspect
+import sys
 import traceback
+import types
 
 import pytest
 
@@ -73,6 +75,36 @@ def test_a_skill_sees_the_three_names_and_no_more(skills, library):
     library.add("spoil", "def run():\n    global tools\n    tools = None")
     skills.spoil()
     assert skills.look()[2] == 42
+
+
+MODULES = {
+    "dataclass": "@dataclass\nclass P:\n    n: int\n    of: ClassVar[int] = 3\n"
+    "def run(): return P(1).n",
+    "hints": "class A:\n    n: B\nclass B: pass\ndef run(): return len(get_type_hints(A))",
+    "pickle": "class P(NamedTuple):\n    n: int\n"
+    "def run(): return pickle.loads(pickle.dumps(P(1))).n",
+    "source": "class P: pass\ndef run(): return inspect.getsource(P).count('class P: pass')",
+}
+
+
+@pytest.mark.parametrize("source", MODULES.values(), ids=MODULES)
+def test_a_skill_is_a_module(skills, library, source):
+    """What looks for the module of a class or function finds the skill's, of this run."""
+    head = (
+        "from __future__ import annotations\nimport inspect, pickle\n"
+        "from dataclasses import dataclass\nfrom typing import *\n"
+    )
+    library.add("mod", head + source)
+    assert [skills.mod(), skills.mod()] == [1, 1]
+
+
+def test_a_skill_hides_no_other_module(skills, library, monkeypatch):
+    """A module that is called as a skill's would be stays where it is."""
+    other = types.ModuleType("skill_mod")
+    monkeypatch.setitem(sys.modules, "skill_mod", other)
+    library.add("mod", "def run(): return __name__")
+    assert skills.mod() == "skill_mod"
+    assert sys.modules["skill_mod"] is other
 
 
 def test_skills_use_skills(skills, library):
@@ -240,10 +272,13 @@ def test_positional_only_parameters(skills, library):
 
 @pytest.mark.parametrize("arguments", [((), {}), ((1, 2), {}), ((), {"a": 1, "z": 2})], ids=repr)
 def test_arguments_that_do_not_fit_are_type_errors(skills, library, arguments):
-    """Missing, surplus and unknown arguments raise ``TypeError``, as with any function."""
-    library.add("one", "def run(a): return a")
-    with pytest.raises(TypeError):
-        skills.one(*arguments[0], **arguments[1])
+    """Missing, surplus and unknown arguments raise ``TypeError``, which shows the signature."""
+    library.add("one", "def run(a: int, /, b=1, *c, d=None, **e) -> int: return a")
+    library.add("two", "def run(a: int) -> str: return a")
+    with pytest.raises(TypeError, match=r"^skills\.two\(\).*signature is two\(a: int\) -> str$"):
+        skills.two(*arguments[0], **arguments[1])
+    shown = "(a: int, /, b=1, *c, d=None, **e) -> int"
+    assert str(inspect.signature(skills.one)) == shown
 
 
 def test_a_skill_explains_itself(skills, library):
@@ -287,9 +322,12 @@ def test_finding_and_keeping(skills, library):
 
 
 def test_an_unknown_skill_is_missing(skills):
-    """Running or naming a skill that is not there says where to look."""
+    """Running or naming a skill that is not there says where to look, or what may be meant."""
     with pytest.raises(SkillNotFoundError, match=r"no skill named 'nope'; skills\.list"):
         skills.invoke("nope")
+    skills.create("scan_ports", "def run(): pass")
+    with pytest.raises(SkillNotFoundError, match="did you mean scan_ports"):
+        skills.scan_prots()
     assert not hasattr(skills, "nope")
 
 

@@ -81,3 +81,10 @@ def test_nothing_is_listed_or_removed_where_nothing_is(cli):
     assert cli("deps", "list", "--directory", "e", "--json").json == []
     assert cli("deps", "prune", "--directory", "e", "--days", "0", "--json").json == []
     assert not Path("e").exists()
+
+
+def test_what_is_not_there_cannot_be_removed(cli):
+    """``rm`` names what it has not found, and says no."""
+    said = cli("deps", "rm", "0" * 20, "..", "--directory", "e", "--json")
+    assert (said.code, said.json) == (1, {"removed": [], "missing": ["0" * 20, ".."]})
+    assert "no environment '..' in" in said.err

@@ -270,3 +270,11 @@ def test_test_of_all_in_json(cli, tmp_path):
     assert (broken["name"], "syntax error" in broken["error"]) == ("broken", True)
     assert cli("skills", "test", "one").code == 0
     assert cli("skills", "test", "nope").code == 1
+
+
+def test_a_former_version_of_a_broken_skill_is_shown(cli, library, tmp_path):
+    """What a skill was can be read when its file is broken, to mend it."""
+    (tmp_path / "skills" / "double.py").write_text("def run(:")
+    assert cli("skills", "show", "double").out == ""
+    assert "return 2 * n" in cli("skills", "show", "double", "--version", "1", "--source").out
+    assert "scan" in cli("skills", "show", "scna", "--version", "1").err

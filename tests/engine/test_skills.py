@@ -39,6 +39,16 @@ async def test_a_skill_is_at_once_everywhere(executor, library, make_executor, t
     assert library.get("double").creator == "default"
 
 
+async def test_the_creator_is_who_the_code_runs_for(make_executor, library):
+    """A skill remembers its author, whom code cannot choose, and the session where nobody is said."""
+    alice = await make_executor(skill_library=library, author="alice")
+    (await alice.run("_ = skills.create('f', 'def run(): pass')")).unwrap()
+    other = await make_executor(skill_library=library)
+    (await other.run("_ = skills.update('f', 'def run(): return 1')")).unwrap()
+    assert [version.creator for version in library.versions("f")] == ["default", "alice"]
+    assert library.get("f").creator == "alice"
+
+
 IN_ANOTHER_PROCESS = """
 import sys
 from py_code_mode import FileSkillStore, create_skill_library

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from py_code_mode import KernelConfig, PackagePolicy
-from py_code_mode.environments import store
+from py_code_mode.environments import locks
 from py_code_mode.kernel.template import Holds
 from tests.environments.wheels import files_of, write_sdist, write_wheel
 
@@ -58,8 +58,8 @@ def settings(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def nothing_in_use() -> Iterator[None]:
     """Let go of what a test used: a process does so when it ends."""
     yield
-    for directory in [*store._in_use]:
-        store._let_go(directory)
+    for directory in [*locks._shared]:
+        locks.let_go(directory)
 
 
 @dataclass(frozen=True)

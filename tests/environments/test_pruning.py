@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from py_code_mode import PackagePolicy
+from py_code_mode import ConfigError, PackagePolicy
 from py_code_mode.environments import EnvironmentStore
 from py_code_mode.environments.locks import FileLock
 from py_code_mode.environments.record import RECORD
@@ -116,3 +116,17 @@ def test_a_lock_that_was_removed_meanwhile_is_taken_anew(tmp_path):
     assert os.path.samestat(os.fstat(later.descriptor), later.path.stat())
     assert not owner.try_lock(shared=True)
     later.release()
+
+
+def test_one_is_removed_by_its_name(store):
+    """``remove`` takes an environment away however new it is, unless a process uses it."""
+    path = environment(store.directory, "a" * 20, days=0)
+    user = FileLock(path.with_suffix(".lock"))
+    assert user.try_lock(shared=True)
+    with pytest.raises(ConfigError, match="a running process uses it"):
+        store.remove(path.name)
+    user.release()
+    assert store.remove(path.name)
+    assert not store.remove(path.name)
+    assert [*store.directory.iterdir()] == []
+    assert not store.remove("../" + store.directory.name)

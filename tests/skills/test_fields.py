@@ -166,3 +166,20 @@ def test_hostile_docstrings_are_read_in_time(text):
     skill = parse_skill("x", f'"""Do.\n\n{text}\n"""\ndef run(): pass\n')
     assert time.perf_counter() - before < 2
     assert max(len(skill.examples), len(skill.tags), len(skill.packages)) <= 100
+
+
+def test_items_below_count_each_for_itself():
+    """What cannot be an item, or stands after a colon, does not take the others with it."""
+    text = (
+        "Tools:\n    nmap: scans ports\n    - curl\n    whatever comes to mind\n\n"
+        "Packages:\n    tomli >= 2\n    bad name here\n    acme @ https://acme.example/a.whl"
+    )
+    tools, packages = ("nmap", "curl"), ("tomli >= 2", "acme @ https://acme.example/a.whl")
+    assert fields(text)[2:] == (tools, packages)
+    assert fields("Tools: this needs many, all good\n    nmap")[2] == ()
+
+
+def test_each_example_knows_its_line():
+    """An example that is written with escapes has no line; those after it have theirs."""
+    source = '"""Do.\n\n>>> run()\n>>> "\\\\n"\n>>> run()\n"""\ndef run(): pass'
+    assert [example.line for example in parse_skill("x", source).examples] == [3, 0, 5]
