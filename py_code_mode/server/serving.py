@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from py_code_mode.errors import ConfigError
 from py_code_mode.server.access import is_loopback
 from py_code_mode.server.app import create_app
+from py_code_mode.server.connections import protocol
 from py_code_mode.server.service import Service
 from py_code_mode.server.settings import ServerSettings
 
@@ -84,7 +85,8 @@ class _Server(uvicorn.Server):
         self.failure: Exception | None = None
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=protocol(settings.transfer_seconds),
+            timeout_keep_alive=75,  # longer than clients keep a connection they do not use
             ws="none",
             lifespan="on",
             log_config=None,
