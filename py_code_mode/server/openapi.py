@@ -61,9 +61,10 @@ def openapi(operations: Sequence[Operation], max_timeout: float) -> dict[str, An
         max_timeout: Seconds a run may ask for.
     """
     schemas = _schemas(operations)
-    for each in schemas["RunRequest"]["properties"]["timeout"]["anyOf"]:
-        if each["type"] == "number":
-            each["maximum"] = max_timeout
+    for form in ("RunRequest", "StreamRequest"):
+        for each in schemas[form]["properties"]["timeout"]["anyOf"]:
+            if each["type"] == "number":
+                each["maximum"] = max_timeout
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
