@@ -15,6 +15,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from py_code_mode.container.artifacts import RemoteArtifacts
+from py_code_mode.container.blocking import SyncSessionClient
 from py_code_mode.container.client import SessionClient
 from py_code_mode.container.session import RemoteSession
 from py_code_mode.errors import (
@@ -38,6 +39,7 @@ __all__ = [
     "SessionClient",
     "SessionLost",
     "SessionNotFound",
+    "SyncSessionClient",
 ]
 
 del _httpx
