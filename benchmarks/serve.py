@@ -26,7 +26,7 @@ from benchmarks.bench import Bench
 from benchmarks.rows import MB, MS, PER_S, Row
 from benchmarks.samples import Samples, quantile
 from py_code_mode import CodeExecutor
-from py_code_mode.container import ServerBusy, SessionClient
+from py_code_mode.container import RemoteSession, ServerBusy, SessionClient
 from py_code_mode.runner import Runner
 
 __all__ = ["measure"]
@@ -129,7 +129,7 @@ async def _client(group: Sequence[Runner], until: float, dice: random.Random, lo
 
 
 async def _start(sessions: Sequence[Runner]) -> None:
-    turn = asyncio.Semaphore(4)  # as many at a time as keep two CPUs busy
+    turn = asyncio.Semaphore(4)
 
     async def start(session: Runner) -> None:
         async with turn:
@@ -204,10 +204,14 @@ async def _load_server(
     url: str, clients: int, each: int, seconds: float, rounds: int
 ) -> list[Load]:
     async with AsyncExitStack() as stack:
-        groups = []
-        for _ in range(clients):
-            client = await stack.enter_async_context(SessionClient(url, TOKEN))
-            groups.append([await client.session() for _ in range(each)])
+        made = [await stack.enter_async_context(SessionClient(url, TOKEN)) for _ in range(clients)]
+        turn = asyncio.Semaphore(4)  # as many at a time as keep two CPUs busy
+
+        async def group(client: SessionClient) -> list[RemoteSession]:
+            async with turn:
+                return [await client.session() for _ in range(each)]
+
+        groups = await asyncio.gather(*map(group, made))
         return [await _round(groups, seconds, number) for number in range(rounds)]
 
 

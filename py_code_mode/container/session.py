@@ -6,18 +6,21 @@ Place in the house: inside ``container``, above ``streaming``.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from py_code_mode.container.connection import Connection
+from py_code_mode.container.reading import (
+    checked_id,
+    read_session,
+    read_variable,
+    session_path,
+    variable_path,
+)
 from py_code_mode.container.streaming import RunStream
 from py_code_mode.errors import (
-    KernelError,
-    ProtocolError,
     SessionClosed,
     SessionLost,
     SessionNotFound,
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 __all__ = ["RemoteSession"]
-
-_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}")
 
 
 class RemoteSession:
@@ -63,7 +64,7 @@ class RemoteSession:
         self.name = name
         self.warnings: tuple[str, ...] = ()
         self._connection = connection
-        self._id = None if id is None else _checked(id)
+        self._id = None if id is None else checked_id(id)
         self._owned = owned
         self._making = asyncio.Lock()
         self._closed = False
@@ -148,7 +149,7 @@ class RemoteSession:
         data = await self._ask("GET", "/variables")
         with self._connection.checking():
             rows = read_fields("the answer", data, variables=list)["variables"]
-            return [_variable(row) for row in rows]
+            return [read_variable(row) for row in rows]
 
     async def get_variable(self, name: str) -> Any:
         """Return a variable's value, exactly, or a ``RemoteValue``.
@@ -156,7 +157,7 @@ class RemoteSession:
         Raises:
             KernelError: There is no variable of that name.
         """
-        data = await self._ask("GET", f"/variables/{_identifier(name)}")
+        data = await self._ask("GET", variable_path(name))
         with self._connection.checking():
             return value_from_dict(read_fields("the answer", data, value=dict)["value"])
 
@@ -167,7 +168,7 @@ class RemoteSession:
             KernelError: The name is no identifier.
             ValueNotEncodableError: The value cannot cross.
         """
-        path, packed = f"/variables/{_identifier(name)}", pack(value)
+        path, packed = variable_path(name), pack(value)
         await self._ask("PUT", path, {"value": packed})
 
     async def fork(self, name: str | None = None) -> RemoteSession:
@@ -209,16 +210,22 @@ class RemoteSession:
 
     async def aclose(self) -> None:
         """End the session and its kernel, if it was made here; closing twice is fine."""
+        if not self.closed and self._owned:
+            await self.end()
+        self._closed = True
+
+    close = aclose
+
+    async def end(self) -> None:
+        """End the session and its kernel, whoever made it; ending twice is fine."""
         if self.closed:
             return
         self._closed = True
-        if self._owned and self._id is not None:
+        if self._id is not None:
             try:
-                await self._connection.ask("DELETE", _path(self._id))
+                await self._connection.ask("DELETE", session_path(self._id))
             except (SessionLost, SessionNotFound):
-                return  # it is ended already
-
-    close = aclose
+                return  # it has ended already
 
     @classmethod
     def of(cls, connection: Connection, data: Any, *, owned: bool) -> RemoteSession:
@@ -233,13 +240,7 @@ class RemoteSession:
 
     def _learn(self, data: Any) -> None:
         with self._connection.checking():
-            found = read_fields("a session", data, id=str, name=(str, type(None)))
-            if not _ID.fullmatch(found["id"]):
-                raise ProtocolError(f"{found['id']!r:.80} is no id of a session")
-        self._id, self.name = found["id"], found["name"] or found["id"]
-        said = data.get("warnings")
-        if isinstance(said, list):
-            self.warnings = tuple(each for each in said if isinstance(each, str))
+            self._id, self.name, self.warnings = read_session(data)
 
     async def _place(self) -> str:
         """Return the path of the session, which is made if there is none yet."""
@@ -250,7 +251,7 @@ class RemoteSession:
                 data = {"name": self.name} if self.name else {}
                 self._learn(await self._connection.ask("POST", "/sessions", data=data, waits=True))
         assert self._id is not None
-        return _path(self._id)
+        return session_path(self._id)
 
     async def _ask(self, method: str, verb: str, data: Any = None, *, waits: bool = True) -> Any:
         place = await self._place()
@@ -261,37 +262,3 @@ class RemoteSession:
         return (
             f"<RemoteSession {self.name or self._id or 'new'!r} at {self._connection.url}{state}>"
         )
-
-
-def _path(id: str) -> str:  # noqa: A002 - see above
-    return f"/sessions/{quote(id, safe='')}"
-
-
-def _checked(id: str) -> str:  # noqa: A002
-    if not _ID.fullmatch(id) or set(id) == {"."}:
-        raise SessionNotFound(f"{id!r:.100} cannot be the id of a session")
-    return id
-
-
-def _identifier(name: str) -> str:
-    if not name.isidentifier():
-        raise KernelError(f"{name!r} cannot be a variable: it is no Python identifier")
-    return quote(name, safe="")
-
-
-def _variable(row: Any) -> Variable:
-    found = read_fields(
-        "a variable",
-        row,
-        name=str,
-        type=str,
-        shape=(list, type(None)),
-        length=(int, type(None)),
-        size=int,
-        preview=str,
-    )
-    if found["shape"] is not None:
-        if not all(type(part) is int for part in found["shape"]):
-            raise ProtocolError("the shape of a variable must be integers")
-        found["shape"] = tuple(found["shape"])
-    return Variable(**found)

@@ -86,7 +86,7 @@ def _routes(service: Service) -> list[Route]:
         *about_routes.OPERATIONS,
         *_documents(),
     )
-    document = openapi(operations)
+    document = openapi(operations, service.settings.max_timeout)
     service.document, service.page = document, page(document)
     paths: dict[str, dict[str, Operation]] = {}
     for each in operations:

@@ -35,12 +35,7 @@ async def pieces(request: Request, most: int, settings: ServerSettings) -> Async
             async with asyncio.timeout(settings.transfer_seconds):
                 piece = await anext(stream, None)
         except TimeoutError:
-            raise Problem(
-                408,
-                "bad_request",
-                f"nothing of the body came for {settings.transfer_seconds:g} seconds",
-                {"Connection": "close"},
-            ) from None
+            raise _too_slow(settings.transfer_seconds) from None
         if piece is None:
             return
         size += len(piece)
@@ -61,8 +56,7 @@ async def read_json(
         Problem: It is no JSON, too large, or not of its form.
         ClientDisconnect: The client went away.
     """
-    chunks = [piece async for piece in pieces(request, settings.max_body_bytes, settings)]
-    body = b"".join(chunks)
+    body = await _all(request, settings)
     if not body and optional:
         return form()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -80,6 +74,22 @@ async def read_json(
         raise Problem(
             status, "bad_request", f"{where}: {first['msg']}" if where else first["msg"]
         ) from None
+
+
+async def _all(request: Request, settings: ServerSettings) -> bytes:
+    """Read a small body; one that comes byte by byte may not take forever either."""
+    try:
+        async with asyncio.timeout(settings.transfer_seconds):
+            chunks = [piece async for piece in pieces(request, settings.max_body_bytes, settings)]
+    except TimeoutError:
+        raise _too_slow(settings.transfer_seconds) from None
+    return b"".join(chunks)
+
+
+def _too_slow(seconds: float) -> Problem:
+    return Problem(
+        408, "bad_request", f"the body did not come within {seconds:g} s", {"Connection": "close"}
+    )
 
 
 def too_large(most: int) -> Problem:

@@ -53,13 +53,18 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 _REF = "#/components/schemas/{model}"
 
 
-def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
+def openapi(operations: Sequence[Operation], max_timeout: float) -> dict[str, Any]:
     """Return the document.
 
     Args:
         operations: All there are.
+        max_timeout: Seconds a run may ask for.
     """
     schemas = _schemas(operations)
+    for form in ("RunRequest", "StreamRequest"):
+        for each in schemas[form]["properties"]["timeout"]["anyOf"]:
+            if each["type"] == "number":
+                each["maximum"] = max_timeout
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from py_code_mode.outputs import RemoteValue
+
 __all__ = ["plain"]
 
 _MAX_DEPTH = 64
@@ -19,6 +21,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     """Return a value as JSON data; what is none, inside of lists and dicts too, as its repr."""
     if value is None or type(value) in (bool, str):
         return value
+    if isinstance(value, RemoteValue):
+        return value.repr
     if type(value) is int:
         return value if value.bit_length() <= _MAX_INT_BITS else hex(value)
     if type(value) is float:

@@ -22,6 +22,9 @@ __all__ = ["ClientGone", "Runs", "while_connected"]
 
 T = TypeVar("T")
 
+_BROKEN_SECONDS = 2.0
+"""What an interrupted run has to end."""
+
 
 class ClientGone(Exception):  # noqa: N818 - nobody is there who could call it an error
     """Whoever asked has closed the connection."""
@@ -98,7 +101,11 @@ class Runs:
         self._metrics.count_run(result)
 
     async def drain(self, seconds: float) -> None:
-        """Wait until no run is under way; interrupt those that take longer than ``seconds``."""
+        """Wait until no run is under way; interrupt, then kill, those that take too long.
+
+        Args:
+            seconds: What they have before they are interrupted.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._none()
@@ -107,8 +114,9 @@ class Runs:
             for served in {*self._now}:
                 await served.session.interrupt()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(2.0):
+                async with asyncio.timeout(_BROKEN_SECONDS):
                     await self._none()
+        await asyncio.gather(*(served.session.aclose() for served in {*self._now}))
 
     async def _none(self) -> None:
         while self._now:

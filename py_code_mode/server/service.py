@@ -42,7 +42,8 @@ class Service:
 
     Attributes:
         draining: Whether it takes no more work, because it is about to end.
-        executors: There once it has started, as are ``runs`` and ``sessions``.
+        started: Whether it has started.
+        executors: There once it has, as are ``runs`` and ``sessions``.
         document: The OpenAPI document.
         page: The same for people.
 
@@ -59,6 +60,7 @@ class Service:
         self.metrics = Metrics()
         self.access = Access(settings)
         self.draining = False
+        self.started = False
         self.document: dict[str, Any] = {}
         self.page = ""
         self._executor = executor
@@ -66,11 +68,13 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Open what is needed, and begin to start a first kernel.
+        """Open what is needed, and begin to start a first kernel; nothing, if it has started.
 
         Raises:
             CodeModeError: Something of it cannot be opened.
         """
+        if self.started:
+            return
         if self._executor is None:
             executors = await Executors.of_settings(self.settings)
         else:
@@ -82,6 +86,7 @@ class Service:
         except BaseException:
             await executors.close()
             raise
+        self.started = True
         self.runs = Runs(self.settings, self.metrics)
         self.sessions = SessionTable(self.settings, executors, ledger, self.metrics)
         self._tasks = [

@@ -16,9 +16,10 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from py_code_mode.errors import ConfigError
+from py_code_mode.errors import CodeModeError, ConfigError
 from py_code_mode.server.access import is_loopback
 from py_code_mode.server.app import create_app
+from py_code_mode.server.connections import protocol
 from py_code_mode.server.service import Service
 from py_code_mode.server.settings import ServerSettings
 
@@ -87,7 +88,8 @@ class _Server(uvicorn.Server):
         self.failure: Exception | None = None
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=protocol(settings.transfer_seconds),
+            timeout_keep_alive=75,  # longer than clients keep a connection they do not use
             ws="none",
             lifespan="on",
             log_config=None,
@@ -100,6 +102,12 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
+        try:
+            # Before uvicorn, which would show a wrong setting as a traceback.
+            await self._service.start()
+        except CodeModeError as error:
+            self.failure, self.should_exit = error, True
+            return
         await super().startup(sockets)
         self._ready()
 

@@ -13,6 +13,7 @@ from py_code_mode.server.answers import SessionAnswer, SessionList, ValueAnswer,
 from py_code_mode.server.forms import InterruptRequest, Maker, ValueRequest
 from py_code_mode.server.operations import Answer, Call, Operation, as_json
 from py_code_mode.server.problems import Problem
+from py_code_mode.server.runs import while_connected
 from py_code_mode.server.served import Served
 
 __all__ = ["OPERATIONS", "served_of"]
@@ -34,7 +35,9 @@ async def _make(call: Call) -> Response:
     known = None if name is None else call.service.sessions.named(call.owner, name)
     if known is not None:
         return as_json(known.to_dict())
-    served = await call.service.sessions.make(call.owner, name)
+    making = call.service.sessions.make(call.owner, name)
+    # Nobody would know of a session whose maker has gone.
+    served = await while_connected(call.request.receive, making)
     return as_json(served.to_dict(), 201, {"Location": f"/sessions/{served.id}"})
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
 from collections.abc import AsyncIterator, Collection
 from typing import Any
@@ -24,9 +25,9 @@ from py_code_mode.server.runs import Runs
 from py_code_mode.server.served import Served
 from py_code_mode.server.settings import MIB, ServerSettings
 
-__all__ = ["EVENT_ID", "StreamedRun", "find_stream"]
+__all__ = ["StreamedRun", "find_stream"]
 
-EVENT_ID = r"^[A-Za-z0-9_-]{1,40}\.[0-9]{1,12}$"
+_NUMBER = re.compile(r"[0-9]{1,12}")
 
 _KEPT_BYTES = 16 * MIB
 """Of one run's events, its last one not counted."""
@@ -119,6 +120,7 @@ class StreamedRun:
         """
         self._readers += 1
         self._metrics.streams.inc()
+        self._later()
         try:
             yield b": stream\n\n"
             while True:
@@ -241,11 +243,11 @@ def find_stream(served: Served, last: str | None) -> tuple[StreamedRun, int]:
         Problem: It is no longer kept.
     """
     key, _, number = (last or "").partition(".")
-    run = served.streams.get(key)
+    run = served.streams.get(key) if _NUMBER.fullmatch(number) else None
     if last is None:
-        run = next(reversed(served.streams.values()), None)
+        run, number = next(reversed(served.streams.values()), None), "0"
     if run is None:
         raise Problem(
             410, "stream_gone", "this run is not kept any more: nobody came back to it in time"
         )
-    return run, int(number or 0)
+    return run, int(number)

@@ -248,11 +248,11 @@ async def test_a_session_that_was_ended_elsewhere(client, server):
     """A session that another client has ended is not there any more."""
     await client.run("1")
     async with SessionClient(server.url, TOKEN) as other:
-        for session in await other.sessions():
-            if session.id == client.default.id:
-                ended = SessionClient(server.url, TOKEN, session.id)
-                ended.default._owned = True
-                await ended.aclose()
+        (same,) = [each for each in await other.sessions() if each.id == client.default.id]
+        await same.aclose()  # which leaves it there
+        await client.run("1")
+        (same,) = [each for each in await other.sessions() if each.id == client.default.id]
+        await same.end()
     with pytest.raises(SessionNotFound):
         await client.run("1")
 
@@ -264,7 +264,7 @@ async def test_a_session_to_come_back_to(server):
         session = first.default.id
     async with SessionClient(server.url, TOKEN, session) as second:
         assert (await second.execute("x")).value == 7
-        second.default._owned = True
+        await second.default.end()
 
 
 async def test_a_full_server(fragile):
