@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 from typing import Any
 
+import httpx
 import pytest
+import trustme
 
 from py_code_mode.container import (
     NotAuthorized,
@@ -182,6 +185,22 @@ async def test_what_is_sent():
     assert asked.headers["accept-encoding"] == "identity"
     assert asked.headers["content-type"] == "application/json"
     assert asked.json["value"].keys() == {"tree", "base64"}
+
+
+async def test_certificates():
+    """A server that nobody vouches for is not talked to; an httpx client of one's own can vouch."""
+    authority = trustme.CA()
+    here, there = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(there)
+    authority.configure_trust(here)
+    async with serving(saying(http(200, {"sessions": []})), there) as url:
+        async with SessionClient(url, "secret") as client:
+            with pytest.raises(ServerUnreachable, match="certificate"):
+                await client.sessions()
+        async with httpx.AsyncClient(verify=here) as own:
+            async with SessionClient(url, "secret", http=own) as client:
+                assert await client.sessions() == []
+            assert not own.is_closed
 
 
 @pytest.mark.parametrize(

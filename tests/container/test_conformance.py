@@ -75,7 +75,7 @@ def test_sessions_have_the_same_verbs():
     """What a session can, a remote one can, except for what needs its kernel at hand."""
     here = {name for name in vars(Session) if not name.startswith("_")}
     there = {name for name in vars(RemoteSession) if not name.startswith("_")}
-    assert there - here == {"end", "execute", "id", "info"}
+    assert there - here == {"end", "execute", "id", "info", "of"}
     assert here - there == {"become", "checkpoint", "rollback", "try_each"}
 
 
