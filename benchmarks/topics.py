@@ -15,6 +15,7 @@ from benchmarks import (
     memory,
     redis,
     search,
+    serve,
     start,
     threads,
     values,
@@ -37,5 +38,6 @@ TOPICS: dict[str, Callable[[Bench], list[Row]]] = {
     "redis": redis.measure,
     "memory": memory.measure,
     "density": density.measure,
+    "serve": serve.measure,
     "import": imports.measure,
 }

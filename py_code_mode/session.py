@@ -47,6 +47,7 @@ class Session:
         self._settings = settings
         self._cells = CellQueue(name, settings, self)
         self._checkpoints: list[Checkpoint] = []
+        self._closing: asyncio.Task[None] | None = None
         self.warnings: tuple[str, ...] = ()
 
     @property
@@ -243,9 +244,15 @@ class Session:
         return self._cells.notebook.write(self.name, Path(path))
 
     async def aclose(self) -> None:
-        """End the session and its kernel; closing twice is fine."""
-        if self.closed:
-            return
+        """End the session and its kernel; closing twice is fine.
+
+        It is ended also if whoever waits for that is cancelled.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name=f"close {self.name}")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         await self._cells.close()
         await asyncio.gather(*(checkpoint.aclose() for checkpoint in self._checkpoints))
         if self._settings.sessions.get(self.name) is self:

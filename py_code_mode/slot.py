@@ -56,11 +56,17 @@ class KernelSlot:
             finally:
                 if starting.done():
                     self._starting = None
+                    self._take(starting)
         version = self._settings.tools.version
         if version != self.current.knows_tools:
             self.current.knows_tools = version
             await self.current.query(Query.CATALOGUE, tools=self._settings.catalogue())
         return self.current
+
+    def _take(self, started: asyncio.Task[KernelProcess]) -> None:
+        """Keep a kernel that came up just as whoever waited for it was cancelled."""
+        if self.current is None and not self.closed and not started.cancelled():
+            self.current = None if started.exception() else started.result()
 
     def start(self) -> asyncio.Task[KernelProcess]:
         """Begin to start a kernel in the background."""

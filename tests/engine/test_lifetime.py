@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import psutil
@@ -150,6 +151,22 @@ async def test_closing_while_things_go_on_leaves_nothing():
             await asyncio.sleep(0.05)
 
 
+async def test_a_closing_that_is_cancelled_goes_on():
+    """A session whose closing nobody waits for any more is closed all the same."""
+    async with CodeExecutor() as executor:
+        await executor.run("1")
+    before = _left_behind()
+    async with CodeExecutor() as executor:
+        session = await executor.session()
+        await session.start()
+        closing = asyncio.create_task(session.aclose())
+        await asyncio.wait({closing}, timeout=0.01)
+        closing.cancel()
+    async with asyncio.timeout(5):
+        while _left_behind() != before:
+            await asyncio.sleep(0.05)
+
+
 async def test_kernel_children_die_with_the_session():
     """Processes the code started in the background end with the session."""
     async with CodeExecutor() as executor:
@@ -183,3 +200,14 @@ async def test_private_directory_is_private(make_executor):
     assert directories
     for directory in directories:
         assert directory.stat().st_mode & 0o777 == 0o700
+
+
+async def test_values_do_not_stay_with_the_session():
+    """A large value that its caller has let go is gone, though the cell stays in the transcript."""
+    async with CodeExecutor() as executor:
+        value = weakref.ref((await executor.run("import numpy\nnumpy.zeros(1_000_000)")).value)
+        await asyncio.sleep(0)  # the loop itself holds what it is handing over
+        gc.collect()
+        assert value() is None
+        (cell,) = executor.transcript.cells
+        assert cell.outputs[0].output_type == "execute_result"
