@@ -58,7 +58,7 @@ class Backend:
         make_executor: Makes the executor; called once, at once, and not waited for.
         idle_timeout: Seconds after which a session that is reached by a handle ends.
         max_sessions: How many sessions there may be at a time.
-        is_warm: Whether the default session and the search are made ready before they are asked.
+        is_single: Whether there is one client, whose session is made ready before it asks.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Backend:
         *,
         idle_timeout: float = 1800.0,
         max_sessions: int = 100,
-        is_warm: bool = False,
+        is_single: bool = False,
     ) -> None:
         self._make = make_executor
-        self._idle, self._max, self._is_warm = idle_timeout, max_sessions, is_warm
+        self._idle, self._max, self._is_single = idle_timeout, max_sessions, is_single
         self._making: asyncio.Task[CodeExecutor] | None = None
         self._others: list[asyncio.Task[None]] = []
         self._kept: dict[str, _Kept] = {}
@@ -78,9 +78,7 @@ class Backend:
 
     async def __aenter__(self) -> Self:
         self._making = asyncio.create_task(self._made())
-        self._others = [asyncio.create_task(self._sweep())]
-        if self._is_warm:
-            self._others.append(asyncio.create_task(self._warm()))
+        self._others = [asyncio.create_task(self._sweep()), asyncio.create_task(self._warm())]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -125,7 +123,10 @@ class Backend:
         """Do what the first calls would wait for; what fails here is told when it fails there."""
         with suppress(CodeModeError, MCPError):
             executor = await self.executor()
-            await executor.start()
+            session = executor.default if self._is_single else await executor.session()
+            await session.start()
+            if not self._is_single:  # what it leaves is a template, and kernels kept ready
+                await session.aclose()
             await asyncio.to_thread(executor.registry.search, "warm")
             await asyncio.to_thread(executor.skill_library.search, "warm")
 
@@ -148,6 +149,8 @@ class Backend:
             return executor.default, ""
         if takes_handles(ctx):
             return await self._by_handle(executor, handle)
+        if handle is not None:
+            raise CodeModeError("this connection has a session of its own: leave `session` out")
         return await self._of_connection(executor, ctx), ""
 
     async def _of_connection(self, executor: CodeExecutor, ctx: Context) -> Session:

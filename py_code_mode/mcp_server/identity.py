@@ -10,7 +10,15 @@ from typing import Any
 
 from py_code_mode import __version__
 
-__all__ = ["CAPABILITIES", "HANDSHAKE_VERSIONS", "INSTRUCTIONS", "NAME", "TITLE", "VERSION"]
+__all__ = [
+    "CAPABILITIES",
+    "HANDSHAKE_VERSIONS",
+    "INSTRUCTIONS",
+    "MODERN_VERSIONS",
+    "NAME",
+    "TITLE",
+    "VERSION",
+]
 
 NAME = "py-code-mode"
 TITLE = "Code mode"
@@ -28,10 +36,13 @@ what there is."""
 HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """Versions of the protocol that begin with ``initialize`` and that every SDK we take speaks."""
 
+MODERN_VERSIONS = ("2026-07-28",)
+"""Versions that begin with ``server/discover``, likewise."""
+
 CAPABILITIES: dict[str, Any] = {
     "completions": {},
     "prompts": {"listChanged": False},
     "resources": {"subscribe": False, "listChanged": False},
     "tools": {"listChanged": False},
 }
-"""What the SDK says of our handlers in the answer to ``initialize``; a test compares them."""
+"""What the SDK says of our handlers in its first answer; a test compares them."""

@@ -20,7 +20,8 @@ __all__ = [
     "SkillRows",
     "ToolRows",
     "VariableRows",
-    "schema_of",
+    "input_schema_of",
+    "output_schema_of",
 ]
 
 MAX_TIMEOUT = 3600.0
@@ -125,17 +126,28 @@ class VariableRows(BaseModel):
     variables: list[_VariableRow]
 
 
-def schema_of(model: type[BaseModel], *, without: str = "") -> dict[str, Any]:
-    """Return a model's JSON schema without what only costs a model's attention.
+def input_schema_of(model: type[BaseModel], *, without: str = "") -> dict[str, Any]:
+    """Return what a tool takes as JSON schema, without what only costs a model's attention.
 
     Args:
         model: What is described.
         without: A property to leave out.
     """
+    schema = output_schema_of(model)
+    for name, value in [*schema.setdefault("properties", {}).items()]:
+        if name == without:
+            del schema["properties"][name]
+        elif value.get("default", ...) is None:
+            # What may be left out is not null as well: models and forms do better without.
+            kind, _ = value.pop("anyOf")
+            del value["default"]
+            value.update(kind)
+    return schema
+
+
+def output_schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what a tool gives as JSON schema."""
     schema: dict[str, Any] = _trimmed(model.model_json_schema())
-    schema["properties"] = {
-        name: value for name, value in schema.get("properties", {}).items() if name != without
-    }
     schema.pop("description", None)  # the model's docstring is for us
     return schema
 

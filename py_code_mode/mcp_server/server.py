@@ -29,7 +29,7 @@ def create_server(
     *,
     idle_timeout: float = 1800.0,
     max_sessions: int = 100,
-    is_warm: bool = False,
+    is_single: bool = False,
 ) -> Server[Backend]:
     """Return an MCP server, to be run over any transport of the SDK.
 
@@ -38,11 +38,11 @@ def create_server(
             when the server is run. It is closed when the server ends.
         idle_timeout: Seconds after which a session that no connection holds ends.
         max_sessions: How many sessions there may be at a time.
-        is_warm: Whether the default session, which a client over stdio has, starts at once.
+        is_single: Whether there is one client, as over stdio; its session then starts at once.
     """
     return server_of(
         Backend(
-            make_executor, idle_timeout=idle_timeout, max_sessions=max_sessions, is_warm=is_warm
+            make_executor, idle_timeout=idle_timeout, max_sessions=max_sessions, is_single=is_single
         )
     )
 
@@ -101,7 +101,7 @@ async def serve_stdio(options: Options, pipes: Pipes) -> int:
     Returns:
         0; or 1 if the executor could not be made, which the client was told.
     """
-    backend = Backend(executor_of(options), is_warm=True)
+    backend = Backend(executor_of(options), is_single=True)
     server = server_of(backend)
     file = cast("anyio.AsyncFile[str]", pipes)  # of a file it has what a transport uses
     async with stdio_server(file, file) as (read, write):

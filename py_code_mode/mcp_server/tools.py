@@ -207,35 +207,35 @@ TOOLS: dict[str, _Tool] = {
         "List the functions that code finds in `tools`, a call and a line each.",
         models.ListTools,
         _list_tools,
-        models.schema_of(models.ToolRows),
+        models.output_schema_of(models.ToolRows),
     ),
     "search_tools": _Tool(
         "Search tools",
         "Find functions of `tools` by what they do; best first, with their parameters.",
         models.Search,
         _search_tools,
-        models.schema_of(models.ToolRows),
+        models.output_schema_of(models.ToolRows),
     ),
     "list_skills": _Tool(
         "List skills",
         "List the recipes that code finds in `skills`.",
         models.ListSkills,
         _list_skills,
-        models.schema_of(models.SkillRows),
+        models.output_schema_of(models.SkillRows),
     ),
     "search_skills": _Tool(
         "Search skills",
         "Find recipes in `skills` by what they do; best first. Look before you write code anew.",
         models.Search,
         _search_skills,
-        models.schema_of(models.SkillRows),
+        models.output_schema_of(models.SkillRows),
     ),
     "create_skill": _Tool(
         "Create a skill",
         "Keep Python that worked as a skill, for this and later sessions.",
         models.CreateSkill,
         _create_skill,
-        models.schema_of(models.SkillRows),
+        models.output_schema_of(models.SkillRows),
         (False, False, False, False),
     ),
     "reset_session": _Tool(
@@ -251,7 +251,7 @@ TOOLS: dict[str, _Tool] = {
         "List the session's variables: types, sizes and a line of each.",
         models.OfSession,
         _list_variables,
-        models.schema_of(models.VariableRows),
+        models.output_schema_of(models.VariableRows),
     ),
 }
 
@@ -270,7 +270,7 @@ async def list_tools(ctx: Context, _: PaginatedRequestParams | None) -> ListTool
 def input_schema(name: str) -> dict[str, Any] | None:
     """Return what a tool takes, for those who must know before a client is known."""
     tool = TOOLS.get(name)
-    return None if tool is None else models.schema_of(tool.takes)
+    return None if tool is None else models.input_schema_of(tool.takes)
 
 
 def _what_there_is(infos: Sequence[ToolInfo]) -> str:
@@ -289,7 +289,7 @@ def _shown(name: str, tool: _Tool, without: str) -> Tool:
         name=name,
         title=tool.title,
         description=tool.description,
-        input_schema=models.schema_of(tool.takes, without=without),
+        input_schema=models.input_schema_of(tool.takes, without=without),
         output_schema=tool.gives,
         annotations=ToolAnnotations(
             title=tool.title,
