@@ -74,6 +74,7 @@ class Backend:
         self._making: asyncio.Task[CodeExecutor] | None = None
         self._others: list[asyncio.Task[None]] = []
         self._kept: dict[str, _Kept] = {}
+        self._warming: Session | None = None
         self.failure: CodeModeError | None = None
 
     async def __aenter__(self) -> Self:
@@ -124,6 +125,7 @@ class Backend:
         with suppress(CodeModeError, MCPError):
             executor = await self.executor()
             session = executor.default if self._is_single else await executor.session()
+            self._warming = session
             await session.start()
             if not self._is_single:  # what it leaves is a template, and kernels kept ready
                 await session.aclose()
@@ -180,7 +182,8 @@ class Backend:
         return kept.session, handle
 
     async def _check_room(self, executor: CodeExecutor) -> None:
-        if len(await executor.sessions()) >= self._max:
+        others = [each for each in await executor.sessions() if each is not self._warming]
+        if len(others) >= self._max:
             raise CodeModeError(
                 f"there are {self._max} sessions, and no more are allowed (--max-sessions); "
                 "try again when one has ended"

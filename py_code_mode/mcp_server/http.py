@@ -18,13 +18,14 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.executor import CodeExecutor
 from py_code_mode.mcp_server.options import Options
 from py_code_mode.mcp_server.server import create_server, executor_of
 
 __all__ = ["serve_http"]
 
 _PATH = "/mcp"
-_GRACE = 5
+_GRACE = 2
 """Seconds that answers have to end when the server does."""
 
 
@@ -61,13 +62,13 @@ async def serve_http(options: Options) -> int:
         )
         if options.token:
             app = _WithToken(app, options.token)
-        await _listen(app, options)
+        await _listen(app, options, executor)
         return 0
     finally:
         await executor.aclose()
 
 
-async def _listen(app: ASGIApp, options: Options) -> None:
+async def _listen(app: ASGIApp, options: Options, executor: CodeExecutor) -> None:
     try:
         listening = socket.create_server(
             (options.host, options.port), family=_family(options.host), backlog=2048
@@ -88,6 +89,9 @@ async def _listen(app: ASGIApp, options: Options) -> None:
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        # Cells that run end with an error that their clients still get.
+        for session in await executor.sessions():
+            await session.interrupt()
         server.should_exit = True
         await serving
         raise

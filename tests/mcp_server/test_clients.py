@@ -33,8 +33,11 @@ class Talk:
     async def call(self, name: str, /, **arguments: Any) -> Any:
         return await self.client.call_tool(name, arguments)
 
-    async def run(self, code: str, **options: Any) -> Any:
-        result = await self.client.call_tool("run_code", {"code": code, **self.handle}, **options)
+    async def run(self, code: str, progress_callback: Any = None, **options: Any) -> Any:
+        arguments = {"code": code, **self.handle, **options}
+        result = await self.client.call_tool(
+            "run_code", arguments, progress_callback=progress_callback
+        )
         if self.has_handles:
             self.handle = {"session": result.structured_content["session"]}
         return result
@@ -59,7 +62,7 @@ eras = pytest.mark.parametrize("mode", MODES)
 @both
 @eras
 async def test_each_tool(transport, mode, http, tmp_path):
-    """Code runs with tools, skills and artifacts, and everything there is can be listed and found."""
+    """Code runs with all three namespaces, is told of and cancelled, and all there is can be found."""
     async with talking(transport, mode, http, tmp_path) as talk:
         shown = (await talk.client.list_tools()).tools
         assert [tool.name for tool in shown] == NAMES
@@ -93,6 +96,7 @@ async def test_each_tool(transport, mode, http, tmp_path):
         assert "ZeroDivisionError: division by zero" in failed.content[0].text
         await _find(talk)
         await _keep(talk)
+        await _tell_and_cancel(talk)
 
 
 async def _find(talk: Talk) -> None:
@@ -143,44 +147,40 @@ async def _keep(talk: Talk) -> None:
     assert (await talk.run("x")).structured_content["error"]["name"] == "NameError"
 
 
-@both
-@eras
-async def test_progress_and_cancellation(transport, mode, http, tmp_path):
+async def _tell_and_cancel(talk: Talk) -> None:
     """What a cell prints is told while it runs; a cancelled call breaks the cell, and no more."""
-    async with talking(transport, mode, http, tmp_path) as talk:
-        told: list[tuple[float, str]] = []
-        heard = asyncio.Event()
+    told: list[tuple[float, str]] = []
+    heard = asyncio.Event()
 
-        async def progress(done: float, total: float | None, message: str | None) -> None:
-            told.append((done, message or ""))
-            heard.set()
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        told.append((done, message or ""))
+        heard.set()
 
-        assert await talk.value("x = 1\nx") == 1
-        endless = "import time\nprint('begun')\nx = 2\ntime.sleep(100)\nx = 3"
-        running = asyncio.create_task(talk.run(endless, progress_callback=progress))
-        await asyncio.wait_for(heard.wait(), 30)
-        assert told[0] == (1, "begun")
-        began = time.monotonic()
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-        assert await talk.value("x") == 2
-        assert time.monotonic() - began < 10
+    assert await talk.value("x = 1\nx") == 1
+    endless = "import time\nprint('begun')\nx = 2\ntime.sleep(100)\nx = 3"
+    running = asyncio.create_task(talk.run(endless, progress_callback=progress))
+    await asyncio.wait_for(heard.wait(), 30)
+    assert told[0] == (1, "begun")
+    began = time.monotonic()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await talk.value("x") == 2
+    assert time.monotonic() - began < 10
 
-        quick = "for i in range(5000): print(i)"
-        await talk.run(quick, progress_callback=progress)
-        assert len(told) < 100
-        assert [done for done, _ in told[1:]] == [*range(1, len(told))]
+    told.clear()
+    await talk.run("for i in range(5000): print(i)", progress_callback=progress)
+    assert len(told) < 100
+    assert [done for done, _ in told] == [*range(1, len(told) + 1)]
 
 
-@eras
-async def test_a_dead_kernel_is_told(mode, tmp_path):
+async def test_a_dead_kernel_is_told(http, tmp_path):
     """A cell that kills its kernel is an error with a reason, and the next one runs in a new one."""
-    async with connected(make_folder(tmp_path), mode) as client:
-        died = await client.call_tool("run_code", {"code": "import os; os.kill(os.getpid(), 9)"})
-        assert died.structured_content["error"]["name"] == "KernelDied"
-        again = await client.call_tool("run_code", {"code": "1"})
-        assert again.structured_content["value"] == 1
-        assert died.structured_content["state_lost"] or again.structured_content["state_lost"]
-        late = await client.call_tool("run_code", {"code": "while True: pass", "timeout": 0.3})
-        assert late.structured_content["error"]["name"] == "ExecutionTimeout"
+    async with talking("http", "auto", http, tmp_path) as talk:
+        died = (await talk.run("import os; os.kill(os.getpid(), 9)")).structured_content
+        assert died["error"]["name"] == "KernelDied"
+        again = (await talk.run("1")).structured_content
+        assert again["value"] == 1
+        assert died["state_lost"] or again["state_lost"]
+        late = (await talk.run("while True: pass", timeout=0.3)).structured_content
+        assert late["error"]["name"] == "ExecutionTimeout"
