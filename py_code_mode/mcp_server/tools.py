@@ -1,13 +1,13 @@
-"""The tools of the server: one literal table, and what each of them does.
+"""The tools of the server: one literal table, and how they are listed and called.
 
-Place in the house: inside ``mcp_server``, above ``running`` and ``models``. What a model did wrong
-comes back as text it can read (``is_error``), what a client did wrong as an error of the protocol.
+Place in the house: inside ``mcp_server``, above ``work``, which does what they do. What a model
+did wrong comes back as text it can read (``is_error``), what a client did wrong as an error of the
+protocol.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,15 +27,12 @@ from py_code_mode.errors import CodeModeError
 from py_code_mode.mcp_server import models
 from py_code_mode.mcp_server.backend import Context, takes_handles
 from py_code_mode.mcp_server.content import RESULT_SCHEMA, text_block
-from py_code_mode.mcp_server.running import run_code
+from py_code_mode.mcp_server.work import WORK
 from py_code_mode.prompt import tool_line
-from py_code_mode.skills.skill import Skill
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import listed
 
 __all__ = ["TOOLS", "call_tool", "input_schema", "list_tools"]
-
-_AUTHOR = "py-code-mode-mcp"
 
 _MAX_LINES = 1_200
 """Characters of tools that run_code's description lists: some clients cut one at 2,000."""
@@ -47,135 +44,6 @@ expression. Prefer one cell that loops over tools and keeps results in variables
 ones. An exception comes back as a traceback: mend the code and go on."""
 
 
-async def _run_code(ctx: Context, given: models.RunCode) -> CallToolResult:
-    return await run_code(ctx, given.code, given.timeout, given.session)
-
-
-async def _list_tools(ctx: Context, given: models.ListTools) -> CallToolResult:
-    executor = await ctx.lifespan_context.executor()
-    infos = sorted(executor.registry.list_tools(), key=lambda info: info.name)
-    page = infos[given.offset : given.offset + given.limit]
-    problems = [str(problem) for problem in executor.problems]
-    text = _paged([tool_line(info) for info in page], given.offset, len(infos), "tools")
-    return _answer(
-        "\n".join([text, *(f"[left out: {problem}]" for problem in problems)]),
-        {"tools": _tool_rows(page), "total": len(infos), "problems": problems},
-    )
-
-
-async def _search_tools(ctx: Context, given: models.Search) -> CallToolResult:
-    executor = await ctx.lifespan_context.executor()
-    found = await asyncio.to_thread(executor.registry.search, given.query, given.limit)
-    text = "\n\n".join(map(_described, found)) or "[no tool has to do with that]"
-    return _answer(text, {"tools": _tool_rows(found), "total": len(found), "problems": []})
-
-
-def _tool_rows(infos: Iterable[ToolInfo]) -> list[dict[str, Any]]:
-    return [
-        {"name": info.name, "call": _call(info), "description": info.description} for info in infos
-    ]
-
-
-def _call(info: ToolInfo) -> str:
-    return tool_line(info).partition("  # ")[0]
-
-
-def _described(info: ToolInfo) -> str:
-    lines = [_call(info), *info.description.strip().splitlines()]
-    lines += [f"{param.name}: {param.description}" for param in info.params if param.description]
-    return "\n    ".join(lines)
-
-
-async def _list_skills(ctx: Context, given: models.ListSkills) -> CallToolResult:
-    library = (await ctx.lifespan_context.executor()).skill_library
-    skills = await asyncio.to_thread(library.list)
-    page = skills[given.offset : given.offset + given.limit]
-    problems = [problem.message for problem in await asyncio.to_thread(library.problems)]
-    text = _paged([_skill_line(skill) for skill in page], given.offset, len(skills), "skills")
-    return _answer(
-        "\n".join([text, *(f"[left out: {problem}]" for problem in problems)]),
-        {"skills": _skill_rows(page), "total": len(skills), "problems": problems},
-    )
-
-
-async def _search_skills(ctx: Context, given: models.Search) -> CallToolResult:
-    library = (await ctx.lifespan_context.executor()).skill_library
-    found = await asyncio.to_thread(library.search, given.query, given.limit)
-    text = "\n".join(map(_skill_line, found)) or "[no skill has to do with that]"
-    return _answer(text, {"skills": _skill_rows(found), "total": len(found), "problems": []})
-
-
-async def _create_skill(ctx: Context, given: models.CreateSkill) -> CallToolResult:
-    library = (await ctx.lifespan_context.executor()).skill_library
-    skill = await asyncio.to_thread(
-        library.create,
-        given.name,
-        given.code,
-        given.description,
-        replace=given.replace,
-        creator=_AUTHOR,
-    )
-    rows = _skill_rows([skill])
-    return _answer(f"created: {_skill_line(skill)}", {"skills": rows, "total": 1, "problems": []})
-
-
-def _skill_rows(skills: Iterable[Skill]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": skill.name,
-            "call": f"skills.{skill.call}",
-            "description": skill.description,
-            "tags": [*skill.tags],
-        }
-        for skill in skills
-    ]
-
-
-def _skill_line(skill: Skill) -> str:
-    return f"skills.{skill.call}" + (f"  # {skill.description}" if skill.description else "")
-
-
-async def _reset_session(ctx: Context, given: models.OfSession) -> CallToolResult:
-    session, _ = await _existing(ctx, given)
-    await session.reset()
-    return _answer("The session was reset: all variables are gone.", None)
-
-
-async def _list_variables(ctx: Context, given: models.OfSession) -> CallToolResult:
-    session, _ = await _existing(ctx, given)
-    rows = [
-        {
-            "name": each.name,
-            "type": each.type,
-            "shape": None if each.shape is None else [*each.shape],
-            "length": each.length,
-            "size": each.size,
-            "preview": each.preview,
-        }
-        for each in await session.variables()
-    ]
-    text = "\n".join(f"{row['name']}: {row['type']} = {row['preview']}" for row in rows)
-    return _answer(text or "[no variables]", {"variables": rows})
-
-
-async def _existing(ctx: Context, given: models.OfSession) -> Any:
-    if takes_handles(ctx) and given.session is None:
-        raise CodeModeError("give `session`, the handle that run_code returned")
-    return await ctx.lifespan_context.session(ctx, given.session)
-
-
-def _paged(lines: Sequence[str], offset: int, total: int, what: str) -> str:
-    if not lines:
-        return f"[no {what}]" if not total else f"[there are {total} {what}]"
-    end = offset + len(lines)
-    more = f"\n[{offset + 1} to {end} of {total} {what}]" if len(lines) < total else ""
-    return "\n".join(lines) + more
-
-
-def _answer(text: str, data: dict[str, Any] | None) -> CallToolResult:
-    return CallToolResult(content=[text_block(text)], structured_content=data)
-
-
 @dataclass(frozen=True, slots=True)
 class _Tool:
     """One tool of the server.
@@ -184,7 +52,6 @@ class _Tool:
         title: What people read.
         description: What models read.
         takes: Its arguments.
-        work: What it does.
         gives: Schema of its structured result, or None.
         hints: Hints for clients: whether it only reads, may destroy, changes nothing when called
             twice, reaches out into the world.
@@ -193,48 +60,42 @@ class _Tool:
     title: str
     description: str
     takes: type[BaseModel]
-    work: Callable[[Context, Any], Awaitable[CallToolResult]]
     gives: dict[str, Any] | None
     hints: tuple[bool, bool, bool, bool] = (True, False, True, False)
 
 
 TOOLS: dict[str, _Tool] = {
     "run_code": _Tool(
-        "Run Python", _RUN, models.RunCode, _run_code, RESULT_SCHEMA, (False, True, False, True)
+        "Run Python", _RUN, models.RunCode, RESULT_SCHEMA, (False, True, False, True)
     ),
     "list_tools": _Tool(
         "List tools",
         "List the functions that code finds in `tools`, a call and a line each.",
         models.ListTools,
-        _list_tools,
         models.output_schema_of(models.ToolRows),
     ),
     "search_tools": _Tool(
         "Search tools",
         "Find functions of `tools` by what they do; best first, with their parameters.",
         models.Search,
-        _search_tools,
         models.output_schema_of(models.ToolRows),
     ),
     "list_skills": _Tool(
         "List skills",
         "List the recipes that code finds in `skills`.",
         models.ListSkills,
-        _list_skills,
         models.output_schema_of(models.SkillRows),
     ),
     "search_skills": _Tool(
         "Search skills",
         "Find recipes in `skills` by what they do; best first. Look before you write code anew.",
         models.Search,
-        _search_skills,
         models.output_schema_of(models.SkillRows),
     ),
     "create_skill": _Tool(
         "Create a skill",
         "Keep Python that worked as a skill, for this and later sessions.",
         models.CreateSkill,
-        _create_skill,
         models.output_schema_of(models.SkillRows),
         (False, False, False, False),
     ),
@@ -242,7 +103,6 @@ TOOLS: dict[str, _Tool] = {
         "Reset the session",
         "End the session's kernel and begin with an empty one: all variables are lost.",
         models.OfSession,
-        _reset_session,
         None,
         (False, True, True, False),
     ),
@@ -250,7 +110,6 @@ TOOLS: dict[str, _Tool] = {
         "List variables",
         "List the session's variables: types, sizes and a line of each.",
         models.OfSession,
-        _list_variables,
         models.output_schema_of(models.VariableRows),
     ),
 }
@@ -312,7 +171,7 @@ async def call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolResu
         raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name}; there are {listed(TOOLS)}")
     try:
         given = tool.takes.model_validate(params.arguments or {})
-        return await tool.work(ctx, given)
+        return await WORK[params.name](ctx, given)
     except ValidationError as error:
         return _refused(_wrong_arguments(params.name, tool, error))
     except CodeModeError as error:
