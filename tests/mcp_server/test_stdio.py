@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ import psutil
 import pytest
 
 from py_code_mode.mcp_server.early import early_answer, is_answer
+from tests.conftest import ROOT
 from tests.mcp_server.conftest import ARGUMENTS, COMMAND, environment
+from tests.test_docs import read_blocks
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -225,3 +228,21 @@ def test_what_is_wrong_is_told_to_user_and_client(folder):
         wire.process.stdin.close()
         assert b"text: a directory is needed here" in wire.process.stderr.read()
         assert wire.process.wait(30) == 1
+
+
+def commands_of_the_readme() -> list[list[str]]:
+    """Each ``py-code-mode-mcp ...`` the README shows, alone or behind ``claude mcp add ... --``."""
+    lines = [line for block in read_blocks(ROOT / "README.md") for line in block.code.splitlines()]
+    found = [line.rpartition(" -- ")[2] for line in lines if "py-code-mode-mcp --" in line]
+    return [shlex.split(line)[1:] for line in found]
+
+
+def test_the_commands_of_the_readme(folder):
+    """Each of them starts a server that has the four tools the README names, and more."""
+    commands = commands_of_the_readme()
+    assert len(commands) == 2
+    for words in commands:
+        with started(folder, COMMAND, *words) as wire:
+            wire.send(INITIALIZE, INITIALIZED, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+            names = {tool["name"] for tool in wire.read(2)["result"]["tools"]}
+            assert names >= {"run_code", "list_tools", "list_skills", "search_skills"}
