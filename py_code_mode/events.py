@@ -16,6 +16,7 @@ from py_code_mode.jsonform import NUMBER, read_fields
 from py_code_mode.results import ErrorInfo, ExecutionResult, Output, ToolCall
 
 __all__ = [
+    "EVENT_TYPES",
     "Cleared",
     "Displayed",
     "Event",
@@ -163,6 +164,9 @@ _NAMES: dict[type, str] = {
     ToolLogged: "tool_logged",
     Finished: "finished",
 }
+
+EVENT_TYPES = frozenset(_NAMES.values())
+"""The ``type`` of each event's JSON data."""
 
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     Output: lambda output: output.to_dict(),

@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": ("py_code_mode.cli.doctor", "check the installation"),
     "mcp": ("py_code_mode.cli.mcp", "serve clients of the Model Context Protocol"),
     "run": ("py_code_mode.cli.run", "run Python as an agent's code would run"),
+    "serve": ("py_code_mode.cli.serve", "run the session server: sessions over HTTP"),
     "skills": ("py_code_mode.cli.skills", "list, show, search, add, remove, test and sync skills"),
     "tools": ("py_code_mode.cli.tools", "list, search, show, call and check tools"),
 }
