@@ -35,6 +35,7 @@ _EXTRAS = {
     "http": ("httpx", "tools of HTTP APIs"),
     "embed": ("tokenizers", "search by meaning"),
     "container": ("httpx", "SessionClient"),
+    "server": ("prometheus_client", "the session server"),
     "lab": ("jupyterlab", "JupyterLab"),
     "autogen": ("autogen_core", "AutoGen"),
     "otel": ("opentelemetry", "traces"),

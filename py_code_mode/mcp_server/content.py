@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from mcp_types import ContentBlock, ImageContent, TextContent
+from mcp_types import AudioContent, ContentBlock, ImageContent, TextContent
 
 from py_code_mode.outputs import Output
 from py_code_mode.results import ExecutionResult, RemoteValue, ToolCall
@@ -87,7 +87,7 @@ def content_of(result: ExecutionResult, session: str) -> list[ContentBlock]:
             blocks.append(text_block(text))
 
     for output in result.outputs:
-        picture = _picture(output)
+        picture = _picture(output) or _sound(output)
         if picture is None:
             texts.append(output.text or f"[{', '.join(output.data)}]")
         else:
@@ -109,6 +109,17 @@ def _picture(output: Output) -> ContentBlock | None:
             # Encoded anew: what a kernel calls base64 may be anything.
             encoded = base64.b64encode(data).decode()
             return ImageContent(type="image", data=encoded, mime_type=f"image/{name}")
+    return None
+
+
+def _sound(output: Output) -> ContentBlock | None:
+    for mime, text in output.data.items():
+        if mime.startswith("audio/") and isinstance(text, str):
+            try:
+                data = base64.b64encode(base64.b64decode(text)).decode()
+            except ValueError:  # a hostile or broken kernel
+                continue
+            return AudioContent(type="audio", data=data, mime_type=mime)
     return None
 
 

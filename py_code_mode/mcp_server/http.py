@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import socket
 import sys
 from contextlib import nullcontext
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,54 +34,54 @@ async def serve_http(options: Options) -> int:
         0.
 
     Raises:
-        ConfigError: It may not listen there without a token, or cannot.
+        ConfigError: It cannot listen there.
         CodeModeError: The executor could not be made.
     """
-    if not options.token and not _is_loopback(options.host):
-        raise ConfigError(
-            f"--host {options.host} lets other machines run code here: set a token in "
-            "PY_CODE_MODE_MCP_TOKEN, or listen on 127.0.0.1"
-        )
-    executor = await executor_of(options, warm=1)()
+    with _bind(options) as listening:
+        executor = await executor_of(options, warm=1)()
+        try:
+            await _listen(_app(options, executor), listening, executor)
+        finally:
+            await executor.aclose()
+    return 0
 
-    async def ready() -> Any:
+
+def _app(options: Options, executor: CodeExecutor) -> ASGIApp:
+    async def ready() -> CodeExecutor:
         return executor
 
-    try:
-        server = create_server(
-            ready, idle_timeout=options.idle_timeout, max_sessions=options.max_sessions
-        )
-        app: ASGIApp = server.streamable_http_app(
-            streamable_http_path=_PATH,
-            host=options.host,
-            session_idle_timeout=options.idle_timeout,
-            # One that only asks what there is has no kernel, and costs little.
-            max_sessions=options.max_sessions * 10,
-        )
-        if options.token:
-            app = _WithToken(app, options.token)
-        await _listen(app, options, executor)
-        return 0
-    finally:
-        await executor.aclose()
+    server = create_server(
+        ready, idle_timeout=options.idle_timeout, max_sessions=options.max_sessions
+    )
+    app: ASGIApp = server.streamable_http_app(
+        streamable_http_path=_PATH,
+        host=options.host,
+        session_idle_timeout=options.idle_timeout,
+        # One that only asks what there is has no kernel, and costs little.
+        max_sessions=options.max_sessions * 10,
+    )
+    return _WithToken(app, options.token) if options.token else app
 
 
-async def _listen(app: ASGIApp, options: Options, executor: CodeExecutor) -> None:
+def _bind(options: Options) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
-        listening = socket.create_server(
-            (options.host, options.port), family=_family(options.host), backlog=2048
-        )
+        return socket.create_server((options.host, options.port), family=family, backlog=2048)
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {options.host}:{options.port}: {error.strerror or error}"
         ) from error
+
+
+async def _listen(app: ASGIApp, listening: socket.socket, executor: CodeExecutor) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE
     )
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment] # main has them
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    sys.stderr.write(f"py-code-mode-mcp: http://{host}:{listening.getsockname()[1]}{_PATH}\n")
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    sys.stderr.write(f"py-code-mode-mcp: http://{shown}:{port}{_PATH}\n")
     sys.stderr.flush()
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     try:
@@ -117,14 +115,3 @@ async def _unauthorized(send: Send) -> None:
     headers = [(b"www-authenticate", b"Bearer"), (b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 401, "headers": headers})
     await send({"type": "http.response.body", "body": b'{"error": "a bearer token is needed"}'})
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

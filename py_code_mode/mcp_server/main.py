@@ -21,6 +21,7 @@ from py_code_mode.mcp_server.options import (
     EPILOG,
     Options,
     add_arguments,
+    check_host,
     read_options,
 )
 
@@ -54,6 +55,7 @@ def serve(options: Options) -> int:
         stream=sys.stderr, level=logging.WARNING, format="py-code-mode-mcp: %(message)s"
     )
     try:
+        check_host(options)
         if options.transport == "stdio":
             from py_code_mode.mcp_server.pipes import Pipes
 

@@ -1,16 +1,19 @@
 """What the command line of the MCP server takes.
 
-Place in the house: inside ``mcp_server``, standard library only: ``py-code-mode-mcp`` and
-``py-code-mode mcp`` take the same words.
+Place in the house: inside ``mcp_server``, light: ``py-code-mode-mcp`` and ``py-code-mode mcp``
+take the same words.
 """
 
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 from dataclasses import dataclass
 
-__all__ = ["DESCRIPTION", "EPILOG", "Options", "add_arguments", "read_options"]
+from py_code_mode.errors import ConfigError
+
+__all__ = ["DESCRIPTION", "EPILOG", "Options", "add_arguments", "check_host", "read_options"]
 
 DESCRIPTION = """\
 Serve code mode to any client of the Model Context Protocol: the client's model writes Python, which
@@ -137,6 +140,26 @@ def read_options(arguments: argparse.Namespace) -> Options:
         idle_timeout=arguments.idle_timeout,
         max_sessions=max(arguments.max_sessions, 1),
     )
+
+
+def check_host(options: Options) -> None:
+    """See that nobody is let in who should not be.
+
+    Raises:
+        ConfigError: Other machines would reach a server that asks for no token.
+    """
+    if options.transport == "http" and not options.token and not _is_loopback(options.host):
+        raise ConfigError(
+            f"--host {options.host} lets other machines run code here: set a token in "
+            "PY_CODE_MODE_MCP_TOKEN, or listen on 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _seconds(text: str) -> float:

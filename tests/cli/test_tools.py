@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
+
+from py_code_mode.cli.checks import _EXTRAS
+from tests.conftest import ROOT
 
 WC = """\
 name: wc
@@ -78,6 +83,12 @@ def test_doctor(cli, tools):
     for what in ("versions", "kernel", "cells", "comm", "interrupt", "tools", "extra mcp"):
         assert found[what]["verdict"] == "ok", found[what]
     assert {"git", "podman"} <= found.keys()
+
+
+def test_doctor_knows_every_extra():
+    """What pyproject.toml calls an extra is looked for, and nothing else."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {*_EXTRAS} == extras["optional-dependencies"].keys() - {"all"}
 
 
 def test_doctor_says_what_is_wrong(cli, tools):
