@@ -78,7 +78,7 @@ async def test_a_handle_is_a_session(http):
 
 async def test_limits(tmp_path, folder):
     """More sessions than allowed are refused in words, and idle ones end and make room."""
-    with listening(folder, "--max-sessions", "1", "--idle-timeout", "1.5") as http:
+    with listening(folder, "--max-sessions", "1", "--idle-timeout", "2.5") as http:
         async with connected(http) as client:
             made = (await client.call_tool("run_code", {"code": "1"})).structured_content["session"]
             full = await client.call_tool("run_code", {"code": "1"})
@@ -164,7 +164,7 @@ async def test_the_server_ends_with_all_it_started(folder, number):
             await until((folder / "pid").exists)
             children = psutil.Process(http.process.pid).children(recursive=True)
             http.process.send_signal(number)
-            assert http.process.wait(30) == (143 if number == signal.SIGTERM else -number)
+            assert http.process.wait(60) == (143 if number == signal.SIGTERM else -number)
             (outcome,) = await asyncio.gather(running, return_exceptions=True)
             if number == signal.SIGTERM:
                 assert "KeyboardInterrupt" in outcome.text

