@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 
 import nbformat
+import psutil
 import pytest
 
 from py_code_mode import ExecutionResult
+from tests.bootstrap.fakes import eventually
 
 WC = 'name: wc\nargs: "-w {file}"\ndescription: Count words\n'
 
@@ -68,6 +71,20 @@ def test_what_cannot_be_run_is_said(cli, folder):
     assert (said.code, "nope.py: cannot be read" in said.err) == (1, True)
     said = cli("run", "-c", "while True: pass", "--timeout", "0.3")
     assert (said.code, "ExecutionTimeout" in said.err) == (1, True)
+
+
+def test_ctrl_c_breaks_the_cell(tmp_path):
+    """An interrupt ends with 130, without a traceback of ours, and leaves no process behind."""
+    code = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(100)"
+    command = [sys.executable, "-m", "py_code_mode", "run", "-c", code]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        eventually(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text(), 60)
+        kernel = int((tmp_path / "pid").read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr is not None
+        assert "py_code_mode" not in process.stderr.read()
+    eventually(lambda: not psutil.pid_exists(kernel), 60)
 
 
 @pytest.mark.parametrize(("settings", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])

@@ -56,14 +56,14 @@ RUN = (
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 def test_the_inspector(transport, folder, http):
-    """It lists the tools and runs code with a skill and a tool, over both transports."""
+    """It runs code with a skill and a tool over both transports, and lists what there is."""
     where = http if transport == "http" else folder
     result = inspect(where, *RUN)
     assert result["structuredContent"]["value"] == 3
     assert result["content"][0]["text"].split("\n")[0] == "3"
-    names = [tool["name"] for tool in inspect(where, "--method", "tools/list")["tools"]]
-    assert names[:2] == ["run_code", "list_tools"]
     if transport == "http":
+        names = [tool["name"] for tool in inspect(where, "--method", "tools/list")["tools"]]
+        assert names[:2] == ["run_code", "list_tools"]
         prompt = inspect(where, *("--method", "prompts/get", "--prompt-name", "code_mode"))
         assert "tools.wc(file: " in prompt["messages"][0]["content"]["text"]
         assert "resourceTemplates" in inspect(where, "--method", "resources/templates/list")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from py_code_mode.mcp_server.early import early_answer, is_answer
+from tests.bootstrap.fakes import eventually
 from tests.conftest import ROOT
 from tests.mcp_server.conftest import ARGUMENTS, COMMAND, environment
 from tests.test_docs import read_blocks
@@ -80,14 +81,6 @@ def started(folder: Path, *argv: str) -> Iterator[Wire]:
             yield Wire(process)
         finally:
             process.kill()
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("opening", [INITIALIZE, DISCOVER], ids=["initialize", "discover"])
@@ -215,7 +208,7 @@ def test_it_ends_with_all_it_started(folder, number, code):
         else:
             os.kill(wire.process.pid, number)
         assert wire.process.wait(30) == code
-        until(lambda: not any(child.is_running() for child in children))
+        eventually(lambda: not any(child.is_running() for child in children), 60)
 
 
 def test_what_is_wrong_is_told_to_user_and_client(folder):
