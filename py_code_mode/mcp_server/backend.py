@@ -84,11 +84,13 @@ class Backend:
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._making is not None
-        for task in (*self._others, self._making):
+        self._making.cancel()
+        with suppress(asyncio.CancelledError, CodeModeError, OSError):
+            # First: a kernel that is just being started is then given up in good order.
+            await (await self._making).aclose()
+        for task in self._others:
             task.cancel()
         await asyncio.gather(*self._others, return_exceptions=True)
-        with suppress(asyncio.CancelledError, CodeModeError, OSError):
-            await (await self._making).aclose()
 
     async def _made(self) -> CodeExecutor:
         try:

@@ -115,6 +115,9 @@ def test_the_answer_is_sent_once_and_the_rest_follows(folder):
         wire.send(INITIALIZE, INITIALIZED, ping)
         assert [wire.read()["id"], wire.read()["id"]] == [1, 2]
         assert wire.process.stdin is not None
+        wire.process.stdin.write(b"\n{\xff[\n" + b"x" * 1_000_000 + b"\r\n")
+        wire.send({**ping, "id": "after what is no message"})
+        assert wire.read()["id"] == "after what is no message"
         wire.process.stdin.close()
         assert wire.process.wait(30) == 0
         assert wire.process.stdout is not None
