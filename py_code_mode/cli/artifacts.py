@@ -19,8 +19,16 @@ _WHERE = (
 )
 
 
+_EPILOG = """\
+examples:
+  py-code-mode artifacts put scans/monday.json monday.json --tag raw
+  py-code-mode artifacts get scans/monday.json - | jq .
+  py-code-mode artifacts search open ports --artifacts redis://localhost:6379/0"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
+    parser.epilog = _EPILOG
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for name, line, add in _VERBS:
         verb = verbs.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")

@@ -24,8 +24,16 @@ __all__ = ["add_arguments"]
 DAYS = 30.0
 
 
+_EPILOG = """\
+examples:
+  py-code-mode deps sync --skills ./skills --allow pandas --dry-run
+  py-code-mode deps list --json
+  py-code-mode deps prune --days 30"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
+    parser.epilog = _EPILOG
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(

@@ -1,39 +1,20 @@
 """Words of the command line in, exit code out.
 
-Place in the house: top of ``cli``. A command joins here: one line in ``COMMANDS``, and a module
-with ``add_arguments(parser)``, which says what it takes and what to run.
+Place in the house: top of ``cli``; ``parser`` knows the commands.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from py_code_mode import __version__
 from py_code_mode.cli.output import complain
+from py_code_mode.cli.parser import make_parser
 from py_code_mode.errors import CodeModeError
 
-__all__ = ["COMMANDS", "main"]
-
-COMMANDS = {
-    "artifacts": (
-        "py_code_mode.cli.artifacts",
-        "list, show, get, put, rm and search artifacts",
-    ),
-    "deps": ("py_code_mode.cli.deps", "list, make and remove environments with packages"),
-    "demo": ("py_code_mode.cli.demo", "run a small agent script and show what comes back"),
-    "serve": ("py_code_mode.cli.serve", "run the session server: sessions over HTTP"),
-    "skills": ("py_code_mode.cli.skills", "list, show, search, add, remove, test and sync skills"),
-}
-"""Each command: the module that has it, imported when it is used, and a line of help.
-
-A module's ``add_arguments(parser)`` sets a default ``run``: a function of the parsed arguments
-that returns an exit code: 0 for yes and done, 1 for no and failed.
-"""
+__all__ = ["main"]
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -49,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ``SystemExit(2)``, and help in ``SystemExit(0)``, as ever with argparse.
     """
     words = sys.argv[1:] if argv is None else [*argv]
-    parser = _parser(words)
+    parser = make_parser(words)
     arguments = parser.parse_args(words)
     run: Callable[[argparse.Namespace], int] | None = getattr(arguments, "run", None)
     if run is None:
@@ -66,18 +47,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read us has enough (`| head`). Python would complain again at its own end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="py-code-mode",
-        description="Code mode for LLM agents: agents write Python, a real IPython kernel runs it.",
-    )
-    parser.add_argument("--version", action="version", version=f"py-code-mode {__version__}")
-    commands: Any = parser.add_subparsers(title="commands", metavar="COMMAND")
-    chosen = next((word for word in words if not word.startswith("-")), None)
-    for name, (module, line) in COMMANDS.items():
-        command = commands.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
-        if name == chosen:
-            importlib.import_module(module).add_arguments(command)
-    return parser

@@ -17,8 +17,16 @@ DEFAULT = "skills"
 _WHERE = f"a folder, or redis://host/0 (default: $PY_CODE_MODE_SKILLS, or the folder {DEFAULT!r})"
 
 
+_EPILOG = """\
+examples:
+  py-code-mode skills search scan ports
+  py-code-mode skills test --tools ./tools        # for CI: 1 if an example fails
+  py-code-mode skills sync ./skills redis://localhost:6379/0?prefix=my-agent --dry-run --diff"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
+    parser.epilog = _EPILOG
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for name, line, add in _VERBS:
         verb = verbs.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")

@@ -77,6 +77,7 @@ class Template:
         self.key = key
         self.users = 0
         self._lock = threading.Lock()
+        self._is_closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._directory: Path | None = None
@@ -136,6 +137,8 @@ class Template:
         with self._lock:
             if self._is_running():
                 return
+            if self._is_closed:  # meanwhile, by its last user
+                raise RuntimeError("the template was closed before it was started")
             self._discard()
             self._start()
 
@@ -205,8 +208,10 @@ class Template:
             reaper.release()  # that of `_start`
 
     def close(self) -> None:
-        """End the process; kernels that came from it live on."""
-        self._stop(self._process)
+        """End the process, one that is just starting too; kernels that came from it live on."""
+        with self._lock:
+            self._is_closed = True
+            self._discard()
 
 
 _templates: dict[TemplateKey, Template] = {}

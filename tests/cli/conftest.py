@@ -35,7 +35,8 @@ class Said:
 def cli(capsys, tmp_path, monkeypatch) -> Callable[..., Said]:
     """Run a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PY_CODE_MODE_SKILLS", raising=False)
+    for what in ("TOOLS", "SKILLS", "ARTIFACTS", "REDIS"):
+        monkeypatch.delenv(f"PY_CODE_MODE_{what}", raising=False)
 
     def run(*words: object) -> Said:
         try:

@@ -12,7 +12,7 @@ import pytest
 
 import py_code_mode
 from py_code_mode.cli import main
-from py_code_mode.cli.main import COMMANDS
+from py_code_mode.cli.parser import COMMANDS
 
 PYTHON = Path(sys.executable)
 

@@ -19,6 +19,7 @@ from jupyter_client.manager import AsyncKernelManager
 from py_code_mode import CodeExecutor, KernelConfig, KernelStartError
 from py_code_mode.kernel import template
 from py_code_mode.kernel.provisioner import TemplateKernelProvisioner
+from tests.bootstrap.fakes import eventually
 
 
 def templates() -> list[template.Template]:
@@ -55,6 +56,30 @@ async def test_a_template_is_gone_when_its_executors_are():
         assert psutil.Process(await pid_of(executor)).ppid() == parent.pid
     assert not parent.is_running()
     assert len(templates()) == before
+
+
+async def test_a_template_that_is_just_starting_ends_with_its_executor():
+    """Closing an executor while its first kernel is on its way leaves no process behind."""
+    before = set(psutil.Process().children())
+    for waits in range(4):
+        async with CodeExecutor(kernel=KernelConfig(env={"MODE": f"brief {waits}"})) as executor:
+            starting = asyncio.create_task(executor.start())
+            known = len(templates())
+            while len(templates()) == known and not starting.done():
+                await asyncio.sleep(0)
+            await asyncio.sleep(waits / 1000)
+        await asyncio.gather(starting, return_exceptions=True)
+    eventually(
+        lambda: not [child for child in psutil.Process().children() if is_new(child, before)]
+    )
+
+
+def is_new(child: psutil.Process, before: set[psutil.Process]) -> bool:
+    """Whether a child is a template that was not there before."""
+    try:
+        return child not in before and "--template" in child.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def test_a_killed_template_is_replaced(make_executor):
