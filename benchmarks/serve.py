@@ -32,6 +32,7 @@ from py_code_mode.runner import Runner
 __all__ = ["measure"]
 
 ROUNDS = 4
+PER_ROUND = 10
 TOKEN = "benchmark"  # noqa: S105 - of a server on loopback that lives for a minute
 TOOL = "name: succeed\ntype: cli\ncommand: 'true'\nargs: ''\ndescription: Succeed\n"
 COUNT = "count = globals().get('count', 0) + 1\ncount"
@@ -72,14 +73,13 @@ def measure(bench: Bench) -> list[Row]:
         with _server(Path(folder)) as (process, url):
             bench.say(f"  {clients} clients, {clients * each} sessions of a server")
             there, grown = bench.run(_there(process, url, clients, each, seconds))
-            alone = bench.run(_alone_there(url, bench.pick(200, 50)))
+            alone = bench.run(_alone(url, bench.pick(20, 5)))
         bench.say(f"  {clients * each} sessions of this process")
         here = bench.run(_here(str(tools), clients, each, seconds))
-        alone_here = bench.run(_alone_here(bench.pick(200, 50)))
     busy = sum(load.busy for load in there)
     bench.say(f"  {sum(len(load.seconds) for load in there):,} cells, {busy} times HTTP 429")
     what, beside = f"{clients} clients, {clients * each} sessions", "the same in this process"
-    rows = [Row("`1 + 1` over HTTP", MS, alone, alone_here, beside)]
+    rows = [Row("`1 + 1` over HTTP", MS, *alone, beside)]
     for name, of in (
         ("a mixed cell", lambda load: load.seconds),
         ("p99 of each round", lambda load: [quantile(load.seconds, 0.99)]),
@@ -138,14 +138,20 @@ async def _start(sessions: Sequence[Runner]) -> None:
     await asyncio.gather(*map(start, sessions))
 
 
-async def _timed(runner: Runner, count: int) -> Samples:
-    await runner.run("1 + 1")
-    found = []
-    for _ in range(count):
-        started = perf_counter()
-        await runner.run("1 + 1")
-        found.append(perf_counter() - started)
-    return Samples([found])
+async def _alone(url: str, rounds: int) -> list[Samples]:
+    """Let one client and one session of this process run the smallest cell, turn by turn."""
+    async with SessionClient(url, TOKEN) as client, CodeExecutor() as executor:
+        found: list[list[list[float]]] = [[], []]
+        for number in range(rounds + 1):
+            for at, runner in enumerate((client, executor)):
+                part = []
+                for _ in range(PER_ROUND):
+                    started = perf_counter()
+                    await runner.run("1 + 1")
+                    part.append(perf_counter() - started)
+                if number:  # the first round warms up
+                    found[at].append(part)
+        return [Samples(part) for part in found]
 
 
 # --- over HTTP ---------------------------------------------------------------------------------
@@ -215,11 +221,6 @@ async def _load_server(
         return [await _round(groups, seconds, number) for number in range(rounds)]
 
 
-async def _alone_there(url: str, count: int) -> Samples:
-    async with SessionClient(url, TOKEN) as client:
-        return await _timed(client, count)
-
-
 # --- in this process ---------------------------------------------------------------------------
 
 
@@ -228,8 +229,3 @@ async def _here(tools: str, clients: int, each: int, seconds: float) -> list[Loa
         groups = [[await executor.session() for _ in range(each)] for _ in range(clients)]
         await _start([session for group in groups for session in group])
         return [await _round(groups, seconds, number) for number in range(ROUNDS)]
-
-
-async def _alone_here(count: int) -> Samples:
-    async with CodeExecutor() as executor:
-        return await _timed(executor, count)

@@ -15,6 +15,7 @@ import pytest
 
 from py_code_mode.container import (
     NotAuthorized,
+    RemoteError,
     ServerBusy,
     ServerUnreachable,
     SessionClient,
@@ -24,6 +25,7 @@ from py_code_mode.container import (
 )
 from py_code_mode.errors import ArtifactNotFoundError, ArtifactWriteError
 from py_code_mode.events import Finished, Printed
+from py_code_mode.jsonform import dump_json
 from tests.container.conftest import TOKEN, ServerProcess
 
 
@@ -317,3 +319,20 @@ async def test_what_the_code_has(client):
     assert [tool["name"] for tool in await client.search_tools("say")] == ["echo"]
     assert [skill["name"] for skill in await client.list_skills()] == ["double"]
     assert [skill["name"] for skill in await client.search_skills("double")] == ["double"]
+
+
+async def test_a_run_begins_once(client):
+    """A request to begin a run that is known already is refused, and the run is left alone."""
+    await client.run("n = 0")
+    body = {"code": "n += 1", "run": "mine"}
+    path = f"/sessions/{client.default.id}/stream"
+    connection = client._connection
+    kind = {"Content-Type": "application/json"}
+    async with connection.open(
+        "POST", path, body=dump_json(body), headers=kind, patience=20
+    ) as response:
+        assert b"id: mine.1\n" in await connection.read(response)
+    with pytest.raises(RemoteError, match="'mine' already") as caught:
+        await connection.ask("POST", path, data=body)
+    assert caught.value.status == 409
+    assert (await client.run("n")).value == 1
