@@ -23,6 +23,13 @@ are raised when *our* machinery, a tool or a store fails::
     ├── ExecutionError           only from ``ExecutionResult.unwrap``
     │   └── ExecutionTimeout     (TimeoutError)
     ├── SessionClosed
+    ├── RemoteError              a session server, as its clients see it
+    │   ├── ServerUnreachable
+    │   ├── NotAuthorized
+    │   ├── SessionNotFound
+    │   ├── SessionLost
+    │   ├── ServerBusy           ``retry_after``
+    │   └── ServerFailed
     ├── PolicyError              a shell command was refused
     ├── ProtocolError            a message does not follow the wire contract
     └── ValueNotEncodableError   (TypeError)
@@ -64,9 +71,16 @@ __all__ = [
     "KernelError",
     "KernelStartError",
     "MissingPackagesError",
+    "NotAuthorized",
     "PolicyError",
     "ProtocolError",
+    "RemoteError",
+    "ServerBusy",
+    "ServerFailed",
+    "ServerUnreachable",
     "SessionClosed",
+    "SessionLost",
+    "SessionNotFound",
     "SkillError",
     "SkillNotFoundError",
     "SkillValidationError",
@@ -139,3 +153,53 @@ class ExecutionTimeout(ExecutionError, TimeoutError):  # noqa: N818 - public nam
 
 class SessionClosed(CodeModeError):  # noqa: N818 - public name
     """The session or its executor was closed."""
+
+
+class RemoteError(CodeModeError):
+    """A session server did not do what its client asked.
+
+    Args:
+        message: What was wrong and what would be right.
+        status: The HTTP status, or None when there was no answer.
+        kind: The server's word for it, e.g. ``"session_lost"``; empty when it said none.
+        **details: What else the server said about it.
+    """
+
+    def __init__(
+        self, message: str = "", *, status: int | None = None, kind: str = "", **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        self.status = status
+        self.kind = kind
+
+
+class ServerUnreachable(RemoteError):  # noqa: N818 - public name
+    """No connection, or it broke and could not be made again."""
+
+
+class NotAuthorized(RemoteError):  # noqa: N818 - public name
+    """The token is missing, unknown, or lacks the scope; ``status`` is 401 or 403."""
+
+
+class SessionNotFound(RemoteError):  # noqa: N818 - public name
+    """The server has no such session: it was closed, culled, or is another token's."""
+
+
+class SessionLost(RemoteError):  # noqa: N818 - public name
+    """The session's variables are gone: the server was started anew since."""
+
+
+class ServerBusy(RemoteError):  # noqa: N818 - public name
+    """The server takes no more now.
+
+    Attributes:
+        retry_after: Seconds after which it is worth asking again.
+    """
+
+    def __init__(self, message: str = "", *, retry_after: float = 1.0, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class ServerFailed(RemoteError):  # noqa: N818 - public name
+    """The server failed (5xx), or what it answered makes no sense."""

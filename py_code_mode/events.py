@@ -1,16 +1,22 @@
 """What a running cell tells, one typed event after another.
 
-Place in the house: values layer. ``Session.stream`` yields these; ``run`` folds them.
+Place in the house: values layer. ``Session.stream`` yields these; ``run`` folds them. As JSON
+data they cross to other machines.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
 
+from kernel_bootstrap.wire.codec import decode, encode
+from py_code_mode.errors import ProtocolError
+from py_code_mode.jsonform import NUMBER, read_fields
 from py_code_mode.results import ErrorInfo, ExecutionResult, Output, ToolCall
 
 __all__ = [
+    "EVENT_TYPES",
     "Cleared",
     "Displayed",
     "Event",
@@ -22,6 +28,8 @@ __all__ = [
     "ToolLogged",
     "ToolProgressed",
     "Updated",
+    "event_from_dict",
+    "event_to_dict",
 ]
 
 
@@ -143,3 +151,93 @@ Event = (
     | ToolLogged
     | Finished
 )
+
+_NAMES: dict[type, str] = {
+    Started: "started",
+    Printed: "printed",
+    Displayed: "displayed",
+    Updated: "updated",
+    Cleared: "cleared",
+    Failed: "failed",
+    ToolCalled: "tool_called",
+    ToolProgressed: "tool_progressed",
+    ToolLogged: "tool_logged",
+    Finished: "finished",
+}
+
+EVENT_TYPES = frozenset(_NAMES.values())
+"""The ``type`` of each event's JSON data."""
+
+_PLAIN: dict[type, Callable[[Any], Any]] = {
+    Output: lambda output: output.to_dict(),
+    ErrorInfo: asdict,
+    ToolCall: lambda call: call.to_dict(),
+    ExecutionResult: lambda result: result.to_dict(),
+    # A tool may count in nan or infinity; the codec has words for them, and numbers stay numbers.
+    float: lambda number: encode(number)[0],
+}
+
+
+def event_to_dict(event: Event) -> dict[str, Any]:
+    """Return an event as JSON data: its ``type`` and its fields.
+
+    ``event_from_dict`` rebuilds an equal event.
+    """
+    data: dict[str, Any] = {"type": _NAMES[type(event)]}
+    for each in fields(event):
+        value = getattr(event, each.name)
+        plain = _PLAIN.get(type(value))
+        data[each.name] = value if plain is None else plain(value)
+    return data
+
+
+def event_from_dict(data: Any) -> Event:
+    """Rebuild an event from ``event_to_dict``'s data, which may come from anywhere.
+
+    Raises:
+        ProtocolError: It is malformed, or of a type that this version does not know.
+    """
+    name = read_fields("an event", data, type=str)["type"]
+    read = _READERS.get(name)
+    if read is None:
+        raise ProtocolError(f"{name!r:.40} is no type of event")
+    return read(data)
+
+
+def _printed(data: Any) -> Event:
+    found = read_fields("a printed event", data, name=str, text=str)
+    if found["name"] not in {"stdout", "stderr"}:
+        raise ProtocolError(f"{found['name']!r:.40} is no stream: stdout and stderr are")
+    return Printed(**found)
+
+
+def _progressed(data: Any) -> Event:
+    number = (*NUMBER, dict)
+    found = read_fields(
+        "a tool's progress",
+        data,
+        tool=str,
+        progress=number,
+        total=(*number, type(None)),
+        message=str,
+    )
+    for name in ("progress", "total"):
+        found[name] = decode(found[name])
+    read_fields("a tool's progress", found, progress=NUMBER, total=(*NUMBER, type(None)))
+    return ToolProgressed(**found)
+
+
+_READERS: dict[str, Callable[[Any], Event]] = {
+    "started": lambda data: Started(**read_fields("a start", data, execution_count=int)),
+    "printed": _printed,
+    "displayed": lambda data: Displayed(Output.from_dict(data.get("output"))),
+    "updated": lambda data: Updated(Output.from_dict(data.get("output"))),
+    "cleared": lambda data: Cleared(**read_fields("a clearing", data, wait=bool)),
+    "failed": lambda data: Failed(ErrorInfo.from_dict(data.get("error"))),
+    "tool_called": lambda data: ToolCalled(ToolCall.from_dict(data.get("call"))),
+    "tool_progressed": _progressed,
+    "tool_logged": lambda data: ToolLogged(
+        **read_fields("a tool's line", data, tool=str, level=str, text=str)
+    ),
+    "finished": lambda data: Finished(ExecutionResult.from_dict(data.get("result"))),
+}

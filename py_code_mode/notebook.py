@@ -20,7 +20,7 @@ from py_code_mode.results import ExecutionResult
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["Notebook"]
+__all__ = ["Notebook", "write_notebook"]
 
 MAX_CELLS = 2_000
 MAX_BYTES = 256 * 1024 * 1024
@@ -78,18 +78,23 @@ class Notebook:
 
     def write(self, session: str, path: Path) -> Path:
         """Write the notebook to ``path``, whole or not at all."""
-        import nbformat
+        return write_notebook(self.build(session), path)
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-                nbformat.write(self.build(session), file)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return path
+
+def write_notebook(notebook: NotebookNode, path: Path) -> Path:
+    """Write a notebook to ``path``, whole or not at all; return the path."""
+    import nbformat
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            nbformat.write(notebook, file)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
 
 
 def _size(output: Output) -> int:

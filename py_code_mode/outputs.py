@@ -9,9 +9,11 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from kernel_bootstrap.wire.media import Media, ResourceLink
+from py_code_mode.errors import ProtocolError
+from py_code_mode.jsonform import read_fields
 
 __all__ = ["Media", "Output", "OutputKind", "RemoteValue", "ResourceLink", "render_terminal"]
 
@@ -35,6 +37,16 @@ class RemoteValue:
     reason: str
     handle: str
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> RemoteValue:
+        """Rebuild from untrusted JSON data.
+
+        Raises:
+            ProtocolError: It is malformed.
+        """
+        texts = {"type_name": str, "repr": str, "reason": str, "handle": str}
+        return cls(**read_fields("a remote value", data, **texts, data=dict))
 
     def __str__(self) -> str:
         return self.repr
@@ -150,9 +162,25 @@ class Output:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Output:
-        """Rebuild from ``to_dict``."""
-        return cls(**data)
+    def from_dict(cls, data: Any) -> Output:
+        """Rebuild from untrusted JSON data.
+
+        Raises:
+            ProtocolError: It is malformed.
+        """
+        text_or_none = (str, type(None))
+        fields = read_fields(
+            "an output",
+            data,
+            kind=str,
+            data=dict,
+            metadata=dict,
+            display_id=text_or_none,
+            name=text_or_none,
+        )
+        if fields["kind"] not in get_args(OutputKind):
+            raise ProtocolError(f"{fields['kind']!r:.40} is no kind of output")
+        return cls(**fields)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return dict(self.data), dict(self.metadata)

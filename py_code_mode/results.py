@@ -6,16 +6,15 @@ sent as JSON and shown in a notebook.
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from kernel_bootstrap.wire.codec import decode, encode
 from kernel_bootstrap.wire.limits import Cut
-from py_code_mode.errors import ExecutionError, ExecutionTimeout
+from py_code_mode.errors import ExecutionError, ExecutionTimeout, ProtocolError
+from py_code_mode.jsonform import NUMBER, pack, read_fields, unpack
 from py_code_mode.outputs import Output, OutputKind, RemoteValue
+from py_code_mode.resultpage import to_html
 
 __all__ = [
     "Cut",
@@ -26,6 +25,8 @@ __all__ = [
     "RemoteValue",
     "ToolCall",
     "Variable",
+    "value_from_dict",
+    "value_to_dict",
 ]
 
 
@@ -47,6 +48,15 @@ class ErrorInfo:
     def text(self) -> str:
         """The traceback, or ``name: message`` where there is none."""
         return self.traceback or str(self)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> ErrorInfo:
+        """Rebuild from untrusted JSON data.
+
+        Raises:
+            ProtocolError: It is malformed.
+        """
+        return cls(**read_fields("an error", data, name=str, message=str, traceback=str))
 
     def __contains__(self, needle: str) -> bool:
         return needle in str(self) or needle in self.traceback
@@ -76,6 +86,24 @@ class ToolCall:
     bytes: int = 0
     error: str = ""
     waited: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON data; ``from_dict`` rebuilds an equal call."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**data, "arguments": pack(dict(self.arguments))}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> ToolCall:
+        """Rebuild from untrusted JSON data.
+
+        Raises:
+            ProtocolError: It is malformed.
+        """
+        fields = read_fields("a tool call", data, **_CALL_FIELDS)
+        arguments = unpack(fields["arguments"])
+        if type(arguments) is not dict:
+            raise ProtocolError("the arguments of a tool call must be a dict")
+        return cls(**{**fields, "arguments": arguments})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,33 +178,27 @@ class ExecutionResult:
     def text(self) -> str:
         """What a model should read: output in order, the value, the error, what was cut."""
         parts = [output.text or _name_formats(output) for output in self.outputs]
-        if self.error is not None and not self._error_is_shown():
+        if self.error is not None and not self.error_is_shown():
             parts.append(self.error.text)
         if self.state_lost:
             parts.append("[the session was restarted: all variables are gone]")
         parts += [f"[cut: {cut}]" for cut in self.truncated]
         return "\n".join(part.rstrip("\n") for part in parts if part)
 
-    def _error_is_shown(self) -> bool:
+    def error_is_shown(self) -> bool:
         """Whether the outputs tell the error; what ended the run from outside they do not."""
         shown = [output.text for output in self.outputs if output.kind == "error"]
         return self.error is not None and self.error.text in shown
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON data; ``from_dict`` rebuilds an equal result."""
-        value: dict[str, Any]
-        if isinstance(self.value, RemoteValue):
-            value = {"remote": asdict(self.value)}
-        else:
-            tree, buffers = encode(self.value)
-            value = {"tree": tree, "buffers": [bytes(buffer).hex() for buffer in buffers]}
         return {
-            "value": value,
+            "value": value_to_dict(self.value),
             "stdout": self.stdout,
             "stderr": self.stderr,
             "outputs": [output.to_dict() for output in self.outputs],
             "error": None if self.error is None else asdict(self.error),
-            "tool_calls": [_call_to_dict(call) for call in self.tool_calls],
+            "tool_calls": [call.to_dict() for call in self.tool_calls],
             "seconds": self.seconds,
             "execution_count": self.execution_count,
             "state_lost": self.state_lost,
@@ -185,75 +207,75 @@ class ExecutionResult:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ExecutionResult:
-        """Rebuild a result from ``to_dict``'s data."""
-        value = data["value"]
-        error = data["error"]
+    def from_dict(cls, data: Any) -> ExecutionResult:
+        """Rebuild a result from ``to_dict``'s data, which may come from anywhere.
+
+        Raises:
+            ProtocolError: It is malformed.
+        """
+        fields = read_fields("a result", data, **_RESULT_FIELDS)
+        error, names = fields["error"], fields["new_variables"]
+        if not all(isinstance(name, str) for name in names):
+            raise ProtocolError("new_variables of a result must be strings")
         return cls(
-            value=RemoteValue(**value["remote"])
-            if "remote" in value
-            else decode(value["tree"], [bytes.fromhex(text) for text in value["buffers"]]),
-            stdout=data["stdout"],
-            stderr=data["stderr"],
-            outputs=[Output.from_dict(output) for output in data["outputs"]],
-            error=None if error is None else ErrorInfo(**error),
-            tool_calls=[_call_from_dict(call) for call in data["tool_calls"]],
-            seconds=data["seconds"],
-            execution_count=data["execution_count"],
-            state_lost=data["state_lost"],
-            truncated=[Cut.from_dict(cut) for cut in data["truncated"]],
-            new_variables=list(data["new_variables"]),
+            **{
+                **fields,
+                "value": value_from_dict(fields["value"]),
+                "outputs": [Output.from_dict(output) for output in fields["outputs"]],
+                "error": None if error is None else ErrorInfo.from_dict(error),
+                "tool_calls": [ToolCall.from_dict(call) for call in fields["tool_calls"]],
+                "truncated": [Cut.from_dict(cut) for cut in fields["truncated"]],
+                "new_variables": [*names],
+            }
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {"text/plain": self.text, "text/html": _to_html(self)}
+        return {"text/plain": self.text, "text/html": to_html(self)}
 
 
-def _call_to_dict(call: ToolCall) -> dict[str, Any]:
-    tree, buffers = encode(dict(call.arguments))
-    data = {name: getattr(call, name) for name in ToolCall.__dataclass_fields__}
-    return {**data, "arguments": {"tree": tree, "buffers": [bytes(b).hex() for b in buffers]}}
+_CALL_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "tool": str,
+    "arguments": dict,
+    "seconds": NUMBER,
+    "outcome": str,
+    "bytes": int,
+    "error": str,
+    "waited": NUMBER,
+}
+_RESULT_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "value": dict,
+    "stdout": str,
+    "stderr": str,
+    "outputs": list,
+    "error": (dict, type(None)),
+    "tool_calls": list,
+    "seconds": NUMBER,
+    "execution_count": int,
+    "state_lost": bool,
+    "truncated": list,
+    "new_variables": list,
+}
 
 
-def _call_from_dict(data: Mapping[str, Any]) -> ToolCall:
-    packed = data["arguments"]
-    arguments = decode(packed["tree"], [bytes.fromhex(text) for text in packed["buffers"]])
-    return ToolCall(**{**data, "arguments": arguments})
+def value_to_dict(value: Any) -> dict[str, Any]:
+    """Return a value, or a ``RemoteValue``, as JSON data.
+
+    Raises:
+        ValueNotEncodableError: Something in it cannot cross.
+    """
+    return {"remote": asdict(value)} if isinstance(value, RemoteValue) else pack(value)
+
+
+def value_from_dict(data: Any) -> Any:
+    """Return the value that ``value_to_dict`` made the data of, which may come from anywhere.
+
+    Raises:
+        ProtocolError: It is malformed.
+    """
+    if isinstance(data, dict) and "remote" in data:
+        return RemoteValue.from_dict(data["remote"])
+    return unpack(data)
 
 
 def _name_formats(output: Output) -> str:
     return f"[{', '.join(output.data)}]" if output.data else ""
-
-
-def _to_html(result: ExecutionResult) -> str:
-    """Pictures as pictures, tables as tables, everything else as escaped text."""
-    parts = []
-    for output in result.outputs:
-        if output.png is not None:
-            # Encoded anew: what a kernel calls base64 may be anything.
-            picture = base64.b64encode(output.png).decode()
-            parts.append(f'<img src="data:image/png;base64,{picture}">')
-        elif output.html is not None and output.kind != "stream":
-            # A kernel's HTML is hostile: it goes into a frame without scripts or origin.
-            inner = html.escape(output.html, quote=True)
-            parts.append(f'<iframe sandbox srcdoc="{inner}" style="width:100%;border:0"></iframe>')
-        elif output.text:
-            parts.append(f"<pre>{html.escape(output.text)}</pre>")
-    if result.error is not None and not result._error_is_shown():
-        parts.append(f"<pre>{html.escape(result.error.text)}</pre>")
-    if result.tool_calls:
-        rows = "".join(
-            f"<li><code>{html.escape(call.tool)}({html.escape(_short(call.arguments))})</code> "
-            f"{html.escape(call.outcome)}, {call.seconds * 1000:.1f} ms</li>"
-            for call in result.tool_calls
-        )
-        count = len(result.tool_calls)
-        parts.append(f"<details><summary>{count} tool calls</summary><ul>{rows}</ul></details>")
-    return "\n".join(parts)
-
-
-def _short(arguments: Mapping[str, Any]) -> str:
-    try:
-        return ", ".join(f"{name}={value!r}" for name, value in arguments.items())[:200]
-    except ValueError:  # an int with more digits than Python prints
-        return "..."
