@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 try:
     from autogen_core import CancellationToken
@@ -25,11 +25,7 @@ from py_code_mode.integrations.functiontool import (
 )
 from py_code_mode.integrations.target import Target
 from py_code_mode.results import ExecutionResult
-
-if TYPE_CHECKING:
-    from py_code_mode.container import SessionClient
-    from py_code_mode.executor import CodeExecutor
-    from py_code_mode.session import Session
+from py_code_mode.runner import Runner
 
 __all__ = ["RunCodeTool", "SessionCodeExecutor", "create_run_code_tool"]
 
@@ -73,7 +69,7 @@ class RunCodeTool(BaseTool[RunCodeArguments, Any]):
 
 
 def create_run_code_tool(
-    executor: CodeExecutor | Session | SessionClient | None = None,
+    executor: Runner | None = None,
     session_url: str | None = None,
     token: str | None = None,
     timeout: float | None = 30.0,
@@ -108,7 +104,7 @@ class SessionCodeExecutor(AutoGenCodeExecutor):
 
     def __init__(
         self,
-        executor: CodeExecutor | Session | SessionClient | None = None,
+        executor: Runner | None = None,
         session_url: str | None = None,
         token: str | None = None,
         timeout: float | None = 60.0,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from py_code_mode.results import ExecutionResult
+from py_code_mode.runner import Runner
 
 if TYPE_CHECKING:
     import agents
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import smolagents
     from langchain_core.tools import StructuredTool
 
-__all__ = ["Answer", "FunctionTool", "RunCodeArguments", "RunsCode", "as_function_tool"]
+__all__ = ["Answer", "FunctionTool", "RunCodeArguments", "as_function_tool"]
 
 NAME = "run_code"
 
@@ -39,14 +40,6 @@ its traceback."""
 NOTHING_SHOWN = "(the code ran, and showed nothing)"
 
 _PICTURES = {"png": "image/png", "jpeg": "image/jpeg", "gif": "image/gif"}
-
-
-class RunsCode(Protocol):
-    """What runs code: a ``CodeExecutor``, a ``Session`` or a ``SessionClient``."""
-
-    async def run(self, code: str, *, timeout: float | None = None) -> ExecutionResult:
-        """Run code and return all it returned and showed."""
-        ...
 
 
 class RunCodeArguments(BaseModel):
@@ -106,7 +99,7 @@ class FunctionTool:
         timeout: Seconds a call may take; None takes the executor's default.
     """
 
-    executor: RunsCode
+    executor: Runner
     name: str = NAME
     description: str = DESCRIPTION
     timeout: float | None = None
@@ -262,7 +255,7 @@ class FunctionTool:
 
 
 def as_function_tool(
-    executor: RunsCode,
+    executor: Runner,
     *,
     name: str = NAME,
     description: str = DESCRIPTION,

@@ -6,19 +6,12 @@ Place in the house: beside the integrations that take either.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-from py_code_mode.errors import ConfigError
-from py_code_mode.executor import CodeExecutor
+from py_code_mode.errors import ConfigError, SessionLost
 from py_code_mode.results import ExecutionResult
-from py_code_mode.session import Session
-
-if TYPE_CHECKING:
-    from py_code_mode.container import SessionClient
+from py_code_mode.runner import Runner, SessionHost
 
 __all__ = ["Target"]
-
-Runner = "CodeExecutor | Session | SessionClient"
 
 
 class Target:
@@ -39,7 +32,7 @@ class Target:
 
     def __init__(
         self,
-        executor: CodeExecutor | Session | SessionClient | None,
+        executor: Runner | None,
         session_url: str | None,
         token: str | None,
         timeout: float | None,
@@ -50,19 +43,19 @@ class Target:
             raise ConfigError(f"give either executor= or session_url=, exactly one; got {given}")
         if token is not None and session_url is None:
             raise ConfigError("token= goes with session_url=: an executor needs none")
-        if session_id is not None and not (session_url or isinstance(executor, CodeExecutor)):
+        if session_id is not None and not (session_url or isinstance(executor, SessionHost)):
             raise ConfigError(
-                "session_id= goes with session_url= or with a CodeExecutor: "
-                f"{type(executor).__name__} is one session already"
+                "session_id= goes with session_url=, a CodeExecutor or a SessionClient: "
+                f"a {type(executor).__name__} is one session already"
             )
         self._executor = executor
         self._server = (session_url, token)
         self._timeout = timeout
         self._session_id = session_id
-        self._opened: CodeExecutor | Session | SessionClient | None = None
+        self._opened: Runner | None = None
         self._opening = asyncio.Lock()
 
-    async def open(self) -> CodeExecutor | Session | SessionClient:
+    async def open(self) -> Runner:
         """Return the session, reached if it was not yet.
 
         Raises:
@@ -73,21 +66,36 @@ class Target:
                 self._opened = await self._open()
             return self._opened
 
-    async def _open(self) -> CodeExecutor | Session | SessionClient:
+    async def _open(self) -> Runner:
         if self._executor is None:
             from py_code_mode.container import SessionClient
 
             url, token = self._server
             assert url is not None
-            return SessionClient(url, token=token, session_id=self._session_id)
+            return SessionClient(url, token, self._session_id)
         if self._session_id is None:
             return self._executor
-        assert isinstance(self._executor, CodeExecutor)
+        assert isinstance(self._executor, SessionHost)
         return await self._executor.session(self._session_id)
 
     async def run(self, code: str) -> ExecutionResult:
-        """Run code; see ``Session.run``."""
-        return await (await self.open()).run(code, timeout=self._timeout)
+        """Run code; see ``Session.run``.
+
+        Raises:
+            SessionLost: The server has lost the session. If it was made here, a new one was
+                begun, without variables; the code was not run in it.
+        """
+        opened = await self.open()
+        try:
+            return await opened.run(code, timeout=self._timeout)
+        except SessionLost as error:
+            if self._executor is not None or self._session_id is not None:
+                raise
+            await opened.reset()
+            raise SessionLost(
+                f"{error}. A new session was begun: all variables are gone, and this code was not "
+                "run"
+            ) from error
 
     async def reset(self) -> None:
         """Replace the session's kernel; see ``Session.reset``."""
