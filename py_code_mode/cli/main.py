@@ -26,6 +26,7 @@ COMMANDS = {
     ),
     "deps": ("py_code_mode.cli.deps", "list, make and remove environments with packages"),
     "demo": ("py_code_mode.cli.demo", "run a small agent script and show what comes back"),
+    "serve": ("py_code_mode.cli.serve", "run the session server: sessions over HTTP"),
     "skills": ("py_code_mode.cli.skills", "list, show, search, add, remove, test and sync skills"),
 }
 """Each command: the module that has it, imported when it is used, and a line of help.

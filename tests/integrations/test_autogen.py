@@ -173,7 +173,7 @@ async def test_the_code_executor_agent_uses_a_session(weather):
             approval_func=approve,
         )
         ended = await agent.run(task="How warm is it in Rome?")
-    print([m.type for m in ended.messages])
+    print([str(m.content) for m in ended.messages])
     shown = [m.result for m in ended.messages if m.type == "CodeExecutionEvent"]
     assert [result.exit_code for result in shown] == [1, 0]
     assert "ZeroDivisionError" in shown[0].output
