@@ -172,13 +172,13 @@ async def test_the_code_executor_agent_uses_a_session(weather):
             max_retries_on_error=1,
             approval_func=approve,
         )
-        ended = await agent.run(task="How warm is it in Rome?")
-    print([str(m.content) for m in ended.messages])
-    shown = [m.result for m in ended.messages if m.type == "CodeExecutionEvent"]
+        stream = agent.run_stream(task="How warm is it in Rome?")
+        events = [event async for event in stream]
+    shown = [e.result for e in events if getattr(e, "type", "") == "CodeExecutionEvent"]
     assert [result.exit_code for result in shown] == [1, 0]
     assert "ZeroDivisionError" in shown[0].output
     assert "degrees 14.0" in shown[1].output
-    assert ended.messages[-1].content == "It has 14 degrees."
+    assert events[-1].messages[-1].content == "It has 14 degrees."
 
 
 async def test_the_code_executor_runs_block_after_block(weather):
