@@ -16,7 +16,7 @@ from py_code_mode.tools.registry import ToolRegistry
 from py_code_mode.tools.stubs import stub_of
 from py_code_mode.tools.typeddicts import one_line
 
-__all__ = ["stubs", "system_prompt"]
+__all__ = ["stubs", "system_prompt", "tool_line"]
 
 _LIST_CHARS = 8_000
 """A longer list of tools is left out, and how to search is said instead."""
@@ -67,7 +67,7 @@ def system_prompt(registry: ToolRegistry, *, max_tools: int = 40) -> str:
     infos = sorted(registry.list_tools(), key=lambda info: clean_name(info.name))
     if not infos:
         return f"{_HEAD}\nThere are no tools in this session.\n"
-    lines = "\n".join(map(_line, infos))
+    lines = "\n".join(map(tool_line, infos))
     if len(infos) <= max_tools and len(lines) <= _LIST_CHARS:
         return f"{_HEAD}\nThe tools:\n\n```python\n{lines}\n```\n"
     return f"{_HEAD}\nThere are {len(infos):,} tools{_groups(infos)}. {_SEARCH}"
@@ -83,7 +83,7 @@ def _groups(infos: list[ToolInfo]) -> str:
     return f", among them {', '.join([*named, *rest])}"
 
 
-def _line(info: ToolInfo) -> str:
+def tool_line(info: ToolInfo) -> str:
     """Return a call of a tool and what it does, in one line."""
     params = ", ".join(map(_param, info.params))
     call = f"tools.{clean_name(info.name)}({params}){f' -> {info.returns}' if info.returns else ''}"

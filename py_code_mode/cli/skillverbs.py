@@ -14,7 +14,7 @@ from typing import Any
 from py_code_mode.cli.output import complain, moment, show, show_json, show_table
 from py_code_mode.errors import ConfigError, SkillNotFoundError
 from py_code_mode.skills.library import SkillLibrary, create_skill_library
-from py_code_mode.skills.skill import Skill, SkillParam
+from py_code_mode.skills.skill import Skill
 from py_code_mode.skills.store import SkillUsage
 from py_code_mode.skills.sync import SkillChanges, compare, sync
 from py_code_mode.stores import is_url, open_skill_store
@@ -89,10 +89,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _show_facts(skill: Skill, usage: SkillUsage) -> None:
-    returns = f" -> {skill.returns}" if skill.returns else ""
-    call = f"{skill.name}({', '.join(map(_param, skill.params))}){returns}"
     facts = {
-        "skill": f"{'async ' if skill.is_async else ''}{call}",
+        "skill": f"{'async ' if skill.is_async else ''}{skill.call}",
         "description": skill.description,
         "tags": ", ".join(skill.tags),
         "version": skill.version,
@@ -104,14 +102,6 @@ def _show_facts(skill: Skill, usage: SkillUsage) -> None:
         "uses": _used(usage) if usage.uses else "none",
     }
     show_table([(f"{name}:", text) for name, text in facts.items() if text])
-
-
-def _param(param: SkillParam) -> str:
-    return (
-        param.name
-        + (f": {param.annotation}" if param.annotation else "")
-        + (f" = {param.default}" if param.default else "")
-    )
 
 
 def _add(arguments: argparse.Namespace) -> int:

@@ -37,6 +37,10 @@ class SkillParam:
     description: str = ""
     kind: ParamKind = "positional_or_keyword"
 
+    def __str__(self) -> str:
+        annotation = f": {self.annotation}" if self.annotation else ""
+        return self.name + annotation + (f" = {self.default}" if self.default else "")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire."""
         return asdict(self)
@@ -103,6 +107,12 @@ class Skill:
     creator: str = field(default="", compare=False)
     created: float = field(default=0.0, compare=False)
     modified: float = field(default=0.0, compare=False)
+
+    @property
+    def call(self) -> str:
+        """How it is called, as Python: ``scan(target: str, ports: list[int] = [22]) -> dict``."""
+        returns = f" -> {self.returns}" if self.returns else ""
+        return f"{self.name}({', '.join(map(str, self.params))}){returns}"
 
     def to_dict(self, *, source: bool = False) -> dict[str, Any]:
         """Plain data for the wire.
