@@ -13,10 +13,13 @@ __all__ = [
     "ArtifactQuery",
     "ArtifactsQuery",
     "Empty",
+    "InterruptRequest",
     "Kind",
     "Maker",
     "RunRequest",
     "SkillSearchQuery",
+    "StreamQuery",
+    "StreamRequest",
     "ToolsQuery",
     "ValueRequest",
 ]
@@ -25,6 +28,9 @@ Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
 Kind = Literal["json", "text", "bytes", "value", "npy", "parquet", "media", "bundle"]
+
+
+RunName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
 class _In(BaseModel):
@@ -55,6 +61,38 @@ class RunRequest(_In):
     code: str = Field(description="Python as IPython takes it", examples=["1 + 1"])
     timeout: Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)] | None = Field(
         None, description="seconds it may take; null: the server's default"
+    )
+
+
+class StreamRequest(RunRequest):
+    """A cell to run and to tell of."""
+
+    run: RunName | None = Field(
+        None,
+        description="what the ids of its events are to begin with, chosen by the client: so it "
+        "can come back to the run, or stop it, whatever becomes of its request; by default the "
+        "server chooses",
+    )
+
+
+class StreamQuery(_Query):
+    """Which of a run's events."""
+
+    events: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[a-z_]*(,[a-z_]+)*$",
+        description="types that are wanted, with commas between them; by default all. The last "
+        "event always comes",
+        examples=["finished"],
+    )
+
+
+class InterruptRequest(_In):
+    """What to break."""
+
+    run: RunName | None = Field(
+        None, description="this run only, whether it runs or waits; by default what runs now"
     )
 
 

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from py_code_mode.results import ExecutionResult
 from py_code_mode.server.answers import ResultAnswer, SimpleAnswer
-from py_code_mode.server.forms import RunRequest
+from py_code_mode.server.forms import RunRequest, StreamQuery, StreamRequest
 from py_code_mode.server.operations import Answer, Call, Header, Operation, as_json
 from py_code_mode.server.plain import plain
 from py_code_mode.server.problems import Problem
@@ -36,15 +36,21 @@ async def _execute(call: Call) -> Response:
 
 async def _stream(call: Call) -> Response:
     served, service = served_of(call), call.service
-    run = StreamedRun(served, service.runs, service.settings, service.metrics)
-    run.start(call.body.code, call.body.timeout)
-    return _EventStream(run, 0)
+    body = call.body
+    run = StreamedRun(served, service.runs, service.settings, service.metrics, body.run)
+    run.start(body.code, body.timeout)
+    return _EventStream(run, 0, _wanted(call))
 
 
 async def _resume(call: Call) -> Response:
     served, last = served_of(call), call.header("last-event-id")
     _check_header("Last-Event-ID", last, EVENT_ID)
-    return _EventStream(*find_stream(served, last))
+    return _EventStream(*find_stream(served, last), _wanted(call))
+
+
+def _wanted(call: Call) -> frozenset[str] | None:
+    events = call.query.events
+    return frozenset(events.split(",")) if events else None
 
 
 async def _simple(call: Call) -> Response:
@@ -80,13 +86,14 @@ def _check_header(name: str, value: str | None, pattern: str) -> None:
 class _EventStream(Response):
     """Sends a run's events until it ends, or its reader goes away."""
 
-    def __init__(self, run: StreamedRun, after: int) -> None:
+    def __init__(self, run: StreamedRun, after: int, only: frozenset[str] | None) -> None:
         # Else proxies would wait for enough to send on.
         headers = {"X-Run-ID": run.id, "X-Accel-Buffering": "no"}
         super().__init__(None, 200, headers, media_type=_EVENTS)
         del self.headers["content-length"]
         self._run = run
         self._after = after
+        self._only = only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it."""
@@ -97,7 +104,7 @@ class _EventStream(Response):
             return
 
     async def _send(self, send: Send) -> None:
-        async with aclosing(self._run.read(self._after)) as pieces:  # type: ignore[type-var]
+        async with aclosing(self._run.read(self._after, self._only)) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -165,7 +172,8 @@ OPERATIONS = (
         {200: _EVENTS_ANSWER},
         "run",
         _MORE,
-        body=RunRequest,
+        body=StreamRequest,
+        query=StreamQuery,
         errors=(*_ERRORS, 404, 410),
     ),
     Operation(
@@ -176,6 +184,7 @@ OPERATIONS = (
         {200: _EVENTS_ANSWER},
         "run",
         headers=(_LAST,),
+        query=StreamQuery,
         errors=(404, 410, 422),
     ),
 )

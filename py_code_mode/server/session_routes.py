@@ -10,7 +10,7 @@ from starlette.responses import Response
 from py_code_mode.jsonform import dump_json
 from py_code_mode.results import value_from_dict, value_to_dict
 from py_code_mode.server.answers import SessionAnswer, SessionList, ValueAnswer, VariableList
-from py_code_mode.server.forms import Maker, ValueRequest
+from py_code_mode.server.forms import InterruptRequest, Maker, ValueRequest
 from py_code_mode.server.operations import Answer, Call, Operation, as_json
 from py_code_mode.server.problems import Problem
 from py_code_mode.server.served import Served
@@ -62,8 +62,12 @@ async def _start(call: Call) -> Response:
 
 async def _interrupt(call: Call) -> Response:
     served = served_of(call)
-    with served.busy():
-        await served.session.interrupt()
+    name = call.body.run
+    if name is None:
+        with served.busy():
+            await served.session.interrupt()
+    elif name in served.streams:
+        served.streams[name].give_up()
     return Response(status_code=204)
 
 
@@ -182,8 +186,11 @@ OPERATIONS = (
         "Break the running cell",
         _DONE,
         "run",
-        "Nothing happens if none runs.",
-        errors=_HERE,
+        "Nothing happens if none runs. With the name of a streamed run: stop that one, whether it "
+        "runs or waits.",
+        body=InterruptRequest,
+        optional=True,
+        errors=(*_BODY, 404, 410),
     ),
     Operation(
         "POST",

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from py_code_mode.events import Event, Finished, event_to_dict
@@ -32,6 +32,9 @@ _KEPT_BYTES = 16 * MIB
 """Of one run's events, its last one not counted."""
 
 _BATCH_BYTES = 64 * 1024
+
+_LAST = frozenset({"finished", "error"})
+"""Types of events that end a stream."""
 
 _MANY = 4096
 """Events that are dropped together."""
@@ -54,19 +57,32 @@ class StreamedRun:
         settings: The server's.
         metrics: Counts its readers.
 
+        name: Its id, if the client has chosen one.
+
     Attributes:
         id: What its events' ids begin with.
+
+    Raises:
+        Problem: There is a run of that id.
     """
 
     def __init__(
-        self, served: Served, runs: Runs, settings: ServerSettings, metrics: Metrics
+        self,
+        served: Served,
+        runs: Runs,
+        settings: ServerSettings,
+        metrics: Metrics,
+        name: str | None = None,
     ) -> None:
-        self.id = secrets.token_hex(8)
+        if name in served.streams:
+            raise Problem(409, "bad_request", f"there is a run {name!r} already")
+        self.id = name or secrets.token_hex(8)
         self._served = served
         self._runs = runs
         self._settings = settings
         self._metrics = metrics
-        self._frames: list[bytes] = []  # of events number _first and later
+        # Types and bytes of events number _first and later.
+        self._frames: list[tuple[str, bytes]] = []
         self._first = 1
         self._dropped = 0  # of _frames, at its beginning
         self._bytes = 0
@@ -94,15 +110,20 @@ class StreamedRun:
             run._forget()
         self._later(least=_FIRST_SECONDS)
 
-    async def read(self, after: int) -> AsyncIterator[bytes]:
-        """Yield what was told after event number ``after``, and what is told from now on."""
+    async def read(self, after: int, only: Collection[str] | None = None) -> AsyncIterator[bytes]:
+        """Yield what was told after event number ``after``, and what is told from now on.
+
+        Args:
+            after: The number.
+            only: Types of events that are wanted; None: all. The last one always comes.
+        """
         self._readers += 1
         self._metrics.streams.inc()
         try:
             yield b": stream\n\n"
             while True:
                 changed, done = self._changed, self._done
-                batch, after = self._from(after)
+                batch, after = self._from(after, only)
                 if batch:
                     yield batch
                 elif done:
@@ -151,14 +172,14 @@ class StreamedRun:
         head = f"id: {self.id}.{number}\nevent: {name}\ndata: ".encode()
         frame = b"".join((head, dump_json(data), b"\n\n"))
         while self._bytes > _KEPT_BYTES:
-            self._bytes -= len(self._frames[self._dropped])
-            self._frames[self._dropped] = b""
+            self._bytes -= len(self._frames[self._dropped][1])
+            self._frames[self._dropped] = ("", b"")
             self._dropped += 1
         if self._dropped > _MANY and self._dropped > len(self._frames) // 2:
             del self._frames[: self._dropped]
             self._first += self._dropped
             self._dropped = 0
-        self._frames.append(frame)
+        self._frames.append((name, frame))
         self._bytes += len(frame)
         self._wake()
 
@@ -166,14 +187,16 @@ class StreamedRun:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _from(self, after: int) -> tuple[bytes, int]:
+    def _from(self, after: int, only: Collection[str] | None) -> tuple[bytes, int]:
         """Return some of the events after a number, and the number of their last."""
         index = max(after + 1 - self._first, self._dropped)
         batch = bytearray()
         while index < len(self._frames) and len(batch) < _BATCH_BYTES:
-            batch += self._frames[index]
+            name, frame = self._frames[index]
+            if only is None or name in only or name in _LAST:
+                batch += frame
             index += 1
-        return bytes(batch), self._first + index - 1 if batch else after
+        return bytes(batch), max(after, self._first + index - 1)
 
     def _later(self, least: float = 0.0) -> None:
         """See to it that a run nobody reads does not stay forever."""
@@ -183,9 +206,10 @@ class StreamedRun:
         if self._readers == 0 and self.id in self._served.streams:
             loop = asyncio.get_running_loop()
             seconds = max(least, self._settings.resume_seconds)
-            self._forgetting = loop.call_later(seconds, self._give_up)
+            self._forgetting = loop.call_later(seconds, self.give_up)
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Stop it, if it has not ended, and no other run; nobody will come back to it."""
         self._forgetting = None
         if self._task is not None:
             self._task.cancel()  # interrupts the code, if it runs
