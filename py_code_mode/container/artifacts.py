@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -88,22 +88,19 @@ class RemoteArtifacts:
             data = await self._connection.read(response)
         return unpack(kind, data, response.headers.get("content-type", ""))
 
-    async def save(
-        self, name: str, value: Any, description: str = "", *, tags: Sequence[str] = ()
-    ) -> ArtifactInfo:
+    async def save(self, name: str, value: Any, description: str = "") -> ArtifactInfo:
         """Keep a value; one of the same name is replaced, whole or not at all.
 
         Args:
             name: Relative path; ``/`` makes folders.
             value: Anything the wire's codec carries; it loads back as it was.
             description: One line or a few.
-            tags: Words to find it by.
 
         Raises:
             ArtifactWriteError: The name is not acceptable, or the value cannot be kept.
         """
         packed = parcel(value, name)
-        params = {"kind": packed.kind, "description": description, "tag": [*tags]}
+        params = {"kind": packed.kind, "description": description}
         return await self._put(name, packed.data, packed.content_type, params)
 
     async def upload(
@@ -165,7 +162,7 @@ class RemoteArtifacts:
         return digest.hexdigest()
 
     async def _put(
-        self, name: str, body: Body, content_type: str, params: dict[str, Any]
+        self, name: str, body: Body, content_type: str, params: dict[str, str]
     ) -> ArtifactInfo:
         path = _path(check_name(name))
         headers = {"Content-Type": content_type or "application/octet-stream"}

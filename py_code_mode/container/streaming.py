@@ -43,6 +43,9 @@ RESUME_SECONDS = 30.0
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
+_STEADY_SECONDS = 5.0
+"""A connection that holds for so long is one, even if it brings no event."""
+
 _RUN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PASSING = {429, 502, 503, 504}
 _NEVER_ASKED = (httpx.ConnectError, httpx.ConnectTimeout)
@@ -116,9 +119,12 @@ class RunStream:
                 async with self._open() as response:
                     self._meet(response)
                     answered = True
+                    steady = time.monotonic() + _STEADY_SECONDS
                     async for chunk in response.aiter_raw():
-                        self._lost, pause = None, _FIRST_PAUSE
-                        for each in self._fed(parser, chunk):
+                        events = self._fed(parser, chunk)
+                        if events or time.monotonic() > steady:
+                            self._lost, pause = None, _FIRST_PAUSE
+                        for each in events:
                             yield each
                 self._count(ServerUnreachable(f"{self._connection.url} ended the stream too early"))
             except httpx.ReadTimeout as error:
