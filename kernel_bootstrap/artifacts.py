@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +18,7 @@ from kernel_bootstrap.wire import errors
 from kernel_bootstrap.wire.entries import Artifact
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Method
-from kernel_bootstrap.wire.packing import parcel, type_name, unpack
+from kernel_bootstrap.wire.packing import is_json, parcel, type_name, unpack
 from kernel_bootstrap.wire.parts import Buffer
 from kernel_bootstrap.wire.previews import look
 
@@ -74,8 +75,8 @@ class Artifacts:
         Returns:
             What is known about it.
         """
-        packed = parcel(data, name)
         said = _said(name, description, metadata, tags, ttl)
+        packed = parcel(data, name)
         said["kind"], said["type_name"] = packed.kind, type_name(data)
         said["content_type"] = content_type or packed.content_type
         if packed.size <= min(_AT_ONCE, self._piece()):
@@ -95,7 +96,7 @@ class Artifacts:
 
     def load(self, name: str) -> Any:
         """Load what was saved under ``name``."""
-        loaded = self._link.call(Method.ARTIFACTS_LOAD, name=name, most=self._piece())
+        loaded = self._link.call(Method.ARTIFACTS_LOAD, name=_name(name), most=self._piece())
         info, data = loaded["info"], loaded["data"]
         if data is None:
             data = self._gather(info)
@@ -164,8 +165,9 @@ class Artifacts:
 
         Args:
             name: The artifact.
-            mode: ``"rb"`` or ``"r"`` (UTF-8 text) to read one version of it; ``"wb"`` to write
-                it anew: it is kept when the file is closed, unless the ``with`` block raised.
+            mode: ``"rb"`` or ``"r"`` (UTF-8 text) to read one version of it; ``"wb"`` or ``"w"`` to
+                write it anew: it is kept when the file is closed, unless the ``with`` block
+                raised.
             description: What it is, if it is written; so are the further arguments of ``save``.
             metadata: See ``save``.
             tags: See ``save``.
@@ -176,15 +178,16 @@ class Artifacts:
             reader = Reader(self._link, self._known(name), self._piece())
             file = io.BufferedReader(reader, self._piece())
             return file if mode == "rb" else io.TextIOWrapper(file, "utf-8")
-        if mode != "wb":
-            raise ValueError(f"mode must be 'r', 'rb' or 'wb', not {mode!r}")
+        if mode not in ("w", "wb"):
+            raise ValueError(f"mode must be 'r', 'rb', 'w' or 'wb', not {mode!r}")
         said = _said(name, description, metadata, tags, ttl)
-        said |= {"kind": "bytes", "content_type": content_type, "type_name": "bytes"}
-        return Writer(name, Upload(self._link, self._piece(), said))
+        kind, type_ = ("text", "str") if mode == "w" else ("bytes", "bytes")
+        said |= {"kind": kind, "content_type": content_type, "type_name": type_}
+        return Writer(name, Upload(self._link, self._piece(), said), text=mode == "w")
 
     def get(self, name: str) -> Artifact | None:
         """Return what is known about an artifact (size, description, ...), or None."""
-        info = self._link.call(Method.ARTIFACTS_GET, name=name)
+        info = self._link.call(Method.ARTIFACTS_GET, name=_name(name))
         return None if info is None else self._entry(info)
 
     def list(self, prefix: str = "", tag: str | None = None) -> Found:
@@ -199,18 +202,18 @@ class Artifacts:
 
     def exists(self, name: str) -> bool:
         """Whether there is an artifact of that name."""
-        return bool(self._link.call(Method.ARTIFACTS_EXISTS, name=name))
+        return bool(self._link.call(Method.ARTIFACTS_EXISTS, name=_name(name)))
 
     def delete(self, name: str) -> bool:
         """Delete an artifact; False if there was none."""
-        return bool(self._link.call(Method.ARTIFACTS_DELETE, name=name))
+        return bool(self._link.call(Method.ARTIFACTS_DELETE, name=_name(name)))
 
     def _piece(self) -> int:
         return piece_size(self._limits())
 
     def _known(self, name: str) -> dict[str, Any]:
         """Return what is known of an artifact that must be there."""
-        loaded = self._link.call(Method.ARTIFACTS_LOAD, name=name, most=0)
+        loaded = self._link.call(Method.ARTIFACTS_LOAD, name=_name(name), most=0)
         info: dict[str, Any] = loaded["info"]
         return info
 
@@ -229,17 +232,40 @@ class Artifacts:
 def _said(
     name: str,
     description: str,
-    metadata: Mapping[str, Any] | None,
+    metadata: Any,
     tags: Sequence[str],
     ttl: float | None,
 ) -> dict[str, Any]:
-    """What is said of an artifact, as a request carries it."""
-    if isinstance(tags, str):
-        raise errors.ArtifactWriteError(f"tags must be a list of words, not {tags!r}")
+    """What is said of an artifact, as a request carries it.
+
+    Raises:
+        ArtifactWriteError: Something has a wrong type.
+    """
+    if not isinstance(description, str):
+        raise errors.ArtifactWriteError(f"description must be text, not {description!r:.80}")
+    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+        raise errors.ArtifactWriteError(f"tags must be a list of words, not {tags!r:.80}")
+    if metadata and not (isinstance(metadata, Mapping) and is_json(dict(metadata))):
+        raise errors.ArtifactWriteError(f"metadata must be a dict of JSON data: {metadata!r:.80}")
     return {
-        "name": name,
+        "name": _name(name, errors.ArtifactWriteError),
         "description": description,
         "metadata": dict(metadata or {}),
         "tags": list(tags),
-        "ttl": None if ttl is None else float(ttl),
+        "ttl": _seconds(ttl),
     }
+
+
+def _name(name: Any, error: type[errors.ArtifactError] = errors.ArtifactError) -> str:
+    if not isinstance(name, str):
+        raise error(f"an artifact's name must be text, not {name!r:.80}")
+    return name
+
+
+def _seconds(ttl: Any) -> float | None:
+    try:
+        if ttl is None or isfinite(ttl):
+            return ttl if ttl is None else float(ttl)
+    except (TypeError, OverflowError):
+        pass
+    raise errors.ArtifactWriteError(f"ttl must be a number of seconds, not {ttl!r:.80}")

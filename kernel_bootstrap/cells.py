@@ -9,31 +9,21 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import threading
 from collections import deque
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
+from kernel_bootstrap.spills import Flood, Spill, spill_format
 from kernel_bootstrap.wire.limits import Cut, Limits, bundle_size
 
-__all__ = ["Cell", "Flood", "OutputMeter", "TextMeter", "current", "enter", "latest"]
+__all__ = ["Cell", "OutputMeter", "TextMeter", "current", "enter", "latest"]
 
+_MAX_HELD = 100
+"""Single outputs of a cell that are held whole."""
 
-@dataclass(slots=True)
-class Flood:
-    """What a meter held back, handed out once when its cell ends.
-
-    Attributes:
-        what: Name of the flooded stream, or ``outputs``.
-        cut: What was cut; its artifact is filled in by whoever stores ``spill``.
-        spill: All of it (UTF-8 text, or one JSON bundle a line), or None if spilling is off.
-    """
-
-    what: str
-    cut: Cut
-    spill: IO[bytes] | None
+_MAX_NOTED = 1_000
+"""Single outputs of a cell of which it is said that they were cut."""
 
 
 class TextMeter:
@@ -49,7 +39,7 @@ class TextMeter:
         self._tail: deque[str] = deque()
         self._tail_chars = 0
         self._total = 0
-        self._spill: IO[bytes] | None = None
+        self._spill: Spill | None = None
         self._closed = False
 
     def take(self, text: str) -> str:
@@ -72,25 +62,14 @@ class TextMeter:
         if self._head is not None:
             head, self._head = self._head.getvalue(), None
             if self._spill_room:
-                self._spill = tempfile.TemporaryFile()  # noqa: SIM115 - lives until the cell ends
-                self._write_spill(head)
-        self._write_spill(text)
-        rest = text[len(now) :]
-        self._tail.append(rest[-self._tail_room :] if self._tail_room else "")
+                self._spill = Spill(self._spill_room)
+                self._spill.write_text(head)
+        if self._spill is not None and self._spill.whole:
+            self._spill.write_text(text)
+        self._tail.append(text[max(len(now), len(text) - self._tail_room) :])
         self._tail_chars += len(self._tail[-1])
         while self._tail_chars - len(self._tail[0]) >= self._tail_room and len(self._tail) > 1:
             self._tail_chars -= len(self._tail.popleft())
-
-    def _write_spill(self, text: str) -> None:
-        if self._spill is None or self._spill_room <= 0:
-            return
-        data = text.encode("utf-8", "backslashreplace")[: self._spill_room]
-        self._spill_room -= len(data)
-        try:
-            self._spill.write(data)
-        except OSError:
-            # A full disk must not break the cell that prints; what was spilled stays.
-            self._spill_room = 0
 
     def reset(self) -> None:
         """Forget what was shown: the output was cleared."""
@@ -113,7 +92,7 @@ class TextMeter:
                 if spill is not None:
                     spill.close()
                 return tail, None
-            return tail, Flood(self._what, Cut(self._what, kept, self._total), spill)
+            return tail, Flood(Cut(self._what, kept, self._total), spill)
 
 
 class OutputMeter:
@@ -130,7 +109,7 @@ class OutputMeter:
         self._head: list[dict[str, Any]] | None = []
         self._head_bytes = 0
         self._total = 0
-        self._spill: IO[bytes] | None = None
+        self._spill: Spill | None = None
         self._closed = False
 
     def take(self, content: dict[str, Any]) -> bool:
@@ -153,7 +132,7 @@ class OutputMeter:
             head, self._head = self._head, None
             self._head_count = len(head)
             if self._spill_room:
-                self._spill = tempfile.TemporaryFile()  # noqa: SIM115 - lives until the cell ends
+                self._spill = Spill(self._spill_room)
                 for earlier in head:
                     self._write_spill(earlier)
         self._write_spill(content)
@@ -165,17 +144,9 @@ class OutputMeter:
             self._tail_bytes -= bundle_size(self._tail.popleft()["data"])
 
     def _write_spill(self, content: dict[str, Any]) -> None:
-        if self._spill is None:
-            return
-        line = json.dumps({"data": content["data"], "metadata": content["metadata"]}).encode()
-        if len(line) + 1 > self._spill_room:
-            self._spill_room = 0
-            return
-        self._spill_room -= len(line) + 1
-        try:
-            self._spill.write(line + b"\n")
-        except OSError:
-            self._spill_room = 0  # as in TextMeter: a full disk must not break the cell
+        if self._spill is not None and self._spill.whole:
+            line = json.dumps({"data": content["data"], "metadata": content["metadata"]})
+            self._spill.write(line.encode() + b"\n")
 
     def reset(self) -> None:
         """Forget what was shown: the output was cleared."""
@@ -197,7 +168,7 @@ class OutputMeter:
                 if spill is not None:
                     spill.close()
                 return held, None
-            return held, Flood("outputs", Cut("outputs", kept, self._total, "outputs"), spill)
+            return held, Flood(Cut("outputs", kept, self._total, "outputs"), spill)
 
 
 class Cell:
@@ -206,10 +177,10 @@ class Cell:
     Attributes:
         header: Jupyter header of the request that started it: parent of all its messages.
         wants_value: Whether the requester asked for the last expression's value.
-        cuts: What was cut from single outputs so far.
+        floods: What was cut from single outputs so far.
     """
 
-    __slots__ = ("cuts", "header", "limits", "outputs", "streams", "wants_value")
+    __slots__ = ("floods", "header", "limits", "outputs", "streams", "wants_value")
 
     def __init__(
         self, header: dict[str, Any], limits: Limits, *, wants_value: bool = False
@@ -219,10 +190,23 @@ class Cell:
         self.wants_value = wants_value
         self.streams = {name: TextMeter(name, limits) for name in ("stdout", "stderr")}
         self.outputs = OutputMeter(limits)
-        self.cuts: list[tuple[Cut, bytes | None]] = []
+        self.floods: list[Flood] = []
+
+    def cut(self, cut: Cut, whole: Any) -> None:
+        """Note what was cut from a single output, and hold all of it.
+
+        Of a cell that shows very many large outputs the first are held: each has a file.
+        """
+        room = self.limits.spill_bytes if len(self.floods) < _MAX_HELD else 0
+        if len(self.floods) < _MAX_NOTED:
+            self.floods.append(Flood(cut, spill_format(cut.what, whole, room)))
 
     def clear(self) -> None:
         """Forget what was shown so far (``clear_output``)."""
+        floods, self.floods = self.floods, []
+        for flood in floods:
+            if flood.spill is not None:
+                flood.spill.close()
         self.outputs.reset()
         for meter in self.streams.values():
             meter.reset()

@@ -76,13 +76,15 @@ class Writer(io.RawIOBase):
     Args:
         name: The artifact's name.
         upload: Takes the bytes.
+        text: Whether it takes text as well.
 
     Attributes:
         info: What is known about the artifact, once it is kept.
     """
 
-    def __init__(self, name: str, upload: Upload) -> None:
+    def __init__(self, name: str, upload: Upload, *, text: bool = False) -> None:
         self.name = name
+        self._text = text
         self.info: dict[str, Any] | None = None
         self._upload = upload
 
@@ -91,9 +93,12 @@ class Writer(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        """Write bytes; return how many."""
+        """Write bytes, or text as UTF-8; return how many, or how many characters."""
         if self.closed:
             raise ValueError(f"artifact {self.name!r}: the file is closed")
+        if self._text and isinstance(data, str):
+            self._upload.send(data.encode())
+            return len(data)
         size = memoryview(data).nbytes
         self._upload.send(data)
         return size

@@ -41,19 +41,26 @@ class Upload:
         link: The line to the host.
         piece: Bytes of one message.
         params: What is known of the artifact beforehand.
+        method: The request by which it begins.
 
     Raises:
         CodeModeError: The host refuses it.
     """
 
-    def __init__(self, link: Link, piece: int, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        piece: int,
+        params: Mapping[str, Any],
+        method: str = Method.ARTIFACTS_BEGIN,
+    ) -> None:
         self._link = link
         self._piece = piece
         self._rest = bytearray()
         self._sent = 0
         self._under_way: deque[Future[Any]] = deque()
         self.closed = True
-        self._id = link.call(Method.ARTIFACTS_BEGIN, **params)
+        self._id = link.call(method, **params)
         self.closed = False
 
     def send(self, data: bytes | bytearray | memoryview) -> None:

@@ -7,6 +7,8 @@ decoded here; stores may block, so each call runs in a thread.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -14,11 +16,18 @@ from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Method
 from kernel_bootstrap.wire.pieces import Piece
 from py_code_mode.artifacts.base import ArtifactStore, Details
+from py_code_mode.artifacts.names import name_problem
 from py_code_mode.artifacts.times import expiry
 from py_code_mode.errors import ArtifactError
 from py_code_mode.toolcalls import Origin
 
 __all__ = ["ArtifactAnswers"]
+
+_MAX_FOLDER = 200
+"""Bytes of a session's name that leave room for those of the artifacts in its folder."""
+
+_MOST_AT_ONCE = 16 * 1024 * 1024
+"""Bytes of an artifact that one reply carries, whatever it might; kernels ask for far fewer."""
 
 
 class ArtifactAnswers:
@@ -35,6 +44,7 @@ class ArtifactAnswers:
     def __init__(self, store: ArtifactStore, limits: Limits) -> None:
         self._store = store
         self._limits = limits
+        self._most = min(limits.reply_bytes, _MOST_AT_ONCE)
         self.table: Mapping[str, Callable[[Origin, Any], Awaitable[Any]]] = {
             Method.ARTIFACTS_SAVE: self._save,
             Method.ARTIFACTS_LOAD: self._load,
@@ -63,7 +73,7 @@ class ArtifactAnswers:
 
         def load() -> dict[str, Any]:
             info = self._store.get(params.name)
-            if info is not None and info.size > min(params.most, self._limits.reply_bytes):
+            if info is not None and info.size > min(params.most, self._most):
                 return {"info": info.to_dict(), "data": None}
             info, data = self._store.load_packed(params.name)
             return {"info": info.to_dict(), "data": data}
@@ -106,11 +116,10 @@ class ArtifactAnswers:
         origin.uploads.abort(params.id)
 
     async def _read(self, _: Origin, params: Any) -> Piece:
-        most = self._limits.reply_bytes
-        if params.size > most:
+        if params.size > self._most:
             raise ArtifactError(
-                f"{params.size:,} bytes are more than a reply may have: {most:,} "
-                "(Limits.reply_bytes); read it in pieces"
+                f"{params.size:,} bytes are more than are read at once: {self._most:,}; "
+                "read it in pieces"
             )
 
         def read() -> Piece:
@@ -123,26 +132,53 @@ class ArtifactAnswers:
 
     # Outputs that were too large for a result.
 
-    async def _keep_output(self, origin: Origin, params: Any) -> str:
-        most = self._limits.spill_bytes
-        what = params.what.replace("/", "-").replace("+", "-")
-        suffix = ".jsonl" if what == "outputs" else ".txt"
-        name = f"outputs/{origin.session}/{origin.cell}-{what}{suffix}"
+    async def _keep_output(self, origin: Origin, params: Any) -> int:
+        """Begin to keep what was cut; it comes piece by piece like any artifact."""
+        what, kind, suffix = params.what, *_form(params.what, whole=params.whole)
+        number = f"-{params.number}" if params.number > 1 else ""
+        plain = what.replace("/", "-").replace("+", "-")
+        part = "All" if params.whole else "The beginning"
         details = Details(
-            f"All of {params.what} of a cell whose result was cut",
+            f"{part} of {what} of a cell whose result was cut",
             tags=("output",),
-            type_name="str",
+            content_type=what if kind == "media" else "",
+            type_name="str" if kind == "text" else "",
             session=origin.session[:200],
             author=origin.author[:200],
         )
+        name = f"outputs/{_folder(origin.session)}/{origin.cell}-{plain}{number}{suffix}"
+        return await origin.uploads.begin(
+            lambda: self._store.open_write(name, kind, details), self._limits.spill_bytes
+        )
 
-        def keep() -> None:
-            # A cut may fall inside a character, and a hostile kernel sends no text at all.
-            text = params.data[:most].decode("utf-8", "ignore").encode()
-            self._store.save_packed(name, "text", text, details)
 
-        await asyncio.to_thread(keep)
-        return name
+_FORMS = {
+    "outputs": ("text", ".jsonl"),
+    "text/html": ("text", ".html"),
+    "text/markdown": ("text", ".md"),
+    "text/latex": ("text", ".tex"),
+    "image/svg+xml": ("media", ".svg"),
+    "image/png": ("media", ".png"),
+    "image/jpeg": ("media", ".jpg"),
+    "image/gif": ("media", ".gif"),
+    "application/pdf": ("media", ".pdf"),
+}
+"""Kind and suffix of what was cut, for people to open."""
+
+
+def _folder(session: str) -> str:
+    """Return a session's name if it can be a folder's, else one that is made of it."""
+    if name_problem(f"outputs/{session}") is None and len(session.encode()) <= _MAX_FOLDER:
+        return session
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", session)[:40].strip("-")
+    digest = hashlib.sha256(session.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{plain or 'session'}-{digest[:8]}"
+
+
+def _form(what: str, *, whole: bool) -> tuple[str, str]:
+    if what.endswith(("/json", "+json")) and whole:
+        return "json", ".json"
+    return _FORMS.get(what, ("text", ".txt"))
 
 
 def _details(params: Any, origin: Origin) -> Details:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import Failure, Reply, Request
+from py_code_mode.backlog import Backlog
 from py_code_mode.dispatch import Dispatcher, Origin
 from py_code_mode.errors import ToolDeniedError
 from py_code_mode.events import Event, ToolLogged, ToolProgressed
@@ -30,6 +31,9 @@ __all__ = ["SessionCalls", "ancestry", "outer_limit"]
 
 _ancestry: ContextVar[frozenset[Any]] = ContextVar("py_code_mode_ancestry", default=frozenset())
 _limit: ContextVar[TimeLimit | None] = ContextVar("py_code_mode_limit", default=None)
+
+_PENDING_TIMES, _PENDING_BYTES = 2, 64 * 1024 * 1024
+"""Requests that are pending may have together so many times what one may, or so many bytes."""
 
 MAX_UNWINDING = 2.0
 """Seconds a result waits for calls that were cancelled, so that they are on record."""
@@ -71,6 +75,8 @@ class SessionCalls:
         self._last: tuple[tuple[KernelProcess, str, TimeLimit], Origin] | None = None
         self.spent = Spent()
         self._uploads = Uploads()
+        self._backlog = Backlog()
+        self._pending_bytes = 0
 
     def begin(self, owners: frozenset[Any], limit: TimeLimit) -> None:
         """A cell begins.
@@ -85,8 +91,9 @@ class SessionCalls:
 
     def on_request(self, kernel: KernelProcess, request: Request, parent_id: str) -> None:
         """Take a request; its task starts at once."""
-        if len(self._tasks) >= self._limits.pending_requests:
-            self._refuse(kernel, request)
+        too_much = self._excess(request.size)
+        if too_much:
+            self._refuse(kernel, request, too_much)
             return
         key = (kernel, request.id)
         if key in self._tasks:
@@ -96,14 +103,30 @@ class SessionCalls:
         context = None if self._context is None else self._context.copy()
         task = asyncio.create_task(serving, context=context)
         self._tasks[key] = task
-        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+        self._pending_bytes += request.size
+        task.add_done_callback(lambda _: self._done(key, request.size))
+
+    def _excess(self, size: int) -> str:
+        """Say what there would be too much of with one more request; empty if nothing."""
+        most = self._limits.pending_requests
+        if len(self._tasks) >= most:
+            return f"more than {most:,} requests are pending (Limits.pending_requests)"
+        room = max(_PENDING_BYTES, _PENDING_TIMES * self._limits.request_bytes)
+        if self._pending_bytes + size > room:
+            return f"the requests that are pending have more than {room:,} bytes"
+        return ""
+
+    def _done(self, key: tuple[KernelProcess, int], size: int) -> None:
+        self._tasks.pop(key, None)
+        self._pending_bytes -= size
 
     async def _serve(
         self, kernel: KernelProcess, request: Request, parent_id: str, limit: TimeLimit
     ) -> None:
         origin = self._origin_of(kernel, parent_id, limit)
-        data, buffers = await self._dispatcher.handle(request, origin)
-        kernel.reply(data, buffers)
+        async with self._backlog.turn(request.method):
+            data, buffers = await self._dispatcher.handle(request, origin)
+            kernel.reply(data, self._backlog.counted(buffers))
 
     def _origin_of(self, kernel: KernelProcess, parent_id: str, limit: TimeLimit) -> Origin:
         """Return where a request comes from; those of one cell share it."""
@@ -122,11 +145,8 @@ class SessionCalls:
             self._last = cell, origin
         return self._last[1]
 
-    def _refuse(self, kernel: KernelProcess, request: Request) -> None:
-        most = self._limits.pending_requests
-        failure = Failure.from_exception(
-            ToolDeniedError(f"more than {most:,} requests are pending (Limits.pending_requests)")
-        )
+    def _refuse(self, kernel: KernelProcess, request: Request, why: str) -> None:
+        failure = Failure.from_exception(ToolDeniedError(why))
         kernel.reply(*Reply(request.id, failure=failure).to_wire())
 
     def on_cancel(self, kernel: KernelProcess, request_id: int) -> None:

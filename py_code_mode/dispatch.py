@@ -127,5 +127,9 @@ def _validated(request: Request) -> Any:
 
     try:
         return _models()[request.method](**request.params)
-    except (ValidationError, TypeError) as error:
+    except ValidationError as error:
+        wrong = [(map(str, each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
+        said = "; ".join(f"{'.'.join(where)}: {message}" for where, message in wrong)
+        raise ProtocolError(f"{request.method}: {said:.500}") from error
+    except TypeError as error:
         raise ProtocolError(f"{request.method}: {error!s:.500}") from error

@@ -17,6 +17,7 @@ from kernel_bootstrap.wire.pieces import Piece
 __all__ = ["MODELS"]
 
 Name = Annotated[str, Field(min_length=1, max_length=1_000)]
+ArtifactName = Annotated[str, Field(max_length=10_000)]  # the store says which there can be
 Text = Annotated[str, Field(max_length=100_000)]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 
@@ -70,8 +71,11 @@ class _UsedSkills(_Params):
     used: Annotated[dict[Name, tuple[_Count, _Count, _Seconds]], Field(max_length=10_000)]
 
 
-class _BeginArtifact(_Params):
-    name: Name
+class _NamedArtifact(_Params):
+    name: ArtifactName
+
+
+class _BeginArtifact(_NamedArtifact):
     kind: Annotated[str, Field(pattern="^(" + "|".join(KINDS) + ")$")]
     description: Text = ""
     metadata: dict[str, Any] = {}
@@ -85,11 +89,11 @@ class _SaveArtifact(_BeginArtifact):
     data: bytes
 
 
-class _LoadArtifact(_Named):
+class _LoadArtifact(_NamedArtifact):
     most: Count
 
 
-class _ReadArtifact(_Named):
+class _ReadArtifact(_NamedArtifact):
     offset: Count
     size: Count
     sha256: Annotated[str, Field(max_length=64)]
@@ -120,7 +124,8 @@ class _Command(_Params):
 class _Spill(_Params):
     cell: Annotated[str, Field(max_length=200)]
     what: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9./+_-]*$")]
-    data: bytes
+    number: Annotated[int, Field(ge=1, le=10_000)]
+    whole: bool
 
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -137,11 +142,11 @@ MODELS: dict[str, type[BaseModel]] = {
     Method.SKILLS_USED: _UsedSkills,
     Method.ARTIFACTS_SAVE: _SaveArtifact,
     Method.ARTIFACTS_LOAD: _LoadArtifact,
-    Method.ARTIFACTS_GET: _Named,
+    Method.ARTIFACTS_GET: _NamedArtifact,
     Method.ARTIFACTS_LIST: _ListArtifacts,
     Method.ARTIFACTS_SEARCH: _Search,
-    Method.ARTIFACTS_EXISTS: _Named,
-    Method.ARTIFACTS_DELETE: _Named,
+    Method.ARTIFACTS_EXISTS: _NamedArtifact,
+    Method.ARTIFACTS_DELETE: _NamedArtifact,
     Method.ARTIFACTS_BEGIN: _BeginArtifact,
     Method.ARTIFACTS_WRITE: _WriteArtifact,
     Method.ARTIFACTS_COMMIT: _CommitArtifact,

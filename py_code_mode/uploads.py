@@ -37,8 +37,12 @@ class Uploads:
     def __init__(self) -> None:
         self._open: dict[int, _Upload] = {}
 
-    async def begin(self, make: Callable[[], ArtifactWriter]) -> int:
+    async def begin(self, make: Callable[[], ArtifactWriter], most: int | None = None) -> int:
         """Begin one; return its number.
+
+        Args:
+            make: Opens the writer.
+            most: Bytes it may have; None: what the store allows.
 
         Raises:
             ArtifactWriteError: Too many are open, or the store refuses this one.
@@ -51,7 +55,7 @@ class Uploads:
                 f"{MAX_OPEN} artifacts are being written by this session; close some first"
             )
         key = next(_ids)
-        self._open[key] = upload = _Upload()
+        self._open[key] = upload = _Upload(most)
         try:
             await upload.work(lambda: upload.open(make))
         except BaseException:
@@ -117,7 +121,8 @@ class _Upload:
     enough.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None) -> None:
+        self._most = most
         self._writer: ArtifactWriter | None = None
         self._turn = asyncio.Lock()
         self._lock = threading.Lock()
@@ -145,6 +150,8 @@ class _Upload:
             writer = self._writer
             if writer is None or writer.size != offset:
                 raise ArtifactError(f"a piece of the artifact is missing before byte {offset:,}")
+            if self._most is not None and offset + memoryview(data).nbytes > self._most:
+                raise ArtifactWriteError(f"more than {self._most:,} bytes are not kept of this")
             writer.write(data)
 
     def commit(self, size: int) -> ArtifactInfo:

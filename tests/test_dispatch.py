@@ -210,35 +210,71 @@ async def test_artifacts(host):
     assert (kind, "a/b" in message) == ("ArtifactNotFoundError", True)
 
 
+async def spill(host, what: str, data: bytes, *, number: int = 1, whole: bool = True) -> str:
+    """Keep what was cut, as a kernel does it; return the artifact's name."""
+    id_ = await host.value("output.spill", cell="x", what=what, number=number, whole=whole)
+    await host.value("artifacts.write", id=id_, offset=0, data=Piece(data))
+    return (await host.value("artifacts.commit", id=id_, size=len(data)))["name"]
+
+
 async def test_shell_and_spill(host):
     """Shell commands are allowed when no policy says otherwise; floods are kept under a name."""
     assert await host.value("shell.check", command="ls -l") is None
-    name = await host.value("output.spill", cell="ignored", what="image/svg+xml", data=b"<svg/>")
-    assert name == "outputs/main/cell-1-image-svg-xml.txt"
-    assert host.artifacts.load(name) == "<svg/>"
+    name = await spill(host, "stdout", b"abc")
+    assert name == "outputs/main/cell-1-stdout.txt"
+    assert host.artifacts.load(name) == "abc"
     info = host.artifacts.get(name)
-    assert (info.session, info.tags, info.description) == (
-        "main",
-        ("output",),
-        "All of image/svg+xml of a cell whose result was cut",
+    assert (info.session, info.tags, info.type_name) == ("main", ("output",), "str")
+    assert info.description == "All of stdout of a cell whose result was cut"
+    assert await spill(host, "outputs", b"{}\n") == "outputs/main/cell-1-outputs.jsonl"
+    name = await spill(host, "stdout", b"ab", number=2, whole=False)
+    assert name == "outputs/main/cell-1-stdout-2.txt"
+    assert host.artifacts.get(name).description.startswith("The beginning of stdout")
+
+
+async def test_a_format_that_was_cut_is_a_file_of_that_format(host):
+    """Pictures are pictures, pages are pages, JSON is JSON; half of JSON is text."""
+    svg = await spill(host, "image/svg+xml", b"<svg/>")
+    assert (svg, host.artifacts.load(svg).mime_type) == (
+        "outputs/main/cell-1-image-svg-xml.svg",
+        "image/svg+xml",
     )
-    name = await host.value("output.spill", cell="x", what="outputs", data=b"{}\n")
-    assert name == "outputs/main/cell-1-outputs.jsonl"
+    page = await spill(host, "text/html", b"<p>")
+    assert (host.artifacts.load(page), host.artifacts.get(page).content_type) == (
+        "<p>",
+        "text/html",
+    )
+    chart = await spill(host, "application/vnd.plotly.v1+json", b'{"data": []}')
+    assert (host.artifacts.load(chart), chart[-5:]) == ({"data": []}, ".json")
+    half = await spill(host, "application/json", b'{"da', whole=False)
+    assert (host.artifacts.load(half), half[-4:]) == ('{"da', ".txt")
 
 
-async def test_a_spill_that_is_cut_is_still_text():
-    """A flood longer than the limit is kept up to it, and can be read as text."""
+@pytest.mark.parametrize("session", ["con", "../x", "dot.", ".hidden", "a\\b", "x" * 250, "\ud800"])
+async def test_a_session_of_any_name_keeps_its_floods(host, session):
+    """A session whose name no folder can have has a folder of its own nevertheless."""
+    host.origin = Origin(session, "cell-1")
+    name = await spill(host, "stdout", b"x")
+    host.origin = Origin(session + "!", "cell-1")
+    assert await spill(host, "stdout", b"y") != name
+    assert (host.artifacts.load(name), name.count("/")) == ("x", 2)
+    assert name.startswith("outputs/")
+
+
+async def test_a_flood_that_does_not_end_is_refused():
+    """The host takes no more of a flood than its limit, whatever the kernel sends."""
     host = Host(limits=Limits(spill_bytes=4))
-    name = await host.value("output.spill", cell="x", what="stdout", data="aü€".encode())
-    assert host.artifacts.load(name) == "aü"
-    name = await host.value("output.spill", cell="x", what="stdout", data=b"\xff\xfea")
-    assert isinstance(host.artifacts.load(name), str)
+    id_ = await host.value("output.spill", cell="x", what="stdout", number=1, whole=True)
+    await host.value("artifacts.write", id=id_, offset=0, data=Piece(b"abcd"))
+    kind, message = await host.failure("artifacts.write", id=id_, offset=4, data=Piece(b"e"))
+    assert (kind, "more than 4 bytes" in message) == ("ArtifactWriteError", True)
+    assert host.artifacts.list() == []
 
 
 async def test_a_kernel_cannot_choose_where_its_floods_go(host):
     """The artifact of a flood is named after session and cell as the host knows them."""
     host.origin = Origin("main", "../../secrets")
-    reply = await host.ask("output.spill", cell="x", what="stdout", data=b"x")
+    reply = await host.ask("output.spill", cell="x", what="stdout", number=1, whole=True)
     assert reply.failure is not None
     assert host.artifacts.list() == []
 
@@ -384,11 +420,13 @@ WRONG = {
     "shell.check": [{}, {"command": ["ls"]}, {"command": "x" * 2_000_000}],
     "output.spill": [
         {},
-        {"cell": "x", "what": "../x", "data": b""},
-        {"cell": "x", "what": "", "data": b""},
-        {"cell": "x", "what": "a\nb", "data": b""},
-        {"cell": "x", "what": "stdout", "data": "text"},
-        {"cell": "x" * 500, "what": "stdout", "data": b""},
+        {"cell": "x", "what": "../x", "number": 1, "whole": True},
+        {"cell": "x", "what": "", "number": 1, "whole": True},
+        {"cell": "x", "what": "a\nb", "number": 1, "whole": True},
+        {"cell": "x", "what": "stdout", "number": 0, "whole": True},
+        {"cell": "x", "what": "stdout", "number": "../x", "whole": True},
+        {"cell": "x", "what": "stdout", "number": 1, "whole": "yes"},
+        {"cell": "x" * 500, "what": "stdout", "number": 1, "whole": True},
     ],
 }
 CASES = [(method, params) for method, each in WRONG.items() for params in each]

@@ -31,9 +31,7 @@ def _fit(cell: Cell, data: dict[str, Any]) -> dict[str, Any]:
     """Apply the limits of one output; what was cut waits in the cell for its end."""
     fitted, cuts = fit_bundle(data, cell.limits)
     for cut in cuts:
-        whole = data[cut.what]
-        text = whole if isinstance(whole, str) else json.dumps(whole, default=repr)
-        cell.cuts.append((cut, text.encode("utf-8", "backslashreplace")[: cell.limits.spill_bytes]))
+        cell.cut(cut, data[cut.what])
     return fitted
 
 
@@ -74,6 +72,9 @@ class CellDisplayHook(ZMQShellDisplayHook):  # type: ignore[misc]
             data = json_clean(encode_images(format_dict))
             self.msg["content"]["data"] = _fit(current(), data)
             self.msg["content"]["metadata"] = json_clean(md_dict or {})
+
+    def log_output(self, format_dict: dict[str, Any]) -> None:
+        """Keep no copy of what is shown: ``Out`` has the object itself."""
 
     def finish_displayhook(self) -> None:
         """Send the message; an object that displays itself still has a value."""

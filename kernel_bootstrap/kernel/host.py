@@ -6,17 +6,22 @@ Place in the house: above ``shell``, below ``kernel``. Everything here but ``sen
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kernel_bootstrap.artifacts import Artifacts
 from kernel_bootstrap.catalogue import Catalogue
-from kernel_bootstrap.cells import Cell, Flood
+from kernel_bootstrap.cells import Cell
 from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.link import Link
 from kernel_bootstrap.namespaces import Tools
 from kernel_bootstrap.skills import Skills
+from kernel_bootstrap.spills import Flood, Spill
+from kernel_bootstrap.transfers import Upload, piece_size
 from kernel_bootstrap.uses import Uses
 from kernel_bootstrap.values import describe_variables, outgoing
 from kernel_bootstrap.wire.codec import Buffer
@@ -194,22 +199,35 @@ class HostComm:
         if self.connected:
             self._uses.send()
 
-    def keep_flood(self, flood: Flood, cell: Cell) -> Cut:
-        """Store all of a flooded output as an artifact; return the cut that names it."""
-        if flood.spill is None:
-            return flood.cut
-        with flood.spill:
-            flood.spill.seek(0)
-            return self.keep(flood.cut, flood.spill.read(), cell)
+    def keep_floods(self, floods: Sequence[Flood], cell: Cell) -> list[Cut]:
+        """Store all of what was cut as artifacts; return the cuts that name them."""
+        seen: Counter[str] = Counter()
+        cuts = []
+        for flood in floods:
+            seen[flood.cut.what] += 1
+            cuts.append(self._keep(flood, cell, seen[flood.cut.what]))
+        return cuts
 
-    def keep(self, cut: Cut, data: bytes | None, cell: Cell) -> Cut:
-        """Store what was cut as an artifact; return the cut that names it."""
-        if not data or not self.connected or not cell.wants_value:
+    def _keep(self, flood: Flood, cell: Cell, number: int) -> Cut:
+        cut, spill = flood.cut, flood.spill
+        if spill is None:
             return cut
+        said = {"cell": cell.header.get("msg_id", ""), "what": cut.what, "number": number}
+        with contextlib.closing(spill):
+            if not (spill.size and self.connected and cell.wants_value):
+                return cut
+            try:
+                name = self._send_spill(spill, {**said, "whole": spill.whole})
+            except (CodeModeError, OSError):
+                return cut  # a full or failing store must not fail the cell; the cut names nothing
+        return dataclasses.replace(cut, artifact=name, whole=spill.whole)
+
+    def _send_spill(self, spill: Spill, said: dict[str, Any]) -> str:
+        piece = piece_size(self.limits)
+        upload = Upload(self.link, piece, said, Method.OUTPUT_SPILL)
         try:
-            name = self.link.call(
-                Method.OUTPUT_SPILL, cell=cell.header["msg_id"], what=cut.what, data=data
-            )
-        except CodeModeError:
-            return cut  # a full or failing store must not fail the cell; the cut names nothing
-        return Cut(cut.what, cut.kept, cut.total, cut.unit, name)
+            for data in spill.pieces(piece):
+                upload.send(data)
+            return str(upload.commit()["name"])
+        finally:
+            upload.abort()  # does nothing to one that was committed

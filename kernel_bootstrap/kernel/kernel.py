@@ -236,8 +236,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
                 left_out = flood.cut.total - flood.cut.kept
                 tail = f"\n... {left_out:,} characters cut ...\n{tail}"
             ends.append((stream, tail))
-        self._truncated = [self.host.keep_flood(flood, cell) for flood in floods]
-        self._truncated += [self.host.keep(cut, data, cell) for cut, data in cell.cuts]
+        self._truncated = self.host.keep_floods([*floods, *cell.floods], cell)
         for stream, tail in ends:
             stream.write_unmetered(cell, tail)
             stream.flush()

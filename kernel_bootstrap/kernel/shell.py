@@ -10,7 +10,8 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -124,6 +125,11 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
         self.display_formatter = SessionFormatter(parent=self)
         self.configurables.append(self.display_formatter)
 
+    @contextmanager
+    def _tee(self, channel: str) -> Iterator[None]:  # noqa: ARG002 - IPython's signature
+        """Keep no copy of what is printed: IPython's own would hold all of it for ever."""
+        yield
+
     def transform_cell(self, raw_cell: str) -> str:
         """Translate magics; ipykernel and IPython both ask, the second time is answered at once.
 
@@ -222,8 +228,7 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
         cell, text = current(), "\n".join(stb)
         limit = cell.limits.text_chars
         if len(text) > limit:
-            whole = strip_ansi(text).encode("utf-8", "backslashreplace")[: cell.limits.spill_bytes]
-            cell.cuts.append((Cut("error", limit, len(text)), whole))
+            cell.cut(Cut("error", limit, len(text)), strip_ansi(text))
             stb, evalue = cut_text(text, limit).split("\n"), cut_text(str(evalue), limit)
         super()._showtraceback(etype, evalue, stb)
 

@@ -44,7 +44,12 @@ _DATA = ("pandas", "polars", "numpy")
 _STYLES = "pandas.io.formats."
 """Of those the part whose objects are there to be shown."""
 
-_FILE_FORMATS = {".svg": ("svg", "image/svg+xml"), ".pdf": ("pdf", "application/pdf")}
+_FILE_FORMATS = {
+    ".svg": ("svg", "image/svg+xml"),
+    ".pdf": ("pdf", "application/pdf"),
+    ".jpg": ("jpeg", "image/jpeg"),
+    ".jpeg": ("jpeg", "image/jpeg"),
+}
 """What a figure's name may ask for in place of PNG."""
 
 

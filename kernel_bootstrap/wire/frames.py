@@ -11,6 +11,7 @@ frames.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -19,7 +20,10 @@ from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.pandas_arrays import expect_column, expect_index, expect_numbers
 from kernel_bootstrap.wire.parts import Packed, Unpack, expect
 
-__all__ = ["UNPACKERS", "nbytes", "owns", "pack"]
+__all__ = ["UNPACKERS", "nbytes", "owns", "pack", "with_step"]
+
+_MAX_STEP = 100
+"""Characters of an index's step, e.g. ``2W-SUN``."""
 
 _INDEXES = (
     "CategoricalIndex",
@@ -111,9 +115,20 @@ def _pack_index(index: Any) -> Packed:
         return Packed("pd.range", {"v": span, "name": index.name})
     if type(index) is pd.MultiIndex:
         # Codes come as pandas' own subclass of ndarray.
-        levels, codes = list(index.levels), [np.asarray(codes) for codes in index.codes]
+        codes = [np.asarray(codes) for codes in index.codes]
+        levels = [_without_step(level) for level in index.levels]
         return Packed("pd.multi", {"levels": levels, "codes": codes, "names": list(index.names)})
-    return Packed("pd.index", {"v": _array(index), "name": index.name})
+    fields = {"v": _array(index), "name": index.name}
+    step = getattr(index, "freqstr", None)
+    return Packed("pd.index", fields if step is None else {**fields, "freq": step})
+
+
+def _without_step(level: Any) -> Any:
+    """Return a level of a multi-index as one that knows of no step: whether it does is chance."""
+    if getattr(level, "freq", None) is not None:
+        level = level.copy()
+        level.freq = None
+    return level
 
 
 # --- in ------------------------------------------------------------------------------------
@@ -172,7 +187,17 @@ def _unpack_index(fields: dict[str, Any]) -> Any:
     import pandas as pd
 
     data = expect_column(fields["v"])
-    return pd.Index(data, dtype=data.dtype, name=fields["name"], tupleize_cols=False)
+    made = pd.Index(data, dtype=data.dtype, name=fields["name"], tupleize_cols=False)
+    if isinstance(made, (pd.DatetimeIndex, pd.TimedeltaIndex)) and "freq" in fields:
+        with_step(made, expect(fields, "freq", str))
+    return made
+
+
+def with_step(index: Any, step: str) -> None:
+    """Give an index of moments the step that it is said to have, if it does."""
+    if len(step) <= _MAX_STEP:
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            index.freq = step
 
 
 def _unpack_range(fields: dict[str, Any]) -> Any:

@@ -92,6 +92,7 @@ class Cut:
         total: Characters, bytes or outputs that there were.
         unit: ``"characters"``, ``"bytes"`` or ``"outputs"``.
         artifact: Name of the artifact that holds all of it, or None.
+        whole: Whether the artifact does; False: it holds the beginning (``Limits.spill_bytes``).
     """
 
     what: str
@@ -99,6 +100,7 @@ class Cut:
     total: int
     unit: str = "characters"
     artifact: str | None = None
+    whole: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -121,10 +123,11 @@ class Cut:
             raise ProtocolError("a cut's artifact must be a string or null")
         if type(kept) is not int or type(total) is not int:
             raise ProtocolError("a cut needs kept and total")
-        return cls(what, kept, total, unit, artifact)
+        return cls(what, kept, total, unit, artifact, data.get("whole") is not False)
 
     def __str__(self) -> str:
-        where = f"; all of it: artifact {self.artifact!r}" if self.artifact else ""
+        how_much = "all of it" if self.whole else "its beginning"
+        where = f"; {how_much}: artifact {self.artifact!r}" if self.artifact else ""
         return f"{self.what}: {self.kept:,} of {self.total:,} {self.unit} kept{where}"
 
 

@@ -131,11 +131,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Ask the other side to do ``method`` with ``params``; ``id`` is unique per sender."""
+    """Ask the other side to do ``method`` with ``params``; ``id`` is unique per sender.
+
+    Of one that came in, ``size`` is how many bytes its buffers have.
+    """
 
     id: int
     method: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    size: int = field(default=0, compare=False)
 
     def to_wire(self) -> tuple[dict[str, Any], list[Buffer]]:
         """Return the comm ``data`` and its buffers.
@@ -225,7 +229,7 @@ def parse(data: Any, buffers: Sequence[Buffer] = ()) -> Message:
         params = decode(data.get("params"), buffers)
         if type(params) is not dict or not all(isinstance(key, str) for key in params):
             raise ProtocolError("request params must be an object with string keys")
-        return Request(id_, method, params)
+        return Request(id_, method, params, sum(memoryview(each).nbytes for each in buffers))
     if kind == "reply":
         if "failure" in data:
             return Reply(id_, failure=_parse_failure(data["failure"], buffers))

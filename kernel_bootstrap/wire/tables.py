@@ -8,21 +8,29 @@ its frames are read back and compared. pandas does not, so of its frames those o
 trusted to come back, and all others are compared as the codec packs them, which is exact.
 
 Reading is where trust ends. A kernel reads with whatever it has: it can only harm itself. The host
-reads with pyarrow, whose reader is fuzzed upstream and raises for what it does not like, and holds
-what a file says of its size, and what its texts would unfold to, against bounds; never with polars'
-reader, which aborts the process when an allocation fails. A file made to lie about the size of its
-compressed pages can still use up memory: where that matters, nobody but a kernel should load it.
+has the file read by pyarrow in a process of its own, whose memory is bounded (``unfold``), and
+takes over what comes out as an Arrow stream; never by polars' reader, which aborts the process
+when an allocation fails.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from kernel_bootstrap.wire.codec import dumps
-from kernel_bootstrap.wire.errors import ArtifactError
+from kernel_bootstrap.wire.errors import ArtifactError, ValueNotEncodableError
+from kernel_bootstrap.wire.frames import with_step
 from kernel_bootstrap.wire.parts import Buffer
+from kernel_bootstrap.wire.unfold import TOO_MUCH
 
 __all__ = ["pack", "unpack"]
 
@@ -32,8 +40,22 @@ _SAFE_PYARROW = (14, 0, 1)
 _MAX_BYTES = 4 * 1024**3
 """What a file may unfold to on the host."""
 
+_ALWAYS = 256 * 1024**2
+"""What any file may unfold to on the host: a constant column takes next to nothing in a file."""
+
 _MAX_RATIO = 200
-"""How many times its own size a file of more than a few megabytes may unfold to on the host."""
+"""How many times its own size a larger one may unfold to there."""
+
+_STEP = b"py_code_mode.freq"
+"""Where a file keeps the step of an index of moments; pandas does not."""
+
+_MAGIC = b"PAR1"
+_READER = Path(__file__).with_name("unfold.py")
+_PATIENCE = 300.0
+"""Seconds after which a file that is still not read is given up."""
+
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "LANG")
+"""What the process that reads needs of ours; secrets are not among it."""
 
 _NUMBERS = frozenset("?bhilqBHILQfd")
 """Letters of numpy's dtypes that Parquet keeps as they are."""
@@ -71,10 +93,14 @@ def _pack_pandas(pandas: Any, frame: Any) -> list[Buffer] | None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        table = pa.Table.from_pandas(frame, nthreads=1)
+        step = getattr(frame.index, "freqstr", None)
+        if step is not None:
+            table = table.replace_schema_metadata({**table.schema.metadata, _STEP: step})
         out = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pandas(frame, nthreads=1), out, compression="zstd")
+        pq.write_table(table, out, compression="zstd")
         file = memoryview(out.getvalue())
-        if not _survives(pandas, frame) and dumps(_read(file).to_pandas()) != dumps(frame):
+        if not (_survives(pandas, frame) or _same(pandas, _to_pandas(_read, file), frame)):
             return None
     except Exception:  # noqa: BLE001 - no pyarrow, or nothing for it: it is kept otherwise
         return None
@@ -91,6 +117,32 @@ def _survives(pandas: Any, frame: Any) -> bool:
         and frame.index.name is None
         and all(getattr(dtype, "char", "") in _NUMBERS and dtype.isnative for dtype in frame.dtypes)
     )
+
+
+def _same(pandas: Any, back: Any, frame: Any) -> bool:
+    """Whether a frame came back from Parquet as it was."""
+    try:
+        return dumps(back) == dumps(frame)
+    except ValueNotEncodableError:  # periods, intervals, Arrow's own: there pandas is as exact
+        if "object" in map(str, frame.dtypes) or back.attrs != frame.attrs:
+            return False
+        try:
+            pandas.testing.assert_frame_equal(back, frame, check_exact=True)
+        except AssertionError:
+            return False
+        return True
+
+
+def _to_pandas(read: Callable[[Buffer], Any], data: Buffer) -> Any:
+    """Read a file as a frame of pandas."""
+    with contextlib.suppress(ImportError):  # tells pyarrow of periods and intervals
+        import_module("pandas.core.arrays.arrow.extension_types")
+    table = read(data)
+    frame = table.to_pandas()
+    step = (table.schema.metadata or {}).get(_STEP)
+    if step is not None:
+        with_step(frame.index, step.decode("utf-8", "replace"))
+    return frame
 
 
 def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
@@ -110,12 +162,11 @@ def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
             import polars as pl
 
             return pl.read_parquet(io.BytesIO(data))
-        table = _read(data) if trusted else _read_bounded(data)
         if wants_polars:
             import polars as pl
 
-            return pl.from_arrow(table)
-        return table.to_pandas()
+            return pl.from_arrow(_read_bounded(data))
+        return _to_pandas(_read if trusted else _read_bounded, data)
     except ImportError as error:
         need = "polars" if wants_polars else "pandas and pyarrow"
         if wants_polars and not trusted:
@@ -123,6 +174,8 @@ def unpack(data: Buffer, type_name: str, *, trusted: bool) -> Any:
         raise ArtifactError(
             f"a data frame kept as Parquet needs {need} to be loaded here: {error}"
         ) from error
+    except ArtifactError:
+        raise
     except BaseException as error:
         # A panic of polars' Rust side comes as a BaseException of its own.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
@@ -139,41 +192,47 @@ def _read(data: Buffer) -> Any:
 
 
 def _read_bounded(data: Buffer) -> Any:
-    """Read a file that may be made to do harm; one long text in a million rows stays one text."""
+    """Read a file that may be made to do harm."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     _check_version(pa.__version__)
-    source, size = pa.py_buffer(data), len(memoryview(data))
-    first = pq.ParquetFile(pa.BufferReader(source))
-    groups = [first.metadata.row_group(number) for number in range(first.metadata.num_row_groups)]
-    cells = first.metadata.num_rows * max(1, first.metadata.num_columns)
-    _check_size(max(cells, sum(group.total_byte_size for group in groups)), size)
-    schema = first.schema_arrow
-    is_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
-    texts = [field.name for field in schema if any(is_one(field.type) for is_one in is_text)]
-    file = pq.ParquetFile(pa.BufferReader(source), read_dictionary=texts)
-    table = file.read(use_threads=False)
-    table.validate(full=True)
-    _check_size(sum(_text_size(table.column(name)) for name in texts), size)
-    return table.cast(schema)
-
-
-def _text_size(column: Any) -> int:
-    """Bytes of a column's texts if each were there as often as it is used."""
-    import pyarrow.compute as pc
-
-    lengths = (pc.binary_length(each.dictionary).take(each.indices) for each in column.chunks)
-    return sum(pc.sum(each).as_py() or 0 for each in lengths)
-
-
-def _check_size(unfolded: int, size: int) -> None:
-    """Refuse what unfolds to more than a file of its size may."""
-    allowed = min(_MAX_BYTES, max(64 * 1024**2, size * _MAX_RATIO))
-    if unfolded > allowed:
-        raise ArtifactError(
-            f"it would unfold to {unfolded:,} bytes or more; {allowed:,} are read here"
-        )
+    view = memoryview(data)
+    if bytes(view[:4]) != _MAGIC or bytes(view[-4:]) != _MAGIC:
+        raise ArtifactError("artifact data is not valid parquet: it does not begin and end as such")
+    allowed = min(_MAX_BYTES, max(_ALWAYS, view.nbytes * _MAX_RATIO))
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # others reserve far more than they use
+    }
+    command = [sys.executable, "-P", str(_READER), str(allowed)]
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as stream:
+        source.write(data)
+        source.seek(0)
+        try:
+            done = subprocess.run(  # noqa: S603 - our own reader, by our own interpreter
+                command,
+                stdin=source,
+                stdout=stream,
+                stderr=subprocess.PIPE,
+                env=environment,
+                timeout=_PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ArtifactError(f"it could not be read in {_PATIENCE:.0f} seconds") from None
+        if done.returncode == TOO_MUCH or done.returncode < 0:
+            raise ArtifactError(
+                f"it would unfold to more than the {allowed:,} bytes that are read here; "
+                "load(..., trusted=True) reads it without bounds"
+            )
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise ArtifactError(f"artifact data is not valid parquet: {said:.300}")
+        stream.seek(0)
+        table = pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(stream.read()))).read_all()
+    table.validate()
+    return table
 
 
 def _check_version(version: str) -> None:

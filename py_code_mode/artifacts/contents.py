@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from py_code_mode.artifacts import redisscripts as scripts
 from py_code_mode.artifacts.info import ArtifactInfo, Details
-from py_code_mode.artifacts.quota import Quota
 from py_code_mode.artifacts.redisscripts import LEASE
+from py_code_mode.artifacts.room import Room
 from py_code_mode.artifacts.writer import ArtifactWriter
 from py_code_mode.errors import ArtifactError, ArtifactWriteError
 from py_code_mode.redisdb import Database, token
@@ -210,8 +210,7 @@ class Writer(ArtifactWriter):
         name: str,
         kind: str,
         details: Details,
-        quota: Quota,
-        used: int,
+        room: Room,
     ) -> None:
         self._contents = contents
         self._into_place = commit
@@ -219,7 +218,7 @@ class Writer(ArtifactWriter):
         self._buffer = bytearray()
         self._uploaded = 0
         self._kept = False
-        super().__init__(name, kind, details, quota, used)
+        super().__init__(name, kind, details, room)
 
     def _append(self, view: memoryview) -> None:
         if self._buffer:

@@ -82,7 +82,7 @@ class FileArtifactStore(StoredArtifacts):
         super().__init__(Quota(max_bytes, max_artifact_bytes))
         self.path = Path(path)
         self._catalogue = Catalogue(self.path)
-        self._place = Place(self.path, self._catalogue, self.quota, fsync, self._used)
+        self._place = Place(self.path, self._catalogue, self.room, fsync, set())
         self._swept = False
         self._tidy_at = time.monotonic() + _TIDY_EVERY
         try:
@@ -99,15 +99,14 @@ class FileArtifactStore(StoredArtifacts):
         """Begin to keep an artifact piece by piece; see ``ArtifactStore.open_write``."""
         if not self._swept:
             self._swept = True
-            with suppress(OSError, NotAFolder), opened(self.path, [OWN]) as own:
-                sweep(own)
+            self._half_written()
         with suppress(ArtifactError):
             self._tidy(normal_name(name))
         return Writer(self._place, name, kind, details or Details())
 
     def _tidy(self, name: str) -> None:
         """Remove what has expired, if it is time, or may be in the way of ``name``."""
-        due = self.quota.max_bytes is not None or time.monotonic() >= self._tidy_at
+        due = time.monotonic() >= self._tidy_at
         if due or (name_problem(name) is None and (self.path / name).is_dir()):
             self._tidy_at = time.monotonic() + _TIDY_EVERY
             self.list()
@@ -117,12 +116,18 @@ class FileArtifactStore(StoredArtifacts):
             if outer is not None and outer.expired:
                 self._delete(outer.name, only_expired=True)
 
-    def _used(self, name: str) -> int:
-        try:
-            with opened(self.path, []) as root:
-                return sum(state[1] for other, _, state in walk(root) if other != name)
-        except FileNotFoundError:  # the folder went away; the writer makes it anew
-            return 0
+    def _sizes(self, expire: bool) -> Iterator[tuple[str, int]]:  # noqa: FBT001 - see Room
+        if expire:
+            self.list()
+        yield from self._half_written()
+        with suppress(FileNotFoundError), opened(self.path, []) as root:
+            yield from ((name, state[1]) for name, _, state in walk(root))
+
+    def _half_written(self) -> list[tuple[str, int]]:
+        """Remove what dead writers left; return what those of other processes hold."""
+        with suppress(OSError, NotAFolder), opened(self.path, [OWN]) as own:
+            return sweep(own, self._place.temporaries)
+        return []
 
     def _load(self, name: str) -> tuple[ArtifactInfo, bytes] | None:
         name = normal_name(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,9 +23,10 @@ from py_code_mode.artifacts.folder import (
     locked,
     opened,
     state_of,
+    walk,
 )
 from py_code_mode.artifacts.info import ArtifactInfo, Details
-from py_code_mode.artifacts.quota import Quota
+from py_code_mode.artifacts.room import Room
 from py_code_mode.artifacts.sidecar import Version, remember
 from py_code_mode.artifacts.writer import ArtifactWriter
 from py_code_mode.errors import ArtifactWriteError
@@ -40,16 +41,27 @@ class Place:
     Attributes:
         root: The store's folder.
         catalogue: What is known of its files.
-        quota: What it may hold.
+        room: What is left of what it may hold.
         fsync: Whether to wait for the disk.
-        used: Counts the bytes of all artifacts but the named one.
+        temporaries: Names of the files this store's writers have open.
     """
 
     root: Path
     catalogue: Catalogue
-    quota: Quota
+    room: Room
     fsync: bool
-    used: Callable[[str], int]
+    temporaries: set[str]
+
+    def check_room(self, name: str, size: int) -> None:
+        """Refuse an artifact for which there is no room beside those that are there.
+
+        Raises:
+            ArtifactWriteError: There is none.
+        """
+        if self.room.quota.max_bytes is not None:
+            with opened(self.root, []) as root:
+                used = sum(state[1] for other, _, state in walk(root) if other != name)
+            self.room.quota.check_store(name, size, used)
 
 
 class Writer(ArtifactWriter):
@@ -57,11 +69,11 @@ class Writer(ArtifactWriter):
 
     def __init__(self, place: Place, name: str, kind: str, details: Details) -> None:
         self._place = place
-        used = place.used(name) if place.quota.max_bytes is not None else 0
-        super().__init__(name, kind, details, place.quota, used)
+        super().__init__(name, kind, details, place.room)
         self.closed = True  # should there be no place for the temporary file
         with self._failing(), opened(place.root, [OWN], create=True) as own:
             self._temporary, self._file = create_temporary(own)
+            place.temporaries.add(self._temporary)
         self.closed = False
 
     def _append(self, view: memoryview) -> None:
@@ -80,8 +92,7 @@ class Writer(ArtifactWriter):
         """Describe the temporary file, then move it into place."""
         name, place = self.name, self._place
         *folders, last = name.split("/")
-        if place.quota.max_bytes is not None:
-            place.quota.check_store(name, self.size, place.used(name))
+        place.check_room(name, self.size)
         with opened(place.root, folders, create=True) as folder:
             former = self._former(folder, last)
             if former is not None and not former.info.expired:
@@ -112,6 +123,7 @@ class Writer(ArtifactWriter):
 
     def _discard(self) -> None:
         os.close(self._file)
+        self._place.temporaries.discard(self._temporary)
         with suppress(OSError, NotAFolder), opened(self._place.root, [OWN]) as own:
             os.unlink(self._temporary, dir_fd=own)  # not there: it was moved into place
 

@@ -13,7 +13,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,8 +44,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: a pipe would wait
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = "tmp-"
-_STALE = 3600.0
-"""Seconds after which a temporary file is one whose writer died."""
+_YOUNG = 10.0
+"""Seconds for which a temporary file is left alone, locked or not."""
 
 
 class NotAFolder(Exception):  # noqa: N818 - never leaves the package
@@ -176,11 +176,15 @@ def chunks(folder: int, name: str, size: int = 1024 * 1024) -> Iterator[bytes]:
 def create_temporary(folder: int) -> tuple[str, int]:
     """Make a new file, to be moved to where it belongs once it is whole.
 
+    It is locked as long as it is open: so others see whether its writer lives.
+
     Returns:
         Its name in ``folder``, and the open file.
     """
     name = _TEMPORARY + uuid.uuid4().hex
-    return name, os.open(name, _CREATE, 0o600, dir_fd=folder)
+    file = os.open(name, _CREATE, 0o600, dir_fd=folder)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return name, file
 
 
 def append(file: int, data: memoryview) -> None:
@@ -219,14 +223,35 @@ def write_temporary(folder: int, data: memoryview, *, fsync: bool) -> tuple[str,
         os.close(file)
 
 
-def sweep(folder: int) -> None:
-    """Remove what writers that died left half-written."""
+def sweep(folder: int, own: Collection[str]) -> list[tuple[str, int]]:
+    """Remove what writers that died left half-written.
+
+    Args:
+        folder: Where temporary files are.
+        own: Names of those that are known to be in use.
+
+    Returns:
+        Name and size of the others that are in use.
+    """
+    alive = []
     for name in os.listdir(folder):
-        if name.startswith(_TEMPORARY):
+        if name.startswith(_TEMPORARY) and name not in own:
             with suppress(FileNotFoundError):
                 status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if time.time() - status.st_mtime > _STALE:
+                if time.time() - status.st_mtime > _YOUNG and not _is_locked(folder, name):
                     os.unlink(name, dir_fd=folder)
+                else:
+                    alive.append((name, status.st_size))
+    return alive
+
+
+def _is_locked(folder: int, name: str) -> bool:
+    with _reading(folder, name) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def walk(folder: int, prefix: str = "") -> Iterator[tuple[str, int, State]]:

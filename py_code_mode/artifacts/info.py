@@ -115,8 +115,11 @@ class Details:
         return "" if kind in KINDS else f"no kind {kind!r:.80}; {', '.join(KINDS)}"
 
     def _text_problem(self) -> str:
-        own = dict(self.metadata or {})
-        if not is_json(own):
+        description: Any = self.description  # callers need not keep to the types
+        metadata: Any = self.metadata or {}
+        if not isinstance(description, str):
+            return f"the description must be text, not {description!r:.80}"
+        if not isinstance(metadata, Mapping) or not is_json(own := dict(metadata)):
             return "metadata must be JSON data with str keys"
         for what, text in (("description", self.description), ("metadata", json.dumps(own))):
             size = len(text.encode("utf-8", "surrogatepass"))

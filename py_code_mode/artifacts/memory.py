@@ -41,9 +41,7 @@ class MemoryArtifactStore(StoredArtifacts):
     ) -> ArtifactWriter:
         """Begin to keep an artifact piece by piece; see ``ArtifactStore.open_write``."""
         self._expire(self._list())
-        with self._lock:
-            used = self._used(normal_name(name))
-        return _Writer(self, name, kind, details or Details(), used)
+        return _Writer(self, name, kind, details or Details())
 
     def _used(self, name: str) -> int:
         """Bytes of all artifacts but the named one and what has expired."""
@@ -114,12 +112,10 @@ class MemoryArtifactStore(StoredArtifacts):
 
 
 class _Writer(ArtifactWriter):
-    def __init__(
-        self, store: MemoryArtifactStore, name: str, kind: str, details: Details, used: int
-    ) -> None:
+    def __init__(self, store: MemoryArtifactStore, name: str, kind: str, details: Details) -> None:
         self._store = store
         self._pieces: list[bytes] = []
-        super().__init__(name, kind, details, store.quota, used)
+        super().__init__(name, kind, details, store.room)
 
     def _append(self, view: memoryview) -> None:
         self._pieces.append(bytes(view))

@@ -20,7 +20,12 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE
 )
-_REFUSED_CATEGORIES = {"Cc": "a control character", "Cs": "half of a surrogate pair"}
+_REFUSED_CATEGORIES = {
+    "Cc": "a control character",
+    "Cs": "half of a surrogate pair",
+    "Zl": "a line break",
+    "Zp": "a line break",
+}
 
 
 def check_name(name: str) -> str:
@@ -37,12 +42,19 @@ def check_name(name: str) -> str:
 
 
 def normal_name(name: str) -> str:
-    """Return the one of a name's equivalent spellings that is kept."""
+    """Return the one of a name's equivalent spellings that is kept.
+
+    Raises:
+        TypeError: It is no text at all.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"an artifact's name must be str, not {type(name).__name__}")
     return unicodedata.normalize("NFC", name)
 
 
 def name_problem(name: str) -> str | None:
     """Say which rule ``name`` breaks; None if it breaks none."""
+    normal = normal_name(name)
     if not name:
         return "a name must not be empty"
     for char in name:
@@ -53,10 +65,9 @@ def name_problem(name: str) -> str | None:
         return "folders are separated by '/', a name must not hold a backslash"
     if name.startswith("/") or _DRIVE.match(name):
         return "a name must be relative, without leading '/' and without drive letter"
-    name = normal_name(name)
-    if len(name.encode()) > MAX_NAME_BYTES:
-        return f"a name may have {MAX_NAME_BYTES} bytes in UTF-8, this one has {len(name.encode())}"
-    problems = (_part_problem(part) for part in name.split("/"))
+    if len(normal.encode()) > MAX_NAME_BYTES:
+        return f"a name may have {MAX_NAME_BYTES} bytes in UTF-8, it has {len(normal.encode())}"
+    problems = (_part_problem(part) for part in normal.split("/"))
     return next((problem for problem in problems if problem is not None), None)
 
 

@@ -43,20 +43,22 @@ class Quota:
                 "artifact (max_artifact_bytes)"
             )
 
-    def check_store(self, name: str, size: int, used: int) -> None:
+    def check_store(self, name: str, size: int, used: int, writing: int = 0) -> None:
         """Refuse an artifact for which there is no room.
 
         Args:
             name: The artifact.
             size: Its bytes, as far as they are known.
             used: Bytes of all *other* artifacts.
+            writing: Bytes of others that are being written.
 
         Raises:
             ArtifactWriteError: There is no room.
         """
         most = self.max_bytes
-        if most is not None and used + size > most:
+        if most is not None and used + writing + size > most:
+            use = f"{used:,} and those being written {writing:,}" if writing else f"{used:,}"
             raise ArtifactWriteError(
                 f"artifact {name!r} with {size:,} bytes does not fit: the store's other artifacts "
-                f"use {used:,} of the {most:,} bytes it may hold (max_bytes); delete some"
+                f"use {use} of the {most:,} bytes it may hold (max_bytes); delete some"
             )

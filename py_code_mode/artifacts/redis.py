@@ -101,14 +101,7 @@ class RedisArtifactStore(StoredArtifacts):
         self, name: str, kind: str = "bytes", details: Details | None = None
     ) -> ArtifactWriter:
         """Begin to keep an artifact piece by piece; see ``ArtifactStore.open_write``."""
-        used = self._used(name) if self.quota.max_bytes is not None else 0
-        details = details or Details()
-        return Writer(self._contents, self._put, name, kind, details, self.quota, used)
-
-    def _used(self, name: str) -> int:
-        """Bytes of all artifacts but the named one and what has expired."""
-        name = normal_name(name)
-        return sum(info.size for info in self.list() if info.name != name)
+        return Writer(self._contents, self._put, name, kind, details or Details(), self.room)
 
     def _put(self, record: Record, last: bytes) -> ArtifactInfo:
         """Make a content an artifact's, in one step."""

@@ -20,9 +20,10 @@ from py_code_mode.artifacts.finding import Finder, near_names, selected
 from py_code_mode.artifacts.info import ArtifactInfo, Details
 from py_code_mode.artifacts.names import name_problem
 from py_code_mode.artifacts.quota import Quota
+from py_code_mode.artifacts.room import Room
 from py_code_mode.artifacts.times import expiry
 from py_code_mode.artifacts.writer import ArtifactWriter, Data
-from py_code_mode.errors import ArtifactError, ArtifactNotFoundError
+from py_code_mode.errors import ArtifactError, ArtifactNotFoundError, ArtifactWriteError
 
 __all__ = ["StoredArtifacts", "not_found"]
 
@@ -36,6 +37,7 @@ class StoredArtifacts(ABC):
 
     def __init__(self, quota: Quota | None = None) -> None:
         self.quota = quota or Quota()
+        self.room = Room(self.quota, self._sizes)
         self._finder = Finder()
 
     # What a store implements. None of these looks at expiry but ``_delete``.
@@ -76,6 +78,10 @@ class StoredArtifacts(ABC):
             only_expired: Leave one that has not: another process may just have saved it anew.
         """
 
+    def _sizes(self, expire: bool) -> Iterable[tuple[str, int]]:  # noqa: ARG002, FBT001 - see Room
+        """Yield what takes room of the quota; a store may know a cheaper way."""
+        return ((info.name, info.size) for info in self.list())
+
     # What they have in common.
 
     def save(
@@ -91,6 +97,8 @@ class StoredArtifacts(ABC):
     ) -> ArtifactInfo:
         """Keep a value; see ``ArtifactStore.save``."""
         packed = parcel(value, name)
+        if isinstance(tags, str) or not isinstance(tags, Iterable):  # a text has letters, not tags
+            raise ArtifactWriteError(f"artifact {name!r}: tags must be words, not {tags!r:.80}")
         details = Details(
             description,
             metadata,

@@ -21,10 +21,13 @@ def expiry(ttl: float | None, expires: datetime | float | None) -> float | None:
         expires: The point itself; a datetime without a zone is local time, as Python takes it.
 
     Raises:
-        ArtifactWriteError: Both were said.
+        ArtifactWriteError: Both were said, or ttl is no number of seconds.
     """
     if ttl is not None and expires is not None:
         raise ArtifactWriteError("say either ttl or expires, not both")
     if ttl is not None:
-        return time.time() + ttl
+        try:
+            return time.time() + ttl
+        except (TypeError, OverflowError):
+            raise ArtifactWriteError(f"ttl must be a number of seconds, not {ttl!r:.80}") from None
     return expires.timestamp() if isinstance(expires, datetime) else expires

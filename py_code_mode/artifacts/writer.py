@@ -1,6 +1,6 @@
 """Writing an artifact in pieces: whole at the end, or not at all.
 
-Place in the house: inside ``artifacts``, above ``info`` and ``quota``; each store has its own
+Place in the house: inside ``artifacts``, above ``info`` and ``room``; each store has its own
 writer below this class, which knows what all have in common.
 """
 
@@ -15,7 +15,7 @@ from typing import Self
 
 from py_code_mode.artifacts.info import ArtifactInfo, Details
 from py_code_mode.artifacts.names import check_name
-from py_code_mode.artifacts.quota import Quota
+from py_code_mode.artifacts.room import Room, Share
 from py_code_mode.errors import ArtifactWriteError
 
 __all__ = ["ArtifactWriter", "Data", "flat"]
@@ -34,9 +34,7 @@ class ArtifactWriter(ABC):
         name: Under which to keep them.
         kind: How they are to be read.
         details: What is said of them.
-        quota: Bounds of the store.
-        used: Bytes of the store's other artifacts as the writer begins; it may refuse early what
-            could not be committed.
+        room: What is left of the store's quota.
 
     Attributes:
         name: The name, normalised.
@@ -50,15 +48,15 @@ class ArtifactWriter(ABC):
 
     closed = True  # until it has begun; the destructor looks
 
-    def __init__(self, name: str, kind: str, details: Details, quota: Quota, used: int) -> None:
+    def __init__(self, name: str, kind: str, details: Details, room: Room) -> None:
         self.name = check_name(name)
         details.check(self.name, kind)
         self.size = 0
         self.info: ArtifactInfo | None = None
         self._kind = kind
         self._details = details
-        self._quota = quota
-        self._used = used
+        self._room = room
+        self._share = Share(self.name)
         self._digest = hashlib.sha256()
         self.closed = False
 
@@ -71,8 +69,7 @@ class ArtifactWriter(ABC):
         self._check_open()
         view = flat(data)
         try:
-            self._quota.check_artifact(self.name, self.size + view.nbytes)
-            self._quota.check_store(self.name, self.size + view.nbytes, self._used)
+            self._room.take(self._share, view.nbytes)
             self._append(view)
         except BaseException:
             self.abort()
@@ -100,7 +97,8 @@ class ArtifactWriter(ABC):
                 )
             now = time.time()
             info = self._details.describe(self.name, self._kind, self.size, digest, now)
-            self.info = self._commit(info)
+            with self._room.settling(self._share):
+                self.info = self._commit(info)
         finally:
             self.abort()  # what is left of a failure; nothing after a success
         return self.info.copy()
@@ -109,7 +107,10 @@ class ArtifactWriter(ABC):
         """Give up: nothing of it stays. Does nothing to one that is closed."""
         if not self.closed:
             self.closed = True
-            self._discard()
+            try:
+                self._discard()
+            finally:
+                self._room.give_back(self._share)
 
     def _check_open(self) -> None:
         if self.closed:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
+from py_code_mode.server.peers import container_peers
 from py_code_mode.server.problems import Problem
 from py_code_mode.server.settings import Scope, ServerSettings, TokenSettings
 
@@ -64,6 +65,7 @@ class Access:
         ]
         self.owners = [owner for _, owner in self._owners] or [ANYBODY]
         self._anonymous = settings.allow_anonymous
+        self._machine = container_peers() if self._anonymous == "container" else frozenset()
         hosts = {host.lower() for host in settings.allowed_hosts}
         # With tokens any name will do, unless somebody says which.
         self._hosts = hosts if self._owners or not hosts else hosts | _LOCAL_NAMES
@@ -145,6 +147,10 @@ class Access:
         """Whether a peer is served without a token."""
         if self._anonymous == "yes":
             return True
+        if self._anonymous == "container" and server and client:
+            # Nobody but this machine sends from the address that it sends to.
+            near = _is_near(client) or client[0] == server[0]
+            return near or client[0] in self._machine
         return _is_near(server) and _is_near(client)
 
 

@@ -66,7 +66,10 @@ def _check_open(
                 f"{settings.host}: set a token, or allow_anonymous",
                 key="server.host",
             )
-        announce(f"WARNING: no token is set, and whoever reaches {settings.host} can run code here")
+        whoever = f"whoever reaches {settings.host}"
+        if settings.allow_anonymous == "container":
+            whoever = "every program on the machine of this container, and maybe its neighbours,"
+        announce(f"WARNING: no token is set: {whoever} can run code here. Set PY_CODE_MODE_TOKEN")
     else:
         announce("no token is set: every program on this machine can run code here")
 

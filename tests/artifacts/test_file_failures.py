@@ -80,17 +80,46 @@ def test_a_full_disk_at_any_step_leaves_the_old_version(folder, monkeypatch, ste
         assert [name for name in own_files(folder) if name.startswith("tmp-")] == []
 
 
+def aged(path: Path, seconds: float) -> Path:
+    then = path.stat().st_mtime - seconds
+    os.utime(path, (then, then))
+    return path
+
+
 def test_what_a_dead_writer_left_is_swept_away(folder):
-    """Temporary files of writers that died go when they are old, and not before."""
+    """Temporary files nobody has open go, unless they are just being made."""
     FileArtifactStore(folder).save("x", 1)
-    for name, age in (("tmp-old", 7_200), ("tmp-new", 60)):
+    for name, age in (("tmp-old", 20), ("tmp-new", 2)):
         path = folder / ".pcm" / name
         path.write_text("half")
-        then = path.stat().st_mtime - age
-        os.utime(path, (then, then))
+        aged(path, age)
     FileArtifactStore(folder).save("x", 2)
     left = [name for name in own_files(folder) if name.startswith("tmp-")]
     assert left == ["tmp-new"]
+
+
+def test_a_writer_may_take_hours(folder):
+    """However old a half-written artifact is, nobody sweeps it away while its writer lives."""
+    with FileArtifactStore(folder).open_write("x") as writer:
+        writer.write(b"first ")
+        aged(next((folder / ".pcm").glob("tmp-*")), 100_000)
+        FileArtifactStore(folder).save("y", 1)
+        writer.write(b"second")
+    assert FileArtifactStore(folder).load("x") == b"first second"
+
+
+def test_what_other_processes_are_writing_takes_room(folder):
+    """Half-written artifacts of other stores on the folder count, those of dead writers do not."""
+    other = FileArtifactStore(folder).open_write("other")
+    other.write(b"a" * 600)
+    store = FileArtifactStore(folder, max_bytes=1_000)
+    with pytest.raises(ArtifactWriteError, match="does not fit"):
+        store.save("x", b"a" * 401)
+    other.abort()
+    dead = folder / ".pcm" / "tmp-dead"
+    dead.write_bytes(bytes(600))
+    aged(dead, 20)
+    store.save("x", b"a" * 401)
 
 
 def test_no_file_stays_open(folder):

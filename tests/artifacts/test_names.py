@@ -33,6 +33,7 @@ BAD = {
     "a\x7f": "control character",
     "a\x85b": "control character",
     "a\ud800": "surrogate",
+    "a\u2028b": "line break",
     "a" * 201: "200 bytes",
     "é" * 101: "200 bytes",
     "/".join(["a" * 150] * 4): "512 bytes",

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import time
+from pathlib import PurePath
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -290,3 +291,36 @@ def test_packed_bytes_are_kept_undecoded(store, wrap):
     assert store.load_packed("x") == (info, expected)
     with pytest.raises(ArtifactError, match=r"artifact 'x' cannot be read: .*not valid json"):
         store.load("x")
+
+
+@pytest.mark.parametrize("verb", ["load", "get", "exists", "delete", "read_chunks", "show"])
+def test_a_name_that_is_no_text_is_a_type_error(store, verb):
+    """Given a number or a path for a name, every verb says what a name must be."""
+    for name in (1, None, PurePath("x")):
+        with pytest.raises(TypeError, match="artifact's name must be str, not"):
+            getattr(store, verb)(name)
+        with pytest.raises(TypeError, match="artifact's name must be str, not"):
+            store.save(name, 1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"tags": "abc"},
+        {"tags": 5},
+        {"tags": [1]},
+        {"metadata": [1]},
+        {"metadata": 5},
+        {"description": 5},
+        {"ttl": "soon"},
+        {"ttl": 10**400},
+        {"expires": "tomorrow"},
+    ],
+    ids=str,
+)
+def test_wrong_arguments_of_save_are_refused_by_name(store, said):
+    """What is no tags, metadata, description or time is refused, and named; a text is no tags."""
+    (key,) = said
+    with pytest.raises(ArtifactWriteError, match=key):
+        store.save("x", 1, **said)
+    assert store.list() == []

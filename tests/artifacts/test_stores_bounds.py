@@ -45,16 +45,40 @@ def test_all_artifacts_may_have_so_many_bytes(open_store):
     assert [info.name for info in store.list()] == ["y", "z"]
 
 
-def test_two_writers_cannot_both_take_the_last_room(open_store):
-    """Room that was there when a writer began may be gone when it commits."""
+def test_writers_at_once_never_hold_more_than_there_is_room_for(open_store):
+    """What is being written takes room before it is kept; what is given up gives it back."""
     store = open_store(max_bytes=1_000)
+    store.save("old", b"a" * 100)
     one, two = store.open_write("1"), store.open_write("2")
     one.write(b"a" * 600)
-    two.write(b"a" * 600)
-    one.commit()
+    with pytest.raises(ArtifactWriteError, match=r"use 100 and those being written 600 of the 1,0"):
+        two.write(b"a" * 301)
+    assert two.closed
+    store.save("2", b"a" * 300)
+    one.abort()
+    with store.open_write("3") as three:
+        three.write(b"a" * 500)
+        three.write(b"a" * 100)
+    assert [info.size for info in store.list()] == [300, 600, 100]
+    with store.open_write("3") as three:  # what it replaces does not count, however it comes
+        for _ in range(6):
+            three.write(b"b" * 100)
+    store.delete("3")
+    store.save("4", b"a" * 600)
+
+
+def test_the_last_word_is_at_the_commit(open_store):
+    """Room that another process has taken meanwhile is gone, and the error says so."""
+    store, other = open_store(max_bytes=1_000), open_store(max_bytes=1_000)
+    if store.save("old", b"a" * 100) not in other.list():
+        pytest.skip("nobody else can see this store")
+    writer = store.open_write("1")
+    writer.write(b"a" * 500)
+    another = open_store()  # one that knows no bound
+    another.save("2", b"a" * 500)
     with pytest.raises(ArtifactWriteError, match="use 600 of the 1,000"):
-        two.commit()
-    assert [info.name for info in store.list()] == ["1"]
+        writer.commit()
+    assert [info.name for info in other.list()] == ["2", "old"]
 
 
 @pytest.mark.parametrize("bad", [-1, 1.5, "1 GB", True])

@@ -114,6 +114,8 @@ FRAMES = {
     "dates": pd.DataFrame({"d": DAYS, "z": DAYS.tz_localize("Europe/Oslo")}),
     "index": pd.DataFrame({"a": range(4)}, index=pd.Index(list("abcd"), name="key")),
     "dates as index": pd.DataFrame({"a": range(4)}, index=DAYS),
+    "hours as index": pd.DataFrame({"a": [1, 2]}, index=DAYS[:2].tz_localize("Europe/Oslo")),
+    "irregular": pd.DataFrame({"a": [1, 2, 3]}, index=DAYS[[0, 1, 3]]),
     "levels": pd.DataFrame({"a": range(4)}, index=pd.MultiIndex.from_product([[1, 2], ["x", "y"]])),
     "filtered": pd.DataFrame({"a": range(10)}).query("a % 3 == 1"),
     "categories": pd.DataFrame({"c": pd.Categorical(["a", None, "b", "a"])}),
@@ -148,7 +150,30 @@ def test_frames_of_pandas_come_back_exactly(frame, kind, trusted):
     assert packed == kind
     back = unpack(kind, data, type_name=type_name(frame), trusted=trusted)
     assert dumps(back) == dumps(frame)
-    pd.testing.assert_frame_equal(back, frame, check_freq=False)
+    pd.testing.assert_frame_equal(back, frame)
+
+
+PERIODS = pd.period_range("2024-01", periods=3, freq="M")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pd.DataFrame({"p": PERIODS, "i": pd.interval_range(0, 3)}),
+        lambda: pd.DataFrame({"a": range(3)}, index=PERIODS),
+        lambda: pd.DataFrame({"a": pd.array([1, None], dtype="int64[pyarrow]")}),
+    ],
+    ids=["columns", "index", "arrow"],
+)
+@pytest.mark.parametrize("trusted", [True, False], ids=["kernel", "host"])
+def test_frames_that_only_parquet_can_keep_come_back(make, trusted):
+    """Periods, intervals and Arrow's own dtypes are no values, and yet come back from Parquet."""
+    pytest.importorskip("pyarrow")
+    frame = make()
+    kind, data = pack(frame)
+    assert kind == "parquet"
+    back = unpack(kind, data, type_name="pandas.DataFrame", trusted=trusted)
+    pd.testing.assert_frame_equal(back, frame)
 
 
 POLARS = {
@@ -196,34 +221,50 @@ def test_damaged_parquet_is_an_artifact_error_on_the_host():
     pytest.importorskip("pyarrow")
     _, data = pack(pd.concat([FRAMES["numbers"], FRAMES["text"]], axis=1))
     refused = 0
-    for seed in range(150):
+    for seed in range(8):
         chance, damaged = random.Random(seed), bytearray(data)
-        for _ in range(chance.choice([1, 1, 3])):
+        for _ in range(3):
             place = chance.randrange(max(0, len(data) - 1_000), len(data) - 8)
             damaged[place] = chance.choice([0, 127, 128, 255, chance.randrange(256)])
         try:
             unpack("parquet", bytes(damaged), type_name="pandas.DataFrame")
         except ArtifactError:
             refused += 1
-    assert refused > 50
-    for cut in (0, 4, 100, len(data) - 1):
-        with pytest.raises(ArtifactError):
+    assert refused > 3
+    for cut in (0, len(data) - 1):
+        with pytest.raises(ArtifactError, match="not valid parquet"):
             unpack("parquet", data[:cut])
 
 
-def test_a_file_that_unfolds_beyond_measure_is_refused_on_the_host():
-    """A small file of very many rows, or of one long text many times, is not unfolded where it could do harm."""
-    pa = pytest.importorskip("pyarrow")
+def bombs():
+    """Small files that unfold to gigabytes: rows, one text, alone and in lists, and nothing at all."""
+    import pyarrow as pa
+
+    text = pa.repeat("x" * 1_000_000, 1)
+    often = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), 9_000), text)
+    ends = pa.array(range(9_001), pa.int32())
+    return {
+        "rows": pa.table({"c": pa.nulls(300_000_000)}),
+        "texts": pa.table({"c": often}),
+        "lists": pa.table({"c": pa.ListArray.from_arrays(ends, often)}),
+        "nulls": pa.table({"c": pa.array([[None] * 5_000_000], pa.list_(pa.null()))}),
+    }
+
+
+@pytest.mark.parametrize("name", ["rows", "texts", "lists", "nulls"])
+def test_a_file_that_unfolds_beyond_measure_is_refused_on_the_host(name):
+    """However a file hides what it unfolds to, it is refused, and not by the host's own memory."""
+    pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
-    for column, unfolds in [
-        (pa.repeat(True, 70_000_000), "70,000,000"),
-        (pa.repeat("x" * 1_000_000, 100).dictionary_encode().take(pa.repeat(0, 500_000)), "5"),
-    ]:
-        out = io.BytesIO()
-        pq.write_table(pa.table({"c": column}), out, compression="zstd", store_schema=False)
-        assert len(out.getvalue()) < 300_000
-        with pytest.raises(ArtifactError, match=f"would unfold to {unfolds}"):
-            unpack("parquet", out.getvalue())
+    out = io.BytesIO()
+    pq.write_table(bombs()[name], out, compression="zstd", store_schema=False)
+    assert len(out.getvalue()) < 700_000
+    with pytest.raises(ArtifactError, match="would unfold to more than the 268,435,456 bytes"):
+        unpack("parquet", out.getvalue())
+
+
+def test_a_pyarrow_that_unpickles_is_not_read_with():
+    """Versions that run what a file's metadata says are refused on the host."""
     with pytest.raises(ArtifactError, match="not safe"):
         tables._check_version("13.0.0")
 
@@ -236,6 +277,7 @@ def test_figures_are_pictures():
         ("plot", "image/png", b"\x89PNG"),
         ("plots/1.svg", "image/svg+xml", b"<?xml"),
         ("plot.PDF", "application/pdf", b"%PDF"),
+        ("plot.jpg", "image/jpeg", b"\xff\xd8"),
     ]:
         packed = parcel(figure, name)
         assert (packed.kind, packed.content_type) == ("media", mime)

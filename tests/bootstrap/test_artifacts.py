@@ -10,6 +10,7 @@ import pickle
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kernel_bootstrap.artifacts import Artifacts
@@ -262,3 +263,50 @@ def test_probing_is_harmless(artifacts, host):
     with pytest.raises(AttributeError):
         artifacts.lod = 1
     assert not host.requests
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"name": 1}, "name must be text"),
+        ({"description": 5}, "description must be text"),
+        ({"metadata": [1]}, "metadata must be a dict"),
+        ({"metadata": {"a": object()}}, "of JSON data"),
+        ({"tags": "abc"}, "list of words"),
+        ({"tags": [1]}, "list of words"),
+        ({"ttl": "soon"}, "number of seconds"),
+        ({"ttl": float("nan")}, "number of seconds"),
+        ({"ttl": 10**400}, "number of seconds"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_refused_in_plain_words(artifacts, host, said, words):
+    """A wrong argument is an ArtifactWriteError that says what it must be; nothing is sent."""
+    with pytest.raises(ArtifactWriteError, match=words):
+        artifacts.save(**{"name": "x", "data": 1, **said})
+    assert host.requests == []
+
+
+def test_a_name_that_cannot_be_is_not_found(artifacts):
+    """Whoever looks for a name that no artifact can have finds none."""
+    for name in ("", "../x", "x" * 5_000):
+        assert (artifacts.get(name), artifacts.exists(name), artifacts.delete(name)) == (
+            None,
+            False,
+            False,
+        )
+    with pytest.raises(ArtifactError, match="must be text"):
+        artifacts.load(None)
+
+
+def test_a_file_of_text_takes_text(artifacts, store):
+    """What is printed, or written by libraries, into a file opened as text loads as text."""
+    with artifacts.open("t.csv", "w") as file:
+        print("a,b", file=file)
+        file.write("ü,1\n")
+        pd.DataFrame({"a": ["x"], "b": [2]}).to_csv(file, index=False, header=False)
+    assert store.load("t.csv") == "a,b\nü,1\nx,2\n"
+    assert (store.get("t.csv").kind, store.get("t.csv").content_type) == ("text", "text/csv")
+    with pytest.raises(TypeError), artifacts.open("b", "wb") as file:
+        file.write("text")
+    assert not store.exists("b")

@@ -119,3 +119,6 @@ def test_a_cut_reads_as_a_sentence():
     assert str(Cut("stdout", 1000, 20000)) == "stdout: 1,000 of 20,000 characters kept"
     shown = str(Cut("outputs", 1, 2, "outputs", "outputs/a.jsonl"))
     assert shown == "outputs: 1 of 2 outputs kept; all of it: artifact 'outputs/a.jsonl'"
+    half = Cut("stdout", 1, 3, artifact="a", whole=False)
+    assert str(half) == "stdout: 1 of 3 characters kept; its beginning: artifact 'a'"
+    assert Cut.from_dict(half.to_dict()) == half

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import threading
 
 import pytest
 
-from py_code_mode import CodeExecutor, FileArtifactStore
+from py_code_mode import CodeExecutor, FileArtifactStore, Limits, ToolRegistry
 
 GB = 1_000_000_000
 BOUND = 100 * 1024 * 1024
@@ -161,6 +162,78 @@ async def test_a_flood_is_an_artifact_of_its_session(executor, store):
     assert (cut.artifact, info.session, info.author) == (info.name, "default", "alice")
     assert info.size == 3_000_001
     assert [found.name for found in store.search("stdout of a cell")] == [info.name]
+
+
+async def test_a_flood_goes_in_pieces_and_takes_no_memory(store):
+    """300 MB of prints are cut in constant memory on both sides, whatever a message may carry."""
+    limits = Limits(request_bytes=1_000_000)
+    async with CodeExecutor(artifact_store=store, limits=limits) as executor:
+        await executor.run(PEAK + "before = peak()")
+        async with watched() as most:
+            result = await executor.run("for n in range(300): print(str(n % 10) * 999_999)")
+        grown = (await executor.run("'shown'\npeak() - before")).unwrap()
+        history = "history = get_ipython().history_manager\nbool(history.outputs), "
+        remembered = await executor.run(history + "history.output_hist_reprs")
+    assert max(most[0], grown) < BOUND // 2
+    assert remembered.value == (False, {})
+    (cut,) = result.truncated
+    assert (cut.total, cut.whole) == (300_000_000, False)
+    assert "its beginning: artifact" in result.text
+    info = store.get(cut.artifact)
+    assert (info.size, info.description[:13]) == (Limits().spill_bytes, "The beginning")
+    assert b"".join(store.read_chunks(cut.artifact, 2_000_000, 3)) == b"222"
+
+
+async def test_requests_that_pile_up_are_refused(tmp_path):
+    """A kernel that sends faster than the host can keep is told so; what fits is kept."""
+    kept = threading.Event()
+
+    class Slow(FileArtifactStore):
+        def save_packed(self, name, kind, data, details=None):
+            assert kept.wait(30)
+            return super().save_packed(name, kind, data, details)
+
+    def go_on() -> None:
+        """Let the store go on."""
+        kept.set()
+
+    code = (
+        "link = object.__getattribute__(artifacts, '_link')\n"
+        "ask = lambda n: link.request('artifacts.save', name=f'x{n}', kind='bytes', data=data)\n"
+        "data, failures = bytes(8_000_000), []\n"
+        "sent = [ask(n) for n in range(12)]\n"
+        "for each in sent[8:]:\n"
+        "    try: each.result()\n"
+        "    except tools.ToolDeniedError as error: failures.append(str(error))\n"
+        "tools.go_on()\n"
+        "failures, [each.result()['size'] for each in sent[:8]]"
+    )
+    registry = ToolRegistry()
+    registry.add(go_on)
+    store, limits = Slow(tmp_path / "data"), Limits(request_bytes=8_000_000)
+    async with CodeExecutor(registry, artifact_store=store, limits=limits) as executor:
+        failures, sizes = (await executor.run(code)).unwrap()
+    assert len(failures) == 4
+    assert "are pending have more than 67,108,864 bytes" in failures[0]
+    assert sizes == [info.size for info in store.list()] == [8_000_000] * 8
+
+
+async def test_each_output_that_was_cut_is_an_artifact_of_its_own(store):
+    """Two texts, a picture and JSON that were too large are four artifacts, as files of their type."""
+    limits = Limits(text_chars=100, output_bytes=1_000)
+    code = (
+        "import base64\n"
+        "display('a' * 200); display('b' * 200)\n"
+        "picture = base64.b64encode(b'\\x89PNG' + bytes(1_000)).decode()\n"
+        "display({'image/png': picture, 'application/json': ['x' * 1_000]}, raw=True)"
+    )
+    async with CodeExecutor(artifact_store=store, limits=limits) as executor:
+        result = await executor.run(code)
+    kept = {cut.artifact: store.load(cut.artifact) for cut in result.truncated}
+    first, second, picture, data = (kept[cut.artifact] for cut in result.truncated)
+    assert (first, second, data) == (repr("a" * 200), repr("b" * 200), ["x" * 1_000])
+    assert (picture.mime_type, picture.data) == ("image/png", b"\x89PNG" + bytes(1_000))
+    assert sorted(name.rpartition(".")[2] for name in kept) == ["json", "png", "txt", "txt"]
 
 
 async def test_figures_and_frames_keep_their_types(executor, store):

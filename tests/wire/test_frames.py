@@ -60,8 +60,7 @@ indexes: list[Any] = [
 
 def same_frame(left: Any, right: Any) -> None:
     plain = [place for place, dtype in enumerate(right.dtypes) if dtype != object]  # noqa: E721
-    options = {"check_freq": False, "check_exact": True}
-    pd.testing.assert_frame_equal(left.iloc[:, plain], right.iloc[:, plain], **options)
+    pd.testing.assert_frame_equal(left.iloc[:, plain], right.iloc[:, plain], check_exact=True)
     pd.testing.assert_index_equal(left.columns, right.columns, exact=True)
     assert left.attrs == right.attrs
     assert [type(left.index), type(left.columns)] == [type(right.index), type(right.columns)]
