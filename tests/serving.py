@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 _LISTENING = re.compile(r"listening on (http://\S+)")
 
 
-@asynccontextmanager
-async def serving(*flags: str, **environment: str) -> AsyncIterator[str]:
+@contextmanager
+def serving(*flags: str, **environment: str) -> Iterator[str]:
     """Run a session server; yield its address."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PY_CODE_MODE_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "py_code_mode", "serve"),
-        *(flags if "--port" in flags else ("--port", "0", *flags)),
-        env={**clean, **environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    told: list[str] = []
-    reading = None
-    try:
-        async with asyncio.timeout(60):
-            while not (found := _LISTENING.search("".join(told[-1:]))):
-                line = (await process.stderr.readline()).decode()
-                assert line, f"the server ended: {''.join(told)}"
-                told.append(line)
-        reading = asyncio.create_task(process.stderr.read())  # a full pipe would stop it
-        yield found[1]
-    finally:
-        if process.returncode is None:
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "stderr"
+        with told.open("wb") as stderr:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "py_code_mode", "serve"),
+                    *("--state", folder),
+                    *(flags if "--port" in flags else ("--port", "0", *flags)),
+                ],
+                env={**clean, **environment},
+                stderr=stderr,
+            )
+        try:
+            yield _address(process, told)
+        finally:
             process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
-        if reading is not None:
-            await reading
+            process.wait(30)
+
+
+def _address(process: subprocess.Popen[bytes], told: Path) -> str:
+    """Wait until the server says where it is."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if found := _LISTENING.search(told.read_text()):
+            return found[1]
+        assert process.poll() is None, f"the server ended: {told.read_text()}"
+        time.sleep(0.01)
+    raise AssertionError(f"the server does not start: {told.read_text()}")

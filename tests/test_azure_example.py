@@ -6,7 +6,6 @@ import asyncio
 import enum
 import os
 import re
-import shutil
 import stat
 import sys
 import types
@@ -21,7 +20,6 @@ import pytest
 from py_code_mode import CodeExecutor
 from tests.bicep import UNKNOWN, Template
 from tests.conftest import ROOT
-from tests.serving import serving
 
 EXAMPLE = ROOT / "examples" / "azure-container-apps"
 MODELS = {
@@ -177,18 +175,19 @@ async def test_the_script_builds_and_deploys_in_order(tmp_path):
     assert [path for path in files if not Path(path).exists()] == []
 
 
-async def test_the_check_runs_a_cell_on_a_server(tmp_path):
+async def test_the_check_runs_a_cell_on_a_server(session_server):
     """It tells what the server has; a wrong token is one line and exit code 1."""
-    tools = shutil.copytree(EXAMPLE / "tools", tmp_path / "tools")
-    async with serving("--tools", str(tools), PY_CODE_MODE_TOKEN="secret") as url:
-        code, out, err = await check(SESSION_URL=url, SESSION_TOKEN="secret")
-        assert (code, err) == (0, "")
-        assert out.endswith("['curl']\n")
-        code, out, err = await check(SESSION_URL=url, SESSION_TOKEN="wrong")
-        assert (code, out) == (1, "")
-        assert err.startswith("NotAuthorized: ")
-        assert len(err.splitlines()) == 1
-    assert (await check())[0] == 2
+    right, wrong, none = await asyncio.gather(
+        check(SESSION_URL=session_server, SESSION_TOKEN="secret"),
+        check(SESSION_URL=session_server, SESSION_TOKEN="wrong"),
+        check(),
+    )
+    assert (right[0], right[2]) == (0, "")
+    assert right[1].endswith("['wc']\n")
+    assert wrong[:2] == (1, "")
+    assert wrong[2].startswith("NotAuthorized: ")
+    assert len(wrong[2].splitlines()) == 1
+    assert none[0] == 2
 
 
 async def check(**environment: str) -> tuple[int | None, str, str]:

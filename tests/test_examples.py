@@ -18,7 +18,6 @@ from py_code_mode import CodeExecutor
 from py_code_mode.container import SessionClient
 from tests.conftest import CI, ROOT
 from tests.model_server import Call, ModelServer, running_model
-from tests.serving import serving
 
 EXAMPLES = ROOT / "examples"
 MINIMAL, DIRECT, OVER_MCP, AZURE = (
@@ -213,24 +212,23 @@ async def test_autogen_wired_directly(tmp_path, model):
     ]
 
 
-async def test_autogen_on_a_session_server(tmp_path, model):
+async def test_autogen_on_a_session_server(tmp_path, model, session_server):
     """The same agent runs its code on a server, and leaves no session there."""
     model.turns = [Call("x = 41"), Call("x + 1"), "It is 42."]
-    async with serving(PY_CODE_MODE_TOKEN="secret") as url:
-        ended = await run_agent(
-            DIRECT,
-            tmp_path,
-            "Add",
-            OPENAI_BASE_URL=f"{model.url}/v1",
-            MODEL="scripted",
-            SESSION_URL=url,
-            SESSION_TOKEN="secret",
-        )
-        async with SessionClient(url, "secret") as client:
-            assert await client.sessions() == []
+    ended = await run_agent(
+        DIRECT,
+        tmp_path,
+        "Add",
+        OPENAI_BASE_URL=f"{model.url}/v1",
+        MODEL="scripted",
+        SESSION_URL=session_server,
+        SESSION_TOKEN="secret",
+    )
     assert (ended.code, ended.err) == (0, "")
     assert model.told(2)["content"] == "42"
     assert not (tmp_path / "agent" / "data").exists()
+    async with SessionClient(session_server, "secret") as client:
+        assert await client.sessions() == []
 
 
 async def test_autogen_over_mcp(tmp_path, model):

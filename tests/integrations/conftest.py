@@ -9,7 +9,6 @@ import pytest_asyncio
 
 from py_code_mode import CodeExecutor, ToolRegistry
 from tests.model_server import ModelServer, running_model
-from tests.serving import serving
 
 # A red picture of one pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
@@ -34,12 +33,3 @@ async def weather() -> AsyncIterator[CodeExecutor]:
     registry.add(temperature)
     async with CodeExecutor(registry) as executor:
         yield executor
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """A session server that asks for the token ``secret``."""
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "wc.yaml").write_text('name: wc\nargs: "-l {file}"\ndescription: Count lines\n')
-    async with serving("--tools", str(folder), PY_CODE_MODE_TOKEN="secret") as url:
-        yield url
