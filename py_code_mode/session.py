@@ -47,6 +47,7 @@ class Session:
         self._settings = settings
         self._cells = CellQueue(name, settings, self)
         self._checkpoints: list[Checkpoint] = []
+        self._closing: asyncio.Task[None] | None = None
         self.warnings: tuple[str, ...] = ()
 
     @property
@@ -243,9 +244,18 @@ class Session:
         return self._cells.notebook.write(self.name, Path(path))
 
     async def aclose(self) -> None:
-        """End the session and its kernel; closing twice is fine."""
-        if self.closed:
-            return
+        """End the session and its kernel; closing twice is fine.
+
+        Cancelling the call does not stop it: a kernel that is half closed would be nobody's.
+        """
+        if self._closing is None:
+            self._cells.take_no_more()
+            self._closing = asyncio.create_task(self._close(), name=f"close {self.name}")
+            self._settings.closing.add(self._closing)
+            self._closing.add_done_callback(self._settings.closing.discard)
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         await self._cells.close()
         await asyncio.gather(*(checkpoint.aclose() for checkpoint in self._checkpoints))
         if self._settings.sessions.get(self.name) is self:

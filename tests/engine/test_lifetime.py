@@ -150,6 +150,30 @@ async def test_closing_while_things_go_on_leaves_nothing():
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("closes", ["session", "executor"])
+async def test_a_close_that_is_cancelled_goes_on(closes):
+    """Nothing is left half closed: a second close waits for the end, and ends."""
+    async with CodeExecutor() as executor:
+        await executor.run("1")
+    before = _left_behind()
+    for turns in range(4):
+        executor = CodeExecutor()
+        session = await executor.session("a")
+        await session.start()
+        task = asyncio.create_task((session if closes == "session" else executor).aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        if closes == "session" and turns:
+            assert await executor.session("a") is not session
+        async with asyncio.timeout(20):
+            await executor.aclose()
+    async with asyncio.timeout(5):
+        while _left_behind() != before:
+            await asyncio.sleep(0.05)
+
+
 async def test_kernel_children_die_with_the_session():
     """Processes the code started in the background end with the session."""
     async with CodeExecutor() as executor:
