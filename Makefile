@@ -15,7 +15,7 @@ CLIENTS := $(REDIS_PYS:%=.venv-redis-py/%/.ready)
 # Servers of other people that the tests of MCP tools run.
 MCP_PACKAGES := mcp-server-fetch mcp-server-git mcp-server-time
 MCP_NPM_PACKAGES := @modelcontextprotocol/server-everything@^2026.8 @modelcontextprotocol/server-filesystem@^2026.8
-MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready
+MCP_SERVERS := .venv-mcp-servers/.ready .venv-npm/.ready .venv-autogen-mcp/.ready
 # Clients of other people that the tests of our MCP server use; they want Node 22.
 MCP_CLIENT_PACKAGES := node@22 @modelcontextprotocol/inspector@^2.12 @modelcontextprotocol/conformance@^0.1.16
 MCP_CLIENTS := .venv-mcp-clients/.ready
@@ -55,7 +55,7 @@ image: $(VENV)/.test-ready | programs
 	@$(BIN)/python -m tests.container.engine
 
 clean:
-	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-mcp-clients .venv-npm .venv-valkey build dist demo-output
+	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-mcp-clients .venv-autogen-mcp .venv-npm .venv-valkey build dist demo-output
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
@@ -93,6 +93,13 @@ $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	@echo "==> making an interpreter that has MCP servers"
 	@$(PYTHON) -m venv .venv-mcp-servers
 	@.venv-mcp-servers/bin/python -m pip install --quiet $(MCP_PACKAGES)
+	@touch $@
+
+# AutoGen's client of MCP works with mcp 1 only, so an agent that uses it has its own interpreter.
+.venv-autogen-mcp/.ready: examples/autogen-mcp/requirements.txt | $(BIN)/python
+	@echo "==> making an interpreter that has AutoGen and its client of MCP"
+	@$(PYTHON) -m venv .venv-autogen-mcp
+	@.venv-autogen-mcp/bin/python -m pip install --quiet -r $<
 	@touch $@
 
 # Debian has valkey from release 13 on; elsewhere a package of Python brings the program.

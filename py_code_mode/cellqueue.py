@@ -143,10 +143,14 @@ class CellQueue:
             except CodeModeError as error:
                 raise as_kernel_error(error) from error
 
-    async def close(self) -> None:
-        """End the kernel and whatever it has asked for."""
+    def take_no_more(self) -> None:
+        """Refuse cells from now on."""
         self.closed = self.slot.closed = True
         self.slot.give_up_start()
+
+    async def close(self) -> None:
+        """End the kernel and whatever it has asked for."""
+        self.take_no_more()
         await self.end_cell()
         async with self._lock:
             await self.slot.close()

@@ -99,6 +99,7 @@ class CodeExecutor:
         )
         # Held for life, so that its helper process does not start and end with each call.
         reaper.acquire()
+        self._closing: asyncio.Task[None] | None = None
         self._closed = False
 
     @classmethod
@@ -252,12 +253,19 @@ class CodeExecutor:
         return self.default.export_notebook(path)
 
     async def aclose(self) -> None:
-        """Close all sessions and the tools; closing twice is fine."""
-        if self._closed:
-            return
-        self._closed = True
+        """Close all sessions and the tools; closing twice is fine.
+
+        Cancelling the call does not stop it.
+        """
+        if self._closing is None:
+            self._closed = True
+            self._closing = asyncio.create_task(self._close(), name="close the executor")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         sessions = list(self._settings.sessions.values())
-        await asyncio.gather(*(session.aclose() for session in sessions))
+        # zmq's context waits for ever for a kernel's socket that was left open.
+        await asyncio.gather(*(session.aclose() for session in sessions), *self._settings.closing)
         await self.registry.release()
         await self._settings.close()
         reaper.release()

@@ -246,10 +246,13 @@ class Session:
     async def aclose(self) -> None:
         """End the session and its kernel; closing twice is fine.
 
-        It is ended also if whoever waits for that is cancelled.
+        Cancelling the call does not stop it: a kernel that is half closed would be nobody's.
         """
         if self._closing is None:
+            self._cells.take_no_more()
             self._closing = asyncio.create_task(self._close(), name=f"close {self.name}")
+            self._settings.closing.add(self._closing)
+            self._closing.add_done_callback(self._settings.closing.discard)
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:

@@ -5,6 +5,7 @@ Place in the house: executor layer, below ``session``.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class SessionSettings:
         default_timeout: Seconds a run may take if it does not say; None: no limit.
         author: On whose behalf the code runs.
         sessions: The executor's sessions by name.
+        closing: What ends sessions now; one of the same name may be among ``sessions`` already.
     """
 
     dispatcher: Dispatcher
@@ -51,6 +53,7 @@ class SessionSettings:
     default_timeout: float | None
     author: str = ""
     sessions: dict[str, Session] = field(default_factory=dict)
+    closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
     _pool: KernelPool | None = field(default=None, repr=False)
     _templates: Holds = field(default_factory=Holds, repr=False)

@@ -46,6 +46,17 @@ def redis_servers(tmp_path_factory) -> Iterator[Callable[[str], Any]]:
 
 
 @pytest.fixture(scope="session")
+def session_server(tmp_path_factory) -> Iterator[str]:
+    """The address of a session server that asks for the token ``secret`` and has a tool, ``wc``."""
+    from tests.serving import serving
+
+    tools = tmp_path_factory.mktemp("tools")
+    (tools / "wc.yaml").write_text('name: wc\nargs: "-l {file}"\ndescription: Count lines\n')
+    with serving("--tools", str(tools), PY_CODE_MODE_TOKEN="secret") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def kept_templates() -> Iterator[Holds]:
     """Templates that stay from test to test, as they do between the sessions of one program."""
     holds = Holds()

@@ -1,9 +1,9 @@
 """A complete agent in one file: a model writes Python, py-code-mode runs it, until it is done.
 
-Usage: python agent.py "your task"
+Usage: MODEL=... python agent.py "your task"
 
-It talks to any chat completions endpoint of the OpenAI kind. Environment variables:
-OPENAI_BASE_URL (default https://api.openai.com/v1), OPENAI_API_KEY, MODEL.
+It asks an endpoint of OpenAI's kind (OPENAI_API_KEY, OPENAI_BASE_URL), or of Anthropic's kind
+if ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL is set.
 """
 
 import asyncio
@@ -23,21 +23,9 @@ MAX_TURNS = 20
 LIMITS = Limits(stream_chars=10_000, text_chars=10_000)
 CODE = re.compile(r"^```(?:python|py)\s*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-SYSTEM = """\
-You solve tasks by writing Python. Put code into one ```python block; it runs in an IPython
-session that keeps its variables, and you get back what it printed and its last expression.
-Three names are there without an import:
-- tools: call tools.name(argument=...). Failures raise tools.ToolError.
-- skills: tested recipes; skills.search("what for") finds them, skills.name(...) runs one,
-  skills.create(name, code, description) keeps a new one (code with a def run(...)).
-- artifacts: artifacts.save(name, data) and artifacts.load(name) keep data for later.
-Look at a result before you go on. When the task is done, answer without any code.
-
-Tools:
-{tools}
-
-Skills:
-{skills}
+RULES = """\
+You solve tasks. Put the code you want to run into one ```python block; what comes back is the
+next message. Look at a result before you go on. When the task is done, answer without any code.
 """
 
 
@@ -45,36 +33,43 @@ class ModelError(Exception):
     """The endpoint did not answer as it should."""
 
 
-def ask(messages: list[dict[str, str]]) -> str:
+def ask(system: str, messages: list[dict[str, str]]) -> str:
     """Send the conversation to the model; return what it says."""
-    base = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
-    body = {"model": os.environ["MODEL"], "messages": messages}
-    headers = {"Content-Type": "application/json"}
-    if key := os.environ.get("OPENAI_API_KEY"):
-        headers["Authorization"] = f"Bearer {key}"
-    request = urllib.request.Request(  # noqa: S310 - the URL is the user's own
-        f"{base}/chat/completions", json.dumps(body).encode(), headers
-    )
+    env = os.environ
+    is_anthropic = bool(env.get("ANTHROPIC_API_KEY") or env.get("ANTHROPIC_BASE_URL"))
+    body = {"model": env["MODEL"], "messages": messages}
+    if is_anthropic:
+        base = env.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com").rstrip("/")
+        url, body = f"{base}/v1/messages", {**body, "system": system, "max_tokens": 8_000}
+        headers = {"x-api-key": env.get("ANTHROPIC_API_KEY", ""), "anthropic-version": "2023-06-01"}
+    else:
+        base = env.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
+        url = f"{base}/chat/completions"
+        body["messages"] = [{"role": "system", "content": system}, *messages]
+        key = env.get("OPENAI_API_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers["Content-Type"] = "application/json"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - yours
     try:
         with urllib.request.urlopen(request, timeout=300) as response:  # noqa: S310
-            return json.load(response)["choices"][0]["message"]["content"] or ""
+            said = json.load(response)
+        if is_anthropic:
+            return "".join(block.get("text", "") for block in said["content"])
+        return said["choices"][0]["message"]["content"] or ""
     except urllib.error.HTTPError as error:
-        said = error.read(2_000).decode(errors="replace")
-        raise ModelError(f"{error.code} {error.reason}: {said}") from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ModelError(f"no usable answer from {base}: {error!r}") from error
+        told = error.read(2_000).decode(errors="replace")
+        raise ModelError(f"{error.code} {error.reason}: {told}") from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ModelError(f"no usable answer from {url}: {error!r}") from error
 
 
 async def solve(executor: CodeExecutor, task: str) -> str:
     """Let the model write code until it answers without any; return the answer."""
-    tools = "\n".join(f"- {t.name}: {t.description}" for t in executor.registry.list_tools())
     skills = "\n".join(f"- {s.name}: {s.description}" for s in executor.skill_library.list())
-    messages = [
-        {"role": "system", "content": SYSTEM.format(tools=tools, skills=skills)},
-        {"role": "user", "content": task},
-    ]
+    system = f"{RULES}\n{executor.system_prompt()}\nThe skills so far:\n\n{skills}\n"
+    messages = [{"role": "user", "content": task}]
     for _ in range(MAX_TURNS):
-        answer = await asyncio.to_thread(ask, messages)
+        answer = await asyncio.to_thread(ask, system, messages)
         code = "\n".join(CODE.findall(answer))
         if not code:
             return answer

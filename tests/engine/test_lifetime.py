@@ -151,17 +151,25 @@ async def test_closing_while_things_go_on_leaves_nothing():
             await asyncio.sleep(0.05)
 
 
-async def test_a_closing_that_is_cancelled_goes_on():
-    """A session whose closing nobody waits for any more is closed all the same."""
+@pytest.mark.parametrize("closes", ["session", "executor"])
+async def test_a_close_that_is_cancelled_goes_on(closes):
+    """Nothing is left half closed: a second close waits for the end, and ends."""
     async with CodeExecutor() as executor:
         await executor.run("1")
     before = _left_behind()
-    async with CodeExecutor() as executor:
-        session = await executor.session()
+    for turns in range(4):
+        executor = CodeExecutor()
+        session = await executor.session("a")
         await session.start()
-        closing = asyncio.create_task(session.aclose())
-        await asyncio.wait({closing}, timeout=0.01)
-        closing.cancel()
+        task = asyncio.create_task((session if closes == "session" else executor).aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        if closes == "session" and turns:
+            assert await executor.session("a") is not session
+        async with asyncio.timeout(20):
+            await executor.aclose()
     async with asyncio.timeout(5):
         while _left_behind() != before:
             await asyncio.sleep(0.05)
