@@ -21,7 +21,7 @@ LOOKED_AT = 10
 _NO_WORDS = 0.05
 """Evidence of words that is taken for granted, so that nearness can convince alone."""
 
-_NEARNESS, _NEARNESS_BY_MODEL, _PART = 4.0, 12.0, 0.7
+_NEARNESS, _PART = 4.0, 0.7
 """What nearness in meaning, and having a part of the query, say beside the logarithm of the words'
 evidence."""
 
@@ -31,7 +31,10 @@ are mistyped nobody knows what they mean."""
 
 _BY_CHANCE, _ENOUGH, _FEW = 0.6, -2.12, 5
 """All together must exceed ``_BY_CHANCE * log(documents + _FEW) + _ENOUGH``: the best of many
-documents fits better by chance than the best of a few. Sums of words are less sure than a model."""
+documents fits better by chance than the best of a few."""
+
+_BY_MODEL = {"nearness": 12.0, "by_chance": 0.7, "enough": -1.65}
+"""The same where nearness is what a model says, which needs no other sign than the words."""
 
 _FLOOR, _NEAR = 0.2, 0.5
 """What a hit must have at least of the best one's score, or of its nearness by a model."""
@@ -86,10 +89,12 @@ def _is_any(evidence: Evidence, order: Sequence[int], *, by_model: bool) -> bool
     """Whether one of the best documents has to do with the query, not only a word in common."""
     part, said = (0.0, 0.0) if evidence.weighed is None else _said(evidence.weighed, order)
     near = float(evidence.nearness[order].max())
-    meant = _NEARNESS_BY_MODEL * near if by_model else _NEARNESS * max(near, _UNKNOWN * part)
-    told = log(said + _NO_WORDS) + meant + _PART * part
-    few = 0 if by_model else _FEW
-    return told > _BY_CHANCE * log(evidence.count + few) + _ENOUGH
+    told = log(said + _NO_WORDS)
+    if by_model:
+        told += _BY_MODEL["nearness"] * near
+        return told > _BY_MODEL["by_chance"] * log(evidence.count) + _BY_MODEL["enough"]
+    told += _NEARNESS * max(near, _UNKNOWN * part) + _PART * part
+    return told > _BY_CHANCE * log(evidence.count + _FEW) + _ENOUGH
 
 
 def _said(weighed: Weighed, order: Sequence[int]) -> tuple[float, float]:
