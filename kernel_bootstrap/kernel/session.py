@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import zmq.asyncio
+from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session, extract_header, json_packer
 
 from kernel_bootstrap.wire.codec import Buffer
@@ -25,9 +26,17 @@ _VERSION = re.compile(r"5(\.\d+)?")
 
 
 def pack(value: object) -> bytes:
-    """Return ``value`` as JSON; what JSON cannot express is handled as in any kernel."""
+    """Return ``value`` as JSON; what JSON cannot express is handled as in any kernel.
+
+    Half a character, as names of files may have it, becomes a question mark: ipykernel's own
+    packer fails on some of them, and makes of others what is no UTF-8.
+    """
     try:
-        return pack_json(value)
+        return pack_json(value, errors="strict")
+    except UnicodeEncodeError:
+        value = json_clean(value)
+        text = json.dumps(value, default=json_default, ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8", "replace")
     except (TypeError, ValueError):
         return json_packer(value)
 

@@ -50,15 +50,19 @@ def _make_encode() -> Callable[[object], str]:
 _encode = _make_encode()
 
 
-def pack_json(value: object) -> bytes:
+def pack_json(value: object, errors: str = "surrogateescape") -> bytes:
     """Return ``value`` as JSON.
+
+    Args:
+        value: Plain data.
+        errors: What becomes of lone surrogates, as in ``str.encode``.
 
     Raises:
         TypeError: It holds something JSON cannot express.
-        ValueError: It holds a NaN, an infinity, a lone surrogate or itself.
+        ValueError: It holds a NaN, an infinity, itself, or a surrogate that ``errors`` refuses.
     """
     try:
-        return _encode(value).encode("utf-8", "surrogateescape")
+        return _encode(value).encode("utf-8", errors)
     except RecursionError:
         raise ValueError("it is nested too deeply, or holds itself") from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import zmq
 from jupyter_client.session import Session
@@ -28,7 +30,7 @@ def test_a_message_is_parted():
     """Identities, four parts and buffers come out as they went in."""
     idents, _, parts, buffers = split(received(Session(key=KEY), [b"one", b"two"]))
     assert idents == [b"from"]
-    assert parts[3] == b'{"a": 1}'
+    assert json.loads(parts[3]) == {"a": 1}
     assert [bytes(buffer) for buffer in buffers] == [b"one", b"two"]
 
 

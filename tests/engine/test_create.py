@@ -139,7 +139,7 @@ async def test_skills_are_made_found_and_run_in_cells(executor):
         " 'return n * by' in skills.get('double').source, 'double' in dir(skills)]"
     )
     assert result.unwrap() == [
-        4, 15, 8, 10, 12, None, "(n: int, by: int = 2)", "double", True, True,
+        4, 15, 8, 10, 12, None, "(n: int, by: int = 2) -> int", "double", True, True,
     ]  # fmt: skip
     other = await executor.session()
     assert (await other.run("skills.double(n=21)")).unwrap() == 42

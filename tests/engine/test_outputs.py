@@ -133,6 +133,15 @@ async def test_tqdm_progress_is_one_line(executor):
     assert " 0/50" not in result.stderr
 
 
+@pytest.mark.parametrize("half", ["\\ud800", "\\udc80"])
+async def test_half_a_character_is_shown(executor, half):
+    """Lone surrogates, which names of files may have, neither stop a cell nor lose its output."""
+    result = await executor.run(f"print('{half} x'); raise ValueError('{half}')", timeout=10)
+    assert result.stdout == "? x\n"
+    assert result.error.name == "ValueError"
+    assert (await executor.run(f"'{half}'")).value == half.encode().decode("unicode_escape")
+
+
 async def test_streams_and_displays_keep_their_order(executor):
     """Outputs are in the order they were made; neighbouring prints are one."""
     result = await executor.run(
