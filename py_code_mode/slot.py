@@ -139,16 +139,17 @@ class KernelSlot:
 
     def give_up_start(self) -> None:
         """Stop starting a kernel: its environment may take minutes to be made."""
-        if self._starting is not None:
+        # Once: a second time would cancel what it does to give the kernel up in good order.
+        if self._starting is not None and not self._starting.cancelling():
             self._starting.cancel()
 
     async def close(self) -> None:
         """End everything."""
         self.closed = True
         self._calls.cancel_all()
+        self.give_up_start()
         starting, self._starting = self._starting, None
         if starting is not None:
-            starting.cancel()
             await asyncio.wait({starting})
             if not starting.cancelled() and starting.exception() is None:
                 await starting.result().close(now=True)
