@@ -176,7 +176,7 @@ async def test_events_come_as_they_happen(runner):
     result = events[-1].result
     assert result.error.name == "ZeroDivisionError"
     assert result.seconds >= 0.4
-    assert first < time.monotonic() - started - 0.2  # it slept for 0.4 after that
+    assert first < time.monotonic() - started - 0.1  # it slept for 0.4 after that
 
 
 # --- stopping ----------------------------------------------------------------------------------
