@@ -33,7 +33,7 @@ _BY_CHANCE, _ENOUGH, _FEW = 0.6, -2.12, 5
 """All together must exceed ``_BY_CHANCE * log(documents + _FEW) + _ENOUGH``: the best of many
 documents fits better by chance than the best of a few."""
 
-_BY_MODEL = {"nearness": 12.0, "by_chance": 0.7, "enough": -1.65}
+_BY_MODEL = {"nearness": 12.0, "by_chance": 0.9, "enough": -2.9}
 """The same where nearness is what a model says, which needs no other sign than the words."""
 
 _FLOOR, _NEAR = 0.2, 0.5

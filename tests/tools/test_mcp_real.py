@@ -177,7 +177,11 @@ async def test_the_one_tool_that_runs_only_as_a_task(start):
     with reporting(reports.append), pytest.raises(ToolTimeoutError, match=r"limit of 2.5 s"):
         await adapter.call("all.simulate-research-query", {"topic": "tides"})
     assert reports[0] == Progress(1, None, "Gathering sources...")
-    assert reports[1].progress == 2  # a busy machine may have missed a stage
+    # Asked for now and then: a busy machine may have missed the stage between.
+    assert reports[1] in {
+        Progress(2, None, "Analyzing content..."),
+        Progress(2, None, "Synthesizing findings..."),
+    }
     session = adapter._connection._client.session
     listed = await session.send_request(mcp_types.ListTasksRequest(), mcp_types.ListTasksResult)
     assert [task.status for task in listed.tasks] == ["cancelled"]
