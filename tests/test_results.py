@@ -322,6 +322,7 @@ def test_rendering_leaves_no_control_characters(written):
     assert render_terminal(shown) == shown
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("unit", ["\ra", "\ba", "\r", "\b", "a\r"])
 def test_a_hostile_line_takes_no_time(unit):
     """A long line full of overwriting renders in linear time."""

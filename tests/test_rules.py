@@ -129,7 +129,7 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "action", "fits"), CONDITIONS, ids=str)
+@pytest.mark.parametrize(("rule", "action", "fits"), CONDITIONS)
 def test_conditions(rule, action, fits):
     """A rule fits an action that meets all of its conditions; what is not given meets none."""
     assert rule.fits(action) is fits

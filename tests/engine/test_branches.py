@@ -240,6 +240,7 @@ async def test_each_is_tried_in_a_branch_of_its_own(session):
     assert "x = 'best'; x" in [cell.source for cell in session.transcript.cells]
 
 
+@pytest.mark.alone
 async def test_trials_run_at_once(session):
     """Four codes of half a second take less than two."""
     loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import psutil
+import pytest
 
 from py_code_mode import Limits, RemoteValue
 
@@ -25,6 +26,7 @@ async def test_a_12_mb_print_keeps_head_tail_and_an_artifact(executor):
     assert (await executor.run("1 + 1")).value == 2
 
 
+@pytest.mark.alone
 async def test_a_million_short_prints(executor):
     """A million prints end, bounded, with the first and the last line."""
     process = psutil.Process()

@@ -11,6 +11,8 @@ import pytest
 
 from py_code_mode import ExecutionTimeout, KernelConfig, ToolRegistry
 
+pytestmark = pytest.mark.alone
+
 GRACE = 2.0
 MACHINE = 1.0
 """Seconds granted on top, for a loaded machine."""

@@ -66,6 +66,7 @@ async def test_map_keeps_order_and_puts_errors_in_place(executor):
     assert result.unwrap() == [2, "ToolCallError", 4]
 
 
+@pytest.mark.alone
 async def test_four_slow_tools_at_once_overlap(executor):
     """Four half-second tools called at once take under a second."""
     await executor.start()

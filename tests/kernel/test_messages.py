@@ -104,6 +104,7 @@ def test_text_without_escapes_stays(text):
     assert all(char in rest for char in strip_ansi(text))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("text", ["\x1b]", "\x1b[0", "\x1b[ ", "\x1b", "\x1b]\x1b[", "\x1b(("])
 def test_hostile_escapes_take_no_time(text):
     """Sequences that never end are given up in linear time."""

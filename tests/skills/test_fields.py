@@ -151,6 +151,7 @@ def test_examples_may_have_many_lines():
     ]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "text",
     [

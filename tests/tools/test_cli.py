@@ -214,6 +214,7 @@ async def test_output_is_bounded(python, limit: int, size: int):
     assert limit - 6 <= kept <= limit
 
 
+@pytest.mark.alone
 async def test_flood(cli):
     """A flood is read to its end and neither fills the memory nor holds up the loop."""
     tool = cli("flood", command="sh", args="-c 'head -c 50000000 /dev/zero; echo end'")
@@ -283,6 +284,7 @@ async def test_background_child_does_not_outlive_the_call(
     await eventually(lambda: not is_running(int(file.read_text())))
 
 
+@pytest.mark.alone
 async def test_grandchild_that_holds_the_pipe(cli, tmp_path: Path, eventually, is_running):
     """A grandchild that keeps the output open does not hold up the call, and loses nothing."""
     file = tmp_path / "pid"
@@ -293,6 +295,7 @@ async def test_grandchild_that_holds_the_pipe(cli, tmp_path: Path, eventually, i
     await eventually(lambda: not is_running(int(file.read_text())))
 
 
+@pytest.mark.alone
 async def test_daemon_that_holds_the_pipe(python, tmp_path: Path, eventually, is_running):
     """Not even one that left the process group holds up the call."""
     file = tmp_path / "pid"

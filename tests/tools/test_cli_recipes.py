@@ -167,6 +167,7 @@ async def test_output_that_was_cut_is_not_parsed(cli):
     assert "bytes cut" in caught.value.stdout
 
 
+@pytest.mark.alone
 async def test_long_output_is_parsed_beside_the_loop(cli):
     """Megabytes are parsed in a thread; the loop runs on."""
     tool = cli("seq", args="{n}", parse="json", max_output=10_000_000)

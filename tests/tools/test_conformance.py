@@ -312,6 +312,7 @@ async def test_failure(kind: Kind):
     await adapter.aclose()
 
 
+@pytest.mark.alone
 async def test_calls_overlap(kind: Kind):
     """Four calls of half a second at once take under a second, and the loop runs meanwhile."""
     adapter = await ready(kind.pause())
@@ -338,6 +339,7 @@ async def test_replies_do_not_mix(echoing: ToolAdapter):
     assert replies == [f"{n}\n" for n in range(40)]
 
 
+@pytest.mark.alone
 async def test_cancellation_stops_the_work(kind: Kind, tmp_path: Path, eventually):
     """A cancelled call ends at once, and so does everything it had started."""
     adapter, file = await ready(kind.hang()), tmp_path / "file"

@@ -414,6 +414,7 @@ async def test_cancelling_an_async_function(eventually):
     assert events == ["started", "cleaned up"]
 
 
+@pytest.mark.alone
 async def test_cancelling_a_sync_function(eventually):
     """Cancelling the call returns at once; the thread's result is dropped."""
     started, release = threading.Event(), threading.Event()
@@ -432,6 +433,7 @@ async def test_cancelling_a_sync_function(eventually):
     release.set()
 
 
+@pytest.mark.alone
 async def test_closing(eventually):
     """Closing leaves no idle thread, does not wait for a busy one, and refuses later calls."""
     release, started = threading.Event(), threading.Event()

@@ -202,6 +202,7 @@ async def test_reading_stops_at_the_bound(make: Make):
     assert await adapter.call("api.bomb", {"size": 90_000}) == "\0" * 90_000
 
 
+@pytest.mark.alone
 async def test_a_slow_answer_is_a_timeout(make: Make):
     """A call takes no longer than its limit."""
     adapter = make(Endpoint("slow", path="/slow", params=(Param("seconds"),)), timeout=0.2)
@@ -241,6 +242,7 @@ async def test_others_are_sent_once(make: Make):
     assert seen[key] == 1
 
 
+@pytest.mark.alone
 async def test_retry_after_is_honoured(make: Make):
     """Seconds and dates are waited for; what takes too long is an error at once."""
     import datetime as dt
