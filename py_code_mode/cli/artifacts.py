@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument(
             "--artifacts", metavar="PATH|URL", default=default, help=f"the artifacts: {_WHERE}"
         )
-        if name != "get":
-            verb.add_argument("--json", action="store_true", help="print JSON")
+        verb.add_argument("--json", action="store_true", help="print JSON")
         verb.set_defaults(run=_runner(name))
 
 

@@ -85,9 +85,15 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _get(arguments: argparse.Namespace) -> int:
-    pieces = _open(arguments).read_chunks(arguments.name)
+    if arguments.json and arguments.file == "-":
+        raise ConfigError("with --json, stdout is for JSON: name a FILE for the bytes")
+    store = _open(arguments)
+    info = store.get(arguments.name) if arguments.json else None
+    pieces = store.read_chunks(arguments.name, sha256="" if info is None else info.sha256)
     with _out(arguments.file) as file:
         file.writelines(pieces)
+    if info is not None:
+        show_json(info.to_dict())
     return 0
 
 

@@ -6,12 +6,15 @@ Place in the house: inside ``cli``; the server itself is ``py_code_mode.server``
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
+from collections.abc import Mapping
 from typing import Any
 
-from py_code_mode.cli.output import note
+from py_code_mode.cli.output import note, stream
 from py_code_mode.errors import ConfigError
+from py_code_mode.jsonlog import JsonLines, said
 
 __all__ = ["add_arguments"]
 
@@ -25,6 +28,7 @@ is on stderr); 2 wrong words
 examples:
   py-code-mode serve --tools tools --skills skills --artifacts artifacts
   PY_CODE_MODE_TOKEN=$(openssl rand -hex 32) py-code-mode serve --host 0.0.0.0
+  py-code-mode serve --port 0 --json    # {"url": "http://127.0.0.1:43121", "pid": 4711}
 """
 
 
@@ -33,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
     parser.set_defaults(run=_run)
+    parser.add_argument("--json", action="store_true", help="say everything in lines of JSON")
     try:
         from py_code_mode.server.settings import ServerSettings
     except ImportError:
@@ -79,5 +84,19 @@ def _run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    serve(settings, lambda text: note(f"py-code-mode: {text}"))
+    if arguments.json:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
+    serve(settings, _announce_json if arguments.json else _announce)
     return 0
+
+
+def _announce(text: str, _facts: Mapping[str, Any]) -> None:
+    note(f"py-code-mode: {text}")
+
+
+def _announce_json(text: str, facts: Mapping[str, Any]) -> None:
+    """Say it where the log goes, and on stdout what a program that has started us waits for."""
+    note(said(text, facts, logger="py_code_mode.server"))
+    if "url" in facts:
+        stream(json.dumps({"url": facts["url"], "pid": os.getpid()}) + "\n")

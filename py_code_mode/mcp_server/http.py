@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import socket
-import sys
 from contextlib import nullcontext
 
 import uvicorn
@@ -21,6 +21,8 @@ from py_code_mode.mcp_server.options import Options
 from py_code_mode.mcp_server.server import create_server, executor_of
 
 __all__ = ["serve_http"]
+
+log = logging.getLogger(__name__)
 
 _PATH = "/mcp"
 _GRACE = 2
@@ -81,8 +83,8 @@ async def _listen(app: ASGIApp, listening: socket.socket, executor: CodeExecutor
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment] # main has them
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    sys.stderr.write(f"py-code-mode-mcp: http://{shown}:{port}{_PATH}\n")
-    sys.stderr.flush()
+    url = f"http://{shown}:{port}{_PATH}"
+    log.info("%s", url, extra={"facts": {"url": url}})
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     try:
         await asyncio.shield(serving)

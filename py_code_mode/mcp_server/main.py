@@ -16,6 +16,7 @@ from typing import Any
 
 from py_code_mode import __version__
 from py_code_mode.errors import CodeModeError
+from py_code_mode.jsonlog import JsonLines
 from py_code_mode.mcp_server.options import (
     DESCRIPTION,
     EPILOG,
@@ -26,6 +27,8 @@ from py_code_mode.mcp_server.options import (
 )
 
 __all__ = ["main", "serve"]
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,9 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def serve(options: Options) -> int:
     """Serve as the options say; see ``main`` for what is returned."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="py-code-mode-mcp: %(message)s"
-    )
+    _log_to_stderr(as_json=options.json)
     try:
         check_host(options)
         if options.transport == "stdio":
@@ -62,13 +63,23 @@ def serve(options: Options) -> int:
             return _run(_stdio(options, Pipes()))
         return _run(_http(options))
     except (CodeModeError, OSError) as error:
-        sys.stderr.write(f"py-code-mode-mcp: {error}\n")
+        log.error("%s", error)  # noqa: TRY400 - whoever started it wants no traceback
         return 1
     except ModuleNotFoundError as error:
         if error.name not in ("mcp", "mcp_types"):
             raise
-        sys.stderr.write("py-code-mode-mcp: pip install 'py-code-mode[mcp]' brings what it needs\n")
+        log.error("pip install 'py-code-mode[mcp]' brings what it needs")  # noqa: TRY400
         return 1
+
+
+def _log_to_stderr(*, as_json: bool) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="py-code-mode-mcp: %(message)s"
+    )
+    logging.getLogger("py_code_mode.mcp_server").setLevel(logging.INFO)
+    if as_json:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
 
 
 async def _stdio(options: Options, pipes: Any) -> int:

@@ -54,6 +54,7 @@ class Options:
         token: What clients must show over HTTP, or empty.
         idle_timeout: Seconds after which a client over HTTP that does nothing is forgotten.
         max_sessions: How many sessions there may be at a time.
+        json: Whether what is said on stderr is lines of JSON.
     """
 
     tools: str | None = None
@@ -67,6 +68,7 @@ class Options:
     token: str = ""
     idle_timeout: float = 1800.0
     max_sessions: int = 100
+    json: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="stdio",
         help="how clients reach it (default: stdio)",
     )
+    parser.add_argument("--json", action="store_true", help="say all on stderr in lines of JSON")
     _add_http(parser.add_argument_group("over HTTP"))
 
 
@@ -138,6 +141,7 @@ def read_options(arguments: argparse.Namespace) -> Options:
         port=arguments.port,
         token=os.environ.get("PY_CODE_MODE_MCP_TOKEN", ""),
         idle_timeout=arguments.idle_timeout,
+        json=arguments.json,
         max_sessions=max(arguments.max_sessions, 1),
     )
 

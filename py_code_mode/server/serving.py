@@ -11,8 +11,9 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -36,12 +37,16 @@ _MARGIN = 15.0
 """Seconds beyond ``shutdown_seconds`` that responses have to be sent."""
 
 
-def serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
+Announce = Callable[[str, Mapping[str, Any]], None]
+"""Is told what there is to tell, in words, and what a program wants of it."""
+
+
+def serve(settings: ServerSettings, announce: Announce) -> None:
     """Serve until SIGTERM or SIGINT; nothing is left behind.
 
     Args:
         settings: All of them.
-        announce: Is told what there is to tell, first of all the url.
+        announce: Is told what there is to tell, last of all the ``url``.
 
     Raises:
         ConfigError: It may not, or cannot, listen where it should.
@@ -54,7 +59,8 @@ def serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
     with _listening(settings) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        server = _Server(app, settings, lambda: announce(f"listening on http://{shown}:{port}"))
+        url = f"http://{shown}:{port}"
+        server = _Server(app, settings, lambda: announce(f"listening on {url}", {"url": url}))
         with _quiet_signals():
             server.run(sockets=[listener])
         if server.failure is not None:
@@ -79,9 +85,7 @@ def _allow_files(settings: ServerSettings) -> None:
         )
 
 
-def _check_open(
-    settings: ServerSettings, service: Service, announce: Callable[[str], None]
-) -> None:
+def _check_open(settings: ServerSettings, service: Service, announce: Announce) -> None:
     if not service.access.open:
         return
     if not is_loopback(settings.host):
@@ -94,9 +98,12 @@ def _check_open(
         whoever = f"whoever reaches {settings.host}"
         if settings.allow_anonymous == "container":
             whoever = "every program on the machine of this container, and maybe its neighbours,"
-        announce(f"WARNING: no token is set: {whoever} can run code here. Set PY_CODE_MODE_TOKEN")
+        warning = f"WARNING: no token is set: {whoever} can run code here. Set PY_CODE_MODE_TOKEN"
+        announce(warning, {"token": False})
     else:
-        announce("no token is set: every program on this machine can run code here")
+        announce(
+            "no token is set: every program on this machine can run code here", {"token": False}
+        )
 
 
 class _Server(uvicorn.Server):

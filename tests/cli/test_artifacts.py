@@ -110,6 +110,16 @@ def test_pipes(cli, store, monkeypatch):
     assert cli("artifacts", "get", "p.txt").out == "piped"
 
 
+def test_get_as_json(cli, store, tmp_path):
+    """With ``--json`` the bytes go into a file and what is known of them to stdout."""
+    assert (
+        cli("artifacts", "get", "big.bin", "out", "--json").json == store.get("big.bin").to_dict()
+    )
+    assert (tmp_path / "out").read_bytes() == BIG
+    said = cli("artifacts", "get", "big.bin", "--json")
+    assert (said.code, said.out, "name a FILE" in said.err) == (1, "", True)
+
+
 def test_search_and_rm(cli, store):
     """What is found is listed; what is removed is gone; what is not there is an error with hints."""
     assert cli("artifacts", "search", "open", "ports").out.startswith("scans/monday.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -188,6 +189,29 @@ async def _post(plain: httpx.AsyncClient, http: Http, code: str) -> httpx.Respon
         "mcp-name": "run_code",
     }
     return await plain.post(http.url, json=body, headers=headers)
+
+
+async def test_all_it_says_is_json_if_that_is_wanted(folder):
+    """With ``--json`` each line on stderr is an object; the first tells where the server is."""
+    words = [COMMAND, "--transport", "http", "--port", "0", "--json"]
+    with subprocess.Popen(
+        words, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        told = json.loads(process.stderr.readline())
+        assert (await asyncio.to_thread(httpx.get, told["url"])).status_code < 500
+        process.terminate()
+        assert process.wait(30) == 143
+        assert all(json.loads(line) for line in process.stderr)
+    wrong = subprocess.run(
+        [*words, "--host", "0.0.0.0"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert wrong.returncode == 1
+    assert json.loads(wrong.stderr)["level"] == "error"
 
 
 async def test_what_is_no_message(http):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 
+import httpx
 import psutil
 
 from tests.server.conftest import error_of, events, until, value
@@ -105,6 +109,28 @@ def test_a_server_that_is_stopped_interrupts_long_cells(start, tmp_path):
     assert (kind, data["result"]["error"]["name"]) == ("finished", "KeyboardInterrupt")
     assert server.process.wait(20) == 0
     assert all(ended(each.pid) for each in started)
+
+
+def test_all_it_says_is_json_if_that_is_wanted(tmp_path):
+    """One line on stdout tells a program where it listens; every line on stderr is JSON, too."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "py_code_mode", "serve", "--port=0", "--state=s", "--json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = json.loads(process.stdout.readline())
+    assert httpx.get(told["url"] + "/health").status_code == 200
+    assert told["pid"] == process.pid
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert (process.returncode, out) == (0, "")
+    assert [line["url"] for line in lines if "url" in line] == [told["url"]]
+    assert [line["token"] for line in lines if "token" in line] == [False]
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
 
 
 def test_the_limit_of_open_files_is_raised(start, tmp_path):
