@@ -208,12 +208,14 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         self.log.setLevel(self.log_level)
         # IPython's advice on SystemExit does not fit: leaving ends only the cell.
         warnings.filterwarnings("ignore", "To exit: use")
-        if self.poller is not None:
-            self.poller.start()
-        self.kernel.start()
+        # Before the kernel: its control channel answers at once, and a request to fork asks for
+        # the loop. In a branch there is one already, that of the kernel it was forked from.
         self.io_loop = ioloop.IOLoop.current()
         self.main_loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
         self._wakeup = _wake_on_signals(self.main_loop)
+        if self.poller is not None:
+            self.poller.start()
+        self.kernel.start()
         while True:
             try:
                 self.io_loop.start()

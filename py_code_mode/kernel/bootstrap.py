@@ -41,7 +41,11 @@ def bootstrap_command(python: str | Path | None) -> list[str]:
         raise FileNotFoundError(
             f"KernelConfig(python={os.fspath(python)!r}) is no interpreter that can be run"
         )
-    return [found, str(_archive(os.getpid()))]
+    archive = _archive(os.getpid())
+    if not archive.is_file():  # what cleans temporary folders up knows nothing of programs
+        _archive.cache_clear()
+        archive = _archive(os.getpid())
+    return [found, str(archive)]
 
 
 def absolute_scripts(preload: Sequence[str]) -> list[str]:

@@ -164,6 +164,7 @@ async def test_a_flood_is_an_artifact_of_its_session(executor, store):
     assert [found.name for found in store.search("stdout of a cell")] == [info.name]
 
 
+@pytest.mark.alone
 async def test_a_flood_goes_in_pieces_and_takes_no_memory(store):
     """300 MB of prints are cut in constant memory on both sides, whatever a message may carry."""
     limits = Limits(request_bytes=1_000_000)

@@ -263,6 +263,23 @@ async def test_names_and_closed_sessions(session):
     assert (await again.run("x")).value == [1, 2]
 
 
+async def test_a_branch_can_be_forked_at_once(session):
+    """A branch that answers already, and whose main thread is not yet at work, forks when it is."""
+    await session.run(
+        "import time\n"
+        "from kernel_bootstrap.kernel.kernel import SessionKernel as Kernel\n"
+        "start = Kernel.start\n"
+        "def slow(self):\n"
+        "    Kernel.start = start\n"
+        "    start(self)\n"
+        "    time.sleep(1)\n"
+        "Kernel.start = slow"
+    )
+    branch = await session.fork()
+    again = await branch.fork()
+    assert (await again.run("x = 1; x")).value == 1
+
+
 async def test_branches_leave_nothing_behind(make_executor):
     """Branches, checkpoints and trials leave no process, descriptor or directory."""
     executor = await make_executor()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -125,6 +126,14 @@ def test_another_interpreter_gets_all_of_the_bootstrap_as_a_zip(tmp_path):
         for name, path in sources.items():
             assert bundle.read(name) == path.read_bytes()
         compile(bundle.read("__main__.py"), "__main__.py", "exec")
+
+
+def test_a_zip_that_was_cleaned_away_is_made_again():
+    """A program that runs for weeks may find its temporary files gone."""
+    _, archive = bootstrap_command(sys.executable)
+    shutil.rmtree(Path(archive).parent)
+    _, again = bootstrap_command(sys.executable)
+    assert zipfile.is_zipfile(again)
 
 
 def test_an_interpreter_may_be_found_on_the_path(tmp_path, monkeypatch):
