@@ -54,7 +54,11 @@ def kept() -> dict[str, int]:
         if not (isinstance(each, asyncio.TimerHandle) and each.cancelled())
     ]
     types = map(type, objects)
-    return Counter(each.__name__ for each in types if each.__module__.partition(".")[0] in OURS)
+    return Counter(
+        each.__name__
+        for each in types
+        if str(getattr(each, "__module__", "")).partition(".")[0] in OURS
+    )
 
 
 async def test_nothing_of_an_ended_session_stays(executor: CodeExecutor, tmp_path):
