@@ -17,6 +17,7 @@ from py_code_mode.errors import (
     ArtifactNotFoundError,
     ArtifactWriteError,
 )
+from tests import descriptors
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,10 +140,10 @@ def test_no_file_stays_open(folder):
         store.delete("a/b/c")
 
     verbs()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = descriptors.count()
     for _ in range(20):
         verbs()
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    assert descriptors.count() <= before
 
 
 WRITE_MANY = """

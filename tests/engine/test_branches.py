@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from py_code_mode import Budget, KernelConfig, KernelError, SessionClosed, ToolRegistry
+from tests import descriptors
 
 PROVISIONERS = ["py-code-mode-template", "py-code-mode-local"]
 
@@ -288,7 +289,7 @@ async def test_branches_leave_nothing_behind(make_executor):
 
     def left() -> tuple[int, int, int]:
         directories = list(Path(tempfile.gettempdir()).glob("pcm-*"))
-        return len(process.children(recursive=True)), process.num_fds(), len(directories)
+        return len(process.children(recursive=True)), descriptors.count(), len(directories)
 
     before = (0, 0, 0)
     for turn in range(5):

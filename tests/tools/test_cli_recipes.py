@@ -9,7 +9,6 @@ import os
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from py_code_mode.tools import CLIAdapter, ToolRegistry
 from py_code_mode.tools.base import StartingAdapter
 from py_code_mode.tools.cli.parsing import PARSERS
 from py_code_mode.tools.loader import load_file
+from tests import descriptors
 
 # --- input -------------------------------------------------------------------------------------
 
@@ -89,24 +89,23 @@ async def test_input_that_nobody_reads(cli):
     head = cli("head", args="-n 1", stdin="{text}")
     assert await head.call("head", {"text": text}) == "x\n"
     slow = cli("sleep", args="60", stdin="{text}", timeout=0.3)
-    before = psutil.Process().num_fds()
+    before = descriptors.count()
     with pytest.raises(ToolTimeoutError):
         await slow.call("sleep", {"text": text})
-    assert psutil.Process().num_fds() == before
+    assert descriptors.count() <= before
 
 
 async def test_cancelled_while_it_writes(cli, eventually):
     """A call that is cancelled in the middle of its input leaves no descriptor."""
-    me = psutil.Process()
     tool = cli("sleep", args="60", stdin="{text}")
     await cli("true").call("true", {})
-    before = me.num_fds()
+    before = descriptors.count()
     call = asyncio.create_task(tool.call("sleep", {"text": "x" * 1_000_000}))
-    await eventually(lambda: me.num_fds() > before)
+    await eventually(lambda: descriptors.count() > before)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert me.num_fds() <= before + 1  # its own reaper's
+    assert descriptors.count() <= before + 1  # its own reaper's
 
 
 # --- output ------------------------------------------------------------------------------------
