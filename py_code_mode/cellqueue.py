@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from py_code_mode import tracing
 from py_code_mode.calls import SessionCalls, ancestry, outer_limit
-from py_code_mode.cellrun import CellRun, Emit, not_run
+from py_code_mode.cellrun import CellRun, not_run
 from py_code_mode.errors import CodeModeError, KernelDied, KernelError, SessionClosed
+from py_code_mode.events import Finished, Started
+from py_code_mode.listeners import Emit, Listeners
 from py_code_mode.notebook import Notebook
 from py_code_mode.results import ExecutionResult
 from py_code_mode.settings import SessionSettings
 from py_code_mode.slot import KernelSlot
+from py_code_mode.timelimit import TimeLimit
 
 if TYPE_CHECKING:
+    from py_code_mode.kernel.others import OtherCell
     from py_code_mode.kernel.process import KernelProcess
 
 __all__ = ["CellQueue", "as_kernel_error"]
@@ -36,7 +40,8 @@ class CellQueue:
     Attributes:
         slot: Where the session's kernel sits.
         spent: Counts the session's tool calls.
-        notebook: The cells run so far.
+        notebook: The cells run so far, whoever sent them.
+        listeners: Those who listen to all cells.
         closed: Whether the session was closed.
     """
 
@@ -50,7 +55,10 @@ class CellQueue:
         self._calls = SessionCalls(
             name, settings.dispatcher, settings.limits, author=settings.author
         )
-        self.slot = KernelSlot(name, settings, self._calls)
+        # A person's cell may call tools before any of ours has run.
+        self._calls.begin(frozenset({owner}), TimeLimit(None))
+        self.slot = KernelSlot(name, settings, self._calls, self._begin_other)
+        self.listeners = Listeners()
         self.spent = self._calls.spent
         self.notebook = Notebook()
         self.closed = False
@@ -93,6 +101,7 @@ class CellQueue:
                 failed = "" if result.error is None else result.error.name[:200]
                 note(failed, execution_count=result.execution_count, ok=result.is_ok)
             self.notebook.add(run.code, result)
+            self.listeners.tell(Finished(result))
             return result
 
     async def _result_of(self, run: CellRun) -> ExecutionResult:
@@ -101,16 +110,34 @@ class CellQueue:
             return not_run(dead)
         kernel = await self.slot.ready()
         self._running = run
+        run.emit = self.listeners.along(run.emit, run.code)
         self._calls.begin(ancestry() | {self._owner}, run.time)
         try:
             return await run.on(kernel, self.slot)
         finally:
             self._running = None
 
+    def _begin_other(self, cell: OtherCell) -> None:
+        """Listen to a cell that a person has sent; called when it begins."""
+        self.spent.run = 0
+        cell.execution.emit = self.listeners.tell
+        cell.on_end = self._end_other
+        count = cell.execution.transcript.count
+        self.listeners.tell(Started(count, origin="jupyter", code=cell.code))
+
+    def _end_other(self, cell: OtherCell, result: ExecutionResult) -> None:
+        self.notebook.add(cell.code, result, origin="jupyter", started=cell.began)
+        self.listeners.tell(Finished(result))
+
     async def interrupt(self) -> None:
-        """Break the running cell; nothing happens if none runs."""
-        if self._running is not None and self.slot.current is not None:
-            await self._running.interrupt(self.slot.current)
+        """Break the running cell, whoever sent it; nothing happens if none runs."""
+        kernel, run = self.slot.current, self._running
+        if kernel is None:
+            return
+        if kernel.others.current is not None:
+            await kernel.interrupt()
+        elif run is not None:
+            await run.interrupt(kernel)
 
     async def end_cell(self) -> None:
         """End the running cell with its kernel."""
@@ -155,6 +182,7 @@ class CellQueue:
         async with self._lock:
             await self.slot.close()
         await self._calls.drain()
+        self.listeners.close()
 
     @contextlib.asynccontextmanager
     async def held(self) -> AsyncIterator[None]:

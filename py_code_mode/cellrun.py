@@ -10,12 +10,11 @@ import asyncio
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from py_code_mode.errors import KernelDied
-from py_code_mode.events import Event
+from py_code_mode.listeners import Emit
 from py_code_mode.results import ErrorInfo, ExecutionResult
 from py_code_mode.slot import KernelSlot
 from py_code_mode.timelimit import TimeLimit
@@ -24,10 +23,7 @@ if TYPE_CHECKING:
     from py_code_mode.kernel.execution import Execution
     from py_code_mode.kernel.process import KernelProcess
 
-__all__ = ["CellRun", "Emit", "not_run"]
-
-Emit = Callable[[Event], None]
-"""Takes the events of a run; must not wait."""
+__all__ = ["CellRun", "not_run"]
 
 _STOPPED = {
     "limit": ("ExecutionTimeout", "the code ran longer than its limit of {limit} s"),
@@ -65,6 +61,9 @@ class CellRun:
     async def on(self, kernel: KernelProcess, slot: KernelSlot) -> ExecutionResult:
         """Run the code on ``kernel``, which sits in ``slot``, and return its result."""
         self._started = time.monotonic()
+        # Sent now it would wait in the kernel, and its time limit would break the other's cell.
+        if not await kernel.others.ended(self.limit):
+            return _in_use(kernel)
         execution = self._execution = kernel.execute(self.code, self.emit)
         self.time.start(functools.partial(execution.end, "limit"))
         try:
@@ -147,6 +146,16 @@ class CellRun:
 
 def _stopped(name: str, message: str, stack: str) -> ErrorInfo:
     return ErrorInfo(name, message, f"{stack}\n\n{name}: {message}" if stack else "")
+
+
+def _in_use(kernel: KernelProcess) -> ExecutionResult:
+    other = kernel.others.current
+    seconds = 0.0 if other is None else other.seconds
+    message = (
+        f"a cell that a person sent from Jupyter has been running in this session for "
+        f"{seconds:.0f} s; the code was not run: run it again when that cell has ended"
+    )
+    return ExecutionResult(error=ErrorInfo("CellNotRun", message), seconds=seconds)
 
 
 def not_run(dead: KernelProcess) -> ExecutionResult:

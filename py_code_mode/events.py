@@ -39,9 +39,14 @@ class Started:
 
     Attributes:
         execution_count: IPython's number of the cell.
+        origin: Who sent it: ``"agent"`` for ``run`` and ``stream``, ``"jupyter"`` for a person's
+            JupyterLab, notebook or console on the same kernel.
+        code: What it runs, for those who listen to a whole session; else empty.
     """
 
     execution_count: int
+    origin: Literal["agent", "jupyter"] = "agent"
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,13 @@ def event_from_dict(data: Any) -> Event:
     return read(data)
 
 
+def _started(data: Any) -> Event:
+    found = read_fields("a start", data, execution_count=int, origin=str, code=str)
+    if found["origin"] not in {"agent", "jupyter"}:
+        raise ProtocolError(f"{found['origin']!r:.40} sends no cells: agent and jupyter do")
+    return Started(**found)
+
+
 def _printed(data: Any) -> Event:
     found = read_fields("a printed event", data, name=str, text=str)
     if found["name"] not in {"stdout", "stderr"}:
@@ -228,7 +240,7 @@ def _progressed(data: Any) -> Event:
 
 
 _READERS: dict[str, Callable[[Any], Event]] = {
-    "started": lambda data: Started(**read_fields("a start", data, execution_count=int)),
+    "started": _started,
     "printed": _printed,
     "displayed": lambda data: Displayed(Output.from_dict(data.get("output"))),
     "updated": lambda data: Updated(Output.from_dict(data.get("output"))),

@@ -8,21 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from py_code_mode import prompt, reaper
 from py_code_mode.artifacts.base import ArtifactStore
 from py_code_mode.artifacts.memory import MemoryArtifactStore
-from py_code_mode.branches import Checkpoint, Trials
 from py_code_mode.config import KernelConfig, Limits
+from py_code_mode.defaultsession import DefaultSession
 from py_code_mode.dispatch import Dispatcher
 from py_code_mode.errors import ConfigError, SessionClosed
-from py_code_mode.events import Event
 from py_code_mode.governance.budget import Budget
 from py_code_mode.policy import OnToolCall, Policy
-from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.session import Session
 from py_code_mode.settings import SessionSettings
 from py_code_mode.skills.library import SkillLibrary, create_skill_library
@@ -34,9 +32,6 @@ from py_code_mode.stores import (
 )
 from py_code_mode.tools.registry import ToolRegistry
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
 __all__ = ["CodeExecutor"]
 
 DEFAULT_SESSION = "default"
@@ -44,7 +39,7 @@ DEFAULT_SESSION = "default"
 log = logging.getLogger(__name__)
 
 
-class CodeExecutor:
+class CodeExecutor(DefaultSession):
     """Runs an agent's code in kernels that have ``tools``, ``skills`` and ``artifacts``.
 
     It has a default session, whose methods it repeats; ``session()`` makes further ones.
@@ -179,54 +174,6 @@ class CodeExecutor:
         """List the open sessions."""
         return [session for session in self._settings.sessions.values() if not session.closed]
 
-    async def start(self) -> None:
-        """Start the default session's kernel now; see ``Session.start``."""
-        await self.default.start()
-
-    async def run(self, code: str, *, timeout: float | None = None) -> ExecutionResult:
-        """Run code in the default session; see ``Session.run``."""
-        return await self.default.run(code, timeout=timeout)
-
-    def stream(self, code: str, *, timeout: float | None = None) -> AsyncIterator[Event]:
-        """Run code in the default session and yield its events; see ``Session.stream``."""
-        return self.default.stream(code, timeout=timeout)
-
-    async def interrupt(self) -> None:
-        """Break the default session's running cell; see ``Session.interrupt``."""
-        await self.default.interrupt()
-
-    async def reset(self) -> None:
-        """Replace the default session's kernel; see ``Session.reset``."""
-        await self.default.reset()
-
-    async def variables(self) -> list[Variable]:
-        """List the default session's variables; see ``Session.variables``."""
-        return await self.default.variables()
-
-    async def get_variable(self, name: str) -> Any:
-        """Return a variable of the default session; see ``Session.get_variable``."""
-        return await self.default.get_variable(name)
-
-    async def set_variable(self, name: str, value: Any) -> None:
-        """Give a variable of the default session a value; see ``Session.set_variable``."""
-        await self.default.set_variable(name, value)
-
-    async def fork(self, name: str | None = None) -> Session:
-        """Branch the default session; see ``Session.fork``."""
-        return await self.default.fork(name)
-
-    async def checkpoint(self) -> Checkpoint:
-        """Remember the default session as it is; see ``Session.checkpoint``."""
-        return await self.default.checkpoint()
-
-    async def rollback(self, checkpoint: Checkpoint) -> None:
-        """Return the default session to a checkpoint; see ``Session.rollback``."""
-        await self.default.rollback(checkpoint)
-
-    async def try_each(self, codes: Sequence[str], *, timeout: float | None = None) -> Trials:
-        """Run each code in a branch of the default session; see ``Session.try_each``."""
-        return await self.default.try_each(codes, timeout=timeout)
-
     def stubs(self, names_or_query: str | Iterable[str] | None = None, *, limit: int = 20) -> str:
         """Return tools as a Python stub (``.pyi`` text), for a prompt.
 
@@ -242,15 +189,6 @@ class CodeExecutor:
     def system_prompt(self, *, max_tools: int = 40) -> str:
         """Return a prompt that explains code mode, with a list of up to ``max_tools`` tools."""
         return prompt.system_prompt(self.registry, max_tools=max_tools)
-
-    @property
-    def transcript(self) -> NotebookNode:
-        """The default session's cells as a notebook; see ``Session.transcript``."""
-        return self.default.transcript
-
-    def export_notebook(self, path: str | Path) -> Path:
-        """Write the default session's notebook; see ``Session.export_notebook``."""
-        return self.default.export_notebook(path)
 
     async def aclose(self) -> None:
         """Close all sessions and the tools; closing twice is fine.

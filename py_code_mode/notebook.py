@@ -11,6 +11,7 @@ import textwrap
 import uuid
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ class _Recorded:
     code: str
     result: ExecutionResult
     size: int
+    origin: str
+    started: datetime
 
 
 class Notebook:
@@ -43,12 +46,28 @@ class Notebook:
         self._cells: deque[_Recorded] = deque()
         self._bytes = 0
 
-    def add(self, code: str, result: ExecutionResult) -> None:
-        """Remember one cell."""
+    def add(
+        self,
+        code: str,
+        result: ExecutionResult,
+        *,
+        origin: str = "agent",
+        started: datetime | None = None,
+    ) -> None:
+        """Remember one cell.
+
+        Args:
+            code: What it ran.
+            result: What came of it.
+            origin: Who sent it, as in ``Started``.
+            started: When it began.
+        """
         size = len(code) + sum(_size(output) for output in result.outputs)
         # Values and the streams' text are in no notebook, and may be large.
         shown = replace(result, value=None, stdout="", stderr="")
-        self._cells.append(_Recorded(uuid.uuid4().hex[:8], code, shown, size))
+        self._cells.append(
+            _Recorded(uuid.uuid4().hex[:8], code, shown, size, origin, started or datetime.now(UTC))
+        )
         self._bytes += size
         while len(self._cells) > MAX_CELLS or (self._bytes > MAX_BYTES and len(self._cells) > 1):
             self._bytes -= self._cells.popleft().size
@@ -112,7 +131,12 @@ def _cell(recorded: _Recorded) -> NotebookNode:
         {"tool": c.tool, "seconds": round(c.seconds, 6), "outcome": c.outcome, "error": c.error}
         for c in result.tool_calls
     ]
-    about: dict[str, Any] = {"seconds": round(result.seconds, 6), "tool_calls": calls}
+    about: dict[str, Any] = {
+        "origin": recorded.origin,
+        "started": recorded.started.isoformat(),
+        "seconds": round(result.seconds, 6),
+        "tool_calls": calls,
+    }
     if result.state_lost:
         about["state_lost"] = True
     return new_code_cell(

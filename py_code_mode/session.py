@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.messages import Query
+from py_code_mode import live
 from py_code_mode.branches import Checkpoint, Trials
 from py_code_mode.cellqueue import CellQueue
 from py_code_mode.errors import KernelError
 from py_code_mode.events import Event, Finished
+from py_code_mode.listeners import Mailbox
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.settings import SessionSettings
 from py_code_mode.values import read_variable
@@ -22,11 +24,10 @@ from py_code_mode.values import read_variable
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from py_code_mode.lab import LabPage
+
 
 __all__ = ["Session"]
-
-MAX_WAITING_EVENTS = 10_000
-"""Events of one ``stream`` that may wait for their listener; further ones are left out."""
 
 
 class Session:
@@ -81,23 +82,26 @@ class Session:
         """
         return await self._cells.run(code, timeout, None)
 
-    async def stream(self, code: str, *, timeout: float | None = None) -> AsyncIterator[Event]:
+    async def stream(
+        self, code: str | None = None, *, timeout: float | None = None
+    ) -> AsyncIterator[Event]:
         """Run code and yield what it tells as it comes; the last event is ``Finished``.
 
         Leaving the loop early interrupts the code. A listener that falls far behind misses
         events, never parts of the result. Arguments and errors are those of ``run``.
+
+        Without code nothing is run: it yields what all cells of the session tell, a person's
+        (``Started.origin`` is ``"jupyter"``) as well as those of ``run``, until it is closed.
         """
-        events: asyncio.Queue[Event | None] = asyncio.Queue()
-
-        def offer(event: Event) -> None:
-            # A listener that does not listen must not fill the host; the result has it all.
-            if events.qsize() < MAX_WAITING_EVENTS:
-                events.put_nowait(event)
-
-        task = asyncio.create_task(self._cells.run(code, timeout, offer))
-        task.add_done_callback(lambda _: events.put_nowait(None))
+        if code is None:
+            async for event in self._cells.listeners.listen():
+                yield event
+            return
+        box = Mailbox()
+        task = asyncio.create_task(self._cells.run(code, timeout, box.offer))
+        task.add_done_callback(lambda _: box.close())
         try:
-            while (event := await events.get()) is not None:
+            async for event in box.events():
                 yield event
             yield Finished(await task)
         finally:
@@ -233,6 +237,27 @@ class Session:
             spent, theirs = self._cells.spent, branch._cells.spent
             spent.session = max(spent.session, theirs.session)
         await branch.aclose()
+
+    async def open_lab(self, *, browser: bool = True) -> LabPage:
+        """Open the session in JupyterLab: its cells so far, on the live kernel.
+
+        Args:
+            browser: Whether to open the page in a browser; its url is returned anyway.
+
+        Raises:
+            ConfigError: JupyterLab is not installed (extra ``lab``).
+            KernelError: JupyterLab did not come up.
+            KernelStartError: The session had no kernel, and none could be started.
+        """
+        from py_code_mode.lab import open_sessions
+
+        await self.start()
+        kernel = self._cells.slot.current
+        note = None if kernel is None else live.read_note(kernel.launched.directory / live.NOTE)
+        if note is None:
+            raise KernelError(f"session {self.name!r} could not be announced; the log says why")
+        (page,) = await asyncio.to_thread(open_sessions, [note], browser=browser)
+        return page
 
     @property
     def transcript(self) -> NotebookNode:

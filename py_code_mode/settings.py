@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.codec import dumps
+from py_code_mode import live
 from py_code_mode.config import KernelConfig, Limits
 from py_code_mode.dispatch import Dispatcher, ToolSource
 from py_code_mode.kernel.template import Holds
+from py_code_mode.livedoor import LiveDoor
 from py_code_mode.replies import describe_tool
 from py_code_mode.tools.base import ToolInfo
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from py_code_mode.session import Session
 
 __all__ = ["SessionSettings"]
+
+log = logging.getLogger(__name__)
 
 MAX_SOCKETS = 65_535
 """zmq's default of 1,023 would end at some 250 sessions."""
@@ -43,6 +48,7 @@ class SessionSettings:
         default_timeout: Seconds a run may take if it does not say; None: no limit.
         author: On whose behalf the code runs.
         sessions: The executor's sessions by name.
+        door: Where other programs get the sessions' notebooks.
         closing: What ends sessions now; one of the same name may be among ``sessions`` already.
     """
 
@@ -54,12 +60,16 @@ class SessionSettings:
     author: str = ""
     sessions: dict[str, Session] = field(default_factory=dict)
     closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
+    door: LiveDoor = field(init=False, repr=False)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
     _pool: KernelPool | None = field(default=None, repr=False)
     _templates: Holds = field(default_factory=Holds, repr=False)
     _described: dict[str, tuple[ToolInfo, dict[str, Any]]] = field(default_factory=dict, repr=False)
     _catalogue: tuple[object, bytes] | None = field(default=None, repr=False)
     _context: zmq.Context[zmq.Socket[bytes]] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.door = LiveDoor(self._notebook)
 
     def context(self) -> zmq.Context[zmq.Socket[bytes]]:
         """Return the executor's zmq context, made with the first kernel."""
@@ -85,6 +95,30 @@ class SessionSettings:
                 self._described[info.name] = info, row
             self._catalogue = version, dumps([row for _, row in self._described.values()])
         return self._catalogue[1]
+
+    async def announce(self, kernel: KernelProcess, name: str) -> None:
+        """Tell other programs of this user that a kernel is a session's."""
+        launched = kernel.launched
+        try:
+            door = await self.door.open()
+            live.announce(
+                launched.directory,
+                name,
+                launched.manager.connection_file,
+                self.door.executor,
+                door,
+                self.door.key,
+            )
+        except OSError as error:
+            log.warning("JupyterLab will not find session %s: %s", name, error)
+
+    def _notebook(self, name: str) -> str | None:
+        session = self.sessions.get(name)
+        if session is None:
+            return None
+        import nbformat
+
+        return nbformat.writes(session.transcript)  # type: ignore[no-any-return]
 
     def new_name(self) -> str:
         """Return a name no session has."""
@@ -129,6 +163,7 @@ class SessionSettings:
         if self._pool is not None:
             await self._pool.close()
         self._templates.close()
+        await self.door.close()
         if self._context is not None:
             self._context.destroy(linger=0)
             self._context = None

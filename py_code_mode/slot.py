@@ -15,6 +15,7 @@ from py_code_mode.errors import SessionClosed
 from py_code_mode.settings import SessionSettings
 
 if TYPE_CHECKING:
+    from py_code_mode.kernel.others import OnOther
     from py_code_mode.kernel.process import KernelProcess
 
 __all__ = ["KernelSlot"]
@@ -27,10 +28,14 @@ class KernelSlot:
         name: Name of the session.
         settings: How kernels are started.
         calls: Serves the requests of whichever kernel is current.
+        on_other: Called when another program's cell begins on it.
     """
 
-    def __init__(self, name: str, settings: SessionSettings, calls: SessionCalls) -> None:
+    def __init__(
+        self, name: str, settings: SessionSettings, calls: SessionCalls, on_other: OnOther
+    ) -> None:
         self._name = name
+        self._on_other = on_other
         self._settings = settings
         self._calls = calls
         self._starting: asyncio.Task[KernelProcess] | None = None
@@ -57,6 +62,7 @@ class KernelSlot:
                 if starting.done():
                     self._starting = None
                     self._take(starting)
+            await self._settings.announce(self.current, self._name)
         version = self._settings.tools.version
         if version != self.current.knows_tools:
             self.current.knows_tools = version
@@ -77,8 +83,11 @@ class KernelSlot:
 
     async def _start(self) -> KernelProcess:
         kernel = await self._settings.new_kernel()
-        kernel.serve(self._calls.on_request, self._calls.on_cancel)
+        self._serve(kernel)
         return kernel
+
+    def _serve(self, kernel: KernelProcess) -> None:
+        kernel.serve(self._calls.on_request, self._calls.on_cancel, self._on_other)
 
     async def branch(self) -> tuple[KernelProcess, list[str]]:
         """Fork the current kernel.
@@ -95,7 +104,8 @@ class KernelSlot:
     async def adopt(self, kernel: KernelProcess) -> None:
         """Take a kernel that is up in place of the current one, which is closed."""
         former, self.current = self.current, kernel
-        kernel.serve(self._calls.on_request, self._calls.on_cancel)
+        self._serve(kernel)
+        await self._settings.announce(kernel, self._name)
         if former is not None:
             self._calls.cancel_all()
             await former.close(now=True)

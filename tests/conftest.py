@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -46,6 +48,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 if CI:
                     pytest.fail(f"{program} is not installed, and CI installs everything")
                 pytest.skip(f"{program} is not installed")
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Awaitable[None]]:
+    """Wait until a condition holds, and fail when it does not within a few seconds."""
+
+    async def wait(condition: Callable[[], object], seconds: float = 5.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "the condition did not come true"
+            await asyncio.sleep(0.005)
+
+    return wait
 
 
 @pytest.fixture(scope="session")

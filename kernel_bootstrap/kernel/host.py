@@ -58,6 +58,7 @@ class HostComm:
         self._shell = shell
         self._publish: Publish | None = None
         self._comm_id: str | None = None
+        self._owner = ""
         self.on_fork: Callable[[str], dict[str, Any]] | None = None
         self.limits = Limits()
         self.link = Link(self.send)
@@ -79,13 +80,21 @@ class HostComm:
         Args:
             publish: Puts a ``comm_msg`` on iopub.
         """
-        self._publish, self._comm_id = publish, None
+        self._publish, self._comm_id, self._owner = publish, None, ""
         self.link.restart()
 
     @property
     def connected(self) -> bool:
         """Whether a host has said hello."""
         return self._comm_id is not None
+
+    def may_end_kernel(self, sender: str) -> bool:
+        """Whether a client may shut the kernel down: a session's is its host's alone.
+
+        Args:
+            sender: The client's session, as its messages' headers have it.
+        """
+        return self._owner in ("", sender)
 
     def pin(self) -> None:
         """Give the code its three names."""
@@ -121,15 +130,20 @@ class HostComm:
         )
 
     def receive(
-        self, content: dict[str, Any], buffers: list[Buffer]
+        self, content: dict[str, Any], buffers: list[Buffer], sender: str = ""
     ) -> tuple[dict[str, Any], list[Buffer]] | None:
         """Act on a comm message of the host.
+
+        Args:
+            content: Its content.
+            buffers: Its buffers.
+            sender: The host's session, as its messages' headers have it.
 
         Returns:
             The content and buffers to answer with, if it was a query.
         """
         if content.get("target_name") == COMM_TARGET:
-            self._comm_id = content["comm_id"]
+            self._comm_id, self._owner = content["comm_id"], sender
         message = parse(content.get("data"), buffers)
         if isinstance(message, Reply):
             self.link.deliver(message)
@@ -155,6 +169,7 @@ class HostComm:
         limits: dict[str, Any],
         libraries: list[str],
         tools: list[dict[str, Any]] | bytes,
+        owned: bool = True,  # noqa: FBT001, FBT002 - a parameter of a query
     ) -> dict[str, Any]:
         if protocol != PROTOCOL_VERSION:
             raise ProtocolError(
@@ -164,6 +179,8 @@ class HostComm:
         self.limits = Limits.from_dict(limits)
         self._shell.displayhook.libraries = frozenset(libraries)
         self._catalogue.replace(tools)
+        if not owned:
+            self._owner = ""
         return {"protocol": PROTOCOL_VERSION, "python": sys.version.split()[0]}
 
     def _variables(self) -> list[dict[str, Any]]:

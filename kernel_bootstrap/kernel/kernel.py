@@ -136,7 +136,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             self.session.check_signature(signature, parts)
             content = json.loads(parts[3])
             if self.host.owns(content):
-                answer = self.host.receive(content, buffers)
+                answer = self.host.receive(content, buffers, header["session"])
                 if answer is not None:
                     data, sent = answer
                     stream = self.control_stream
@@ -144,6 +144,20 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         except (ValueError, TypeError, KeyError, IndexError, CodeModeError):
             self.log.exception("Invalid message on the control channel")
         return True
+
+    async def shutdown_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """End, if the host asks: a front end that goes must not take the session along."""
+        if self.host.may_end_kernel(parent["header"]["session"]):
+            await super().shutdown_request(stream, ident, parent)
+            return
+        content = {
+            "status": "error",
+            "restart": False,
+            "ename": "KernelOwned",
+            "evalue": "this kernel is a py-code-mode session: close or reset that instead",
+            "traceback": [],
+        }
+        self.session.send(stream, "shutdown_reply", content, parent, ident=ident)
 
     # The frame around each cell.
 

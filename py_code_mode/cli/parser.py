@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": ("py_code_mode.cli.demo", "run a small agent script and show what comes back"),
     "deps": ("py_code_mode.cli.deps", "list, make and remove environments with packages"),
     "doctor": ("py_code_mode.cli.doctor", "check the installation"),
+    "lab": ("py_code_mode.cli.lab", "open live sessions in JupyterLab"),
     "mcp": ("py_code_mode.cli.mcp", "serve clients of the Model Context Protocol"),
     "run": ("py_code_mode.cli.run", "run Python as an agent's code would run"),
     "serve": ("py_code_mode.cli.serve", "run the session server: sessions over HTTP"),

@@ -20,6 +20,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
 from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE
+from py_code_mode import live
 from py_code_mode.config import KernelConfig
 from py_code_mode.environments import prepare_config
 from py_code_mode.errors import KernelStartError
@@ -42,9 +43,6 @@ ENVIRONMENT = frozenset(
     }
 )
 """What a kernel gets of the host's environment, and ``LC_*``. The rest may hold secrets."""
-
-LONGEST_ROOT = 60
-"""Characters of a temporary directory below which socket paths still fit."""
 
 LOCAL, TEMPLATE = "py-code-mode-local", "py-code-mode-template"
 """Entry points of our provisioners."""
@@ -109,7 +107,7 @@ async def launch(
         ConfigError: What came with its packages is not allowed.
     """
     config = await prepare_config(config)
-    directory = Path(tempfile.mkdtemp(prefix="pcm-", dir=_socket_root()))
+    directory = Path(tempfile.mkdtemp(prefix="pcm-", dir=live.roots()[0]))
     try:
         return await _launch_in(directory, config, context, branch)
     except (OSError, RuntimeError, ImportError) as error:
@@ -202,10 +200,3 @@ def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path)
         name: value for name, value in host.items() if name in names or name.startswith("LC_")
     }
     return {**chosen, **config.env, DIRECTORY: str(directory)}
-
-
-def _socket_root() -> str:
-    """A directory short enough for socket paths, whose length the system bounds (108 bytes)."""
-    usual = tempfile.gettempdir()
-    too_long = len(usual) > LONGEST_ROOT and Path("/tmp").is_dir()  # noqa: S108 - mkdtemp is private
-    return "/tmp" if too_long else usual  # noqa: S108

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import logging
 import shutil
 import signal
@@ -21,7 +20,6 @@ from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.limits import Limits
 from kernel_bootstrap.wire.messages import (
     METADATA_KEY,
-    PROTOCOL_VERSION,
     Cancel,
     Query,
     Reply,
@@ -37,13 +35,12 @@ from py_code_mode.kernel.channels import Channels
 from py_code_mode.kernel.execution import Execution, execute_content
 from py_code_mode.kernel.launch import Branch, Launched, launch
 from py_code_mode.kernel.messages import JupyterMessage
-from py_code_mode.kernel.queries import COMM_ID, Queries
+from py_code_mode.kernel.others import OnOther, OtherCells
+from py_code_mode.kernel.queries import COMM_ID, Queries, greeting
 from py_code_mode.kernel.template import Template
 from py_code_mode.kernel.traces import Traces
 
 __all__ = ["KernelProcess", "OnCancel", "OnRequest"]
-
-LIBRARIES = ("numpy", "pandas", "polars")
 
 OnRequest = Callable[["KernelProcess", Request, str], None]
 """Takes a request of a kernel and the id of the cell it belongs to; must not wait."""
@@ -64,18 +61,21 @@ class KernelProcess:
 
     Attributes:
         knows_tools: Version of the tools it was last told of; None: not known.
+        others: Cells that other programs run on it.
+        launched: Its process and files.
     """
 
     def __init__(
         self, launched: Launched, context: zmq.Context[zmq.Socket[bytes]], limits: Limits
     ) -> None:
-        self._launched = launched
+        self.launched = launched
         self._traces = Traces(launched.directory)
         self._context = context
         self._limits = limits
         self._on_request: OnRequest | None = None
         self._on_cancel: OnCancel | None = None
         self._executions: dict[str, Execution] = {}
+        self.others = OtherCells(limits)
         self._heard_iopub = asyncio.Event()
         self._closed = False
         self._reaper = reaper.acquire()
@@ -123,14 +123,16 @@ class KernelProcess:
             raise
         return kernel
 
-    def serve(self, on_request: OnRequest, on_cancel: OnCancel) -> None:
+    def serve(self, on_request: OnRequest, on_cancel: OnCancel, on_other: OnOther) -> None:
         """Say who answers the kernel's requests; until then they are dropped.
 
         Args:
             on_request: Called with each request.
             on_cancel: Called when a request's answer is no longer wanted.
+            on_other: Called when a cell of another program begins.
         """
         self._on_request, self._on_cancel = on_request, on_cancel
+        self.others.on_begin = on_other
 
     async def fork(self, config: KernelConfig, tools: bytes) -> tuple[KernelProcess, list[str]]:
         """Branch this kernel between cells, with all its variables.
@@ -141,19 +143,12 @@ class KernelProcess:
         Raises:
             CodeModeError: The kernel refuses, or the branch did not come up.
         """
-        branching = Branching(self.query, self._launched.pid)
+        branching = Branching(self.query, self.launched.pid)
         kernel = await self.start(config, self._context, self._limits, tools, branching.branch)
         return kernel, branching.lost
 
     async def _hello(self, tools: bytes) -> None:
-        libraries = [name for name in LIBRARIES if importlib.util.find_spec(name)]
-        await self.query(
-            Query.HELLO,
-            protocol=PROTOCOL_VERSION,
-            limits=self._limits.to_dict(),
-            libraries=libraries,
-            tools=tools,
-        )
+        await self.query(Query.HELLO, **greeting(self._limits, tools))
         # The kernel is up; make sure that iopub is subscribed before anything is printed.
         while not self._heard_iopub.is_set():
             self._channels.send("control", "kernel_info_request", {})
@@ -186,17 +181,15 @@ class KernelProcess:
     def recover(self, execution: Execution) -> None:
         """Give a cell what it had printed but a dead kernel could not send any more."""
         self._channels.drain()
-        for msg_id, known in self._executions.items():
-            if known is not execution:
-                continue
-            for name, received in execution.transcript.received.items():
-                text = self._traces.missing_text(name, msg_id, received)
-                if text:
-                    content = {"name": name, "text": text}
-                    execution.feed(JupyterMessage("stream", msg_id, content, {}, []))
+        ids = [id_ for id_, known in self._executions.items() if known is execution]
+        for message in self._traces.missing(ids[0], execution.transcript.received) if ids else ():
+            execution.feed(message)
 
     def execution(self, msg_id: str) -> Execution | None:
-        """Return the cell in flight of that id."""
+        """Return the cell in flight of that id, ours or another program's."""
+        other = self.others.current
+        if other is not None and other.id == msg_id:
+            return other.execution
         return self._executions.get(msg_id)
 
     def reply(self, data: dict[str, Any], buffers: list[Buffer]) -> None:
@@ -225,6 +218,8 @@ class KernelProcess:
         execution = self._executions.get(message.parent_id)
         if execution is not None:
             execution.feed(message)
+        elif channel == "iopub":
+            self.others.feed(message)
 
     def _receive_comm(self, channel: str, message: JupyterMessage) -> None:
         try:
@@ -240,17 +235,18 @@ class KernelProcess:
             self._queries.settle(parsed)
 
     async def _watch(self) -> None:
-        provisioner = self._launched.manager.provisioner
+        provisioner = self.launched.manager.provisioner
         assert provisioner is not None
         self.exit_code = await provisioner.wait()
         # Nothing more will come: whoever waits for a cell must hear it now.
         for execution in self._executions.values():
             execution.end("died")
+        self.others.end()
 
     @property
     def template(self) -> Template | None:
         """The template it was forked from, while it runs."""
-        return getattr(self._launched.manager.provisioner, "template", None)
+        return getattr(self.launched.manager.provisioner, "template", None)
 
     async def interrupt(self) -> None:
         """Break the running cell (SIGINT)."""
@@ -262,7 +258,7 @@ class KernelProcess:
         return await self._traces.new_stack(self.died)
 
     async def _signal(self, number: int) -> None:
-        provisioner = self._launched.manager.provisioner
+        provisioner = self.launched.manager.provisioner
         if provisioner is not None and not self.died.done():
             with contextlib.suppress(OSError):
                 await provisioner.send_signal(number)
@@ -292,7 +288,7 @@ class KernelProcess:
             await self.kill()
         self._channels.close()
         with contextlib.suppress(CodeModeError, OSError):
-            await self._launched.manager.cleanup_resources()
-        shutil.rmtree(self._launched.directory, ignore_errors=True)
-        self._reaper.forget_directory(self._launched.directory)
+            await self.launched.manager.cleanup_resources()
+        shutil.rmtree(self.launched.directory, ignore_errors=True)
+        self._reaper.forget_directory(self.launched.directory)
         reaper.release()

@@ -6,20 +6,39 @@ Place in the house: inside ``kernel``, below ``process``.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import itertools
 from collections.abc import Callable
 from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer
-from kernel_bootstrap.wire.messages import COMM_TARGET, Query, Reply, Request
+from kernel_bootstrap.wire.limits import Limits
+from kernel_bootstrap.wire.messages import COMM_TARGET, PROTOCOL_VERSION, Query, Reply, Request
 from py_code_mode.errors import KernelDied
 
-__all__ = ["COMM_ID", "Queries"]
+__all__ = ["COMM_ID", "Queries", "greeting"]
 
 COMM_ID = "py-code-mode-host"
 
+LIBRARIES = ("numpy", "pandas", "polars")
+
 Send = Callable[[str, dict[str, Any], list[Buffer]], object]
 """Sends a message of a type, its content and buffers on the control channel."""
+
+
+def greeting(limits: Limits, tools: bytes) -> dict[str, Any]:
+    """Return the parameters of the hello.
+
+    Args:
+        limits: Bounds of what the kernel sends.
+        tools: Descriptions of the tools its code may call, packed by the codec.
+    """
+    return {
+        "protocol": PROTOCOL_VERSION,
+        "limits": limits.to_dict(),
+        "libraries": [name for name in LIBRARIES if importlib.util.find_spec(name)],
+        "tools": tools,
+    }
 
 
 class Queries:

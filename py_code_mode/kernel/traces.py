@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kernel_bootstrap.wire.birth import LOG_FILE
 from kernel_bootstrap.wire.mirror import missing_text, read_end
 from py_code_mode.kernel.forked import UNKNOWN
+from py_code_mode.kernel.messages import JupyterMessage
 from py_code_mode.kernel.stacks import readable_stack
 
 __all__ = ["Traces"]
@@ -60,9 +62,12 @@ class Traces:
         """Return the end of the log."""
         return self._tail(LOG_FILE, LOG_BYTES).strip()
 
-    def missing_text(self, stream: str, cell: str, received: int) -> str:
-        """Return what ``cell`` printed beyond the first ``received`` bytes of ``stream``."""
-        return missing_text(self._directory / f"{stream}.mirror", cell, received)
+    def missing(self, cell: str, received: Mapping[str, int]) -> Iterator[JupyterMessage]:
+        """Yield messages of what ``cell`` printed beyond the ``received`` bytes of each stream."""
+        for name, size in received.items():
+            text = missing_text(self._directory / f"{name}.mirror", cell, size)
+            if text:
+                yield JupyterMessage("stream", cell, {"name": name, "text": text}, {}, [])
 
     def how_it_ended(self, code: int | None) -> str:
         """Say how the process ended, with the end of its log.

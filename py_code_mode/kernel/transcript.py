@@ -85,6 +85,11 @@ class Transcript:
         return self._idle and self._reply is not None
 
     @property
+    def count(self) -> int:
+        """IPython's number of the cell; 0 if it is not known yet."""
+        return self._count
+
+    @property
     def idle(self) -> bool:
         """Whether the kernel has said that it is done with this cell."""
         return self._idle

@@ -361,7 +361,7 @@ async def test_a_kernel_that_does_not_come_as_it_said_is_not_believed(session):
         "    raise OSError('lied')\n"
         "real, os.fork = os.fork, lie"
     )
-    directory = str(session._cells.slot.current._launched.directory)
+    directory = str(session._cells.slot.current.launched.directory)
     await session.set_variable("kernel_directory", directory)
     with pytest.raises(KernelError, match=r"process of its own|could not fork"):
         await asyncio.wait_for(session.fork(), 20)

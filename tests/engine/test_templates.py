@@ -183,7 +183,7 @@ async def warm_kernels(executor: CodeExecutor, count: int) -> list[int]:
     async with asyncio.timeout(30):
         while len(pool) < count:
             await asyncio.sleep(0.01)
-    return [kernel._launched.manager.provisioner.pid for kernel in pool._ready]
+    return [kernel.launched.manager.provisioner.pid for kernel in pool._ready]
 
 
 async def test_kernels_are_ready_ahead(make_executor):

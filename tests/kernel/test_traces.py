@@ -19,13 +19,14 @@ def traces(tmp_path):
     return Traces(tmp_path)
 
 
+def texts(traces, cell, **received):
+    """What a cell printed beyond what was received."""
+    return [message.content for message in traces.missing(cell, received)]
+
+
 def test_nothing_is_there(traces):
     """A directory without files gives empty texts, and an end that is told all the same."""
-    assert (traces.stack(), traces.log_tail(), traces.missing_text("stdout", "c", 0)) == (
-        "",
-        "",
-        "",
-    )
+    assert (traces.stack(), traces.log_tail(), texts(traces, "c", stdout=0)) == ("", "", [])
     assert traces.how_it_ended(3) == "the kernel exited with code 3"
     assert traces.how_it_ended(None) == "the kernel ended"
     assert traces.how_it_ended(-9) == "the kernel was killed by SIGKILL"
@@ -52,8 +53,7 @@ def test_a_stack_is_read_when_it_is_whole(traces, tmp_path):
 def test_what_a_stream_still_held_is_found(traces, tmp_path):
     """The text of a cell beyond what was received is read from the stream's mirror."""
     Mirror(tmp_path / "stderr.mirror").record("cell", "last words")
-    assert traces.missing_text("stderr", "cell", 5) == "words"
-    assert traces.missing_text("stdout", "cell", 0) == ""
+    assert texts(traces, "cell", stdout=0, stderr=5) == [{"name": "stderr", "text": "words"}]
 
 
 @pytest.mark.parametrize("name", [LOG_FILE, STACK_FILE, "stdout.mirror"])
@@ -73,9 +73,9 @@ def test_hostile_files_do_no_harm(traces, tmp_path, name, kind):
     got: list[str] = []
 
     def read() -> None:
-        got.extend((traces.log_tail(), traces.stack(), traces.missing_text("stdout", "c", 0)))
+        got.extend((traces.log_tail(), traces.stack(), *texts(traces, "c", stdout=0)))
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     thread.join(5)
-    assert got == ["", "", ""]
+    assert got == ["", ""]

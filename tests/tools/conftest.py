@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import textwrap
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psutil
@@ -14,21 +12,7 @@ import pytest
 
 from py_code_mode.tools import CLIAdapter
 
-Eventually = Callable[..., Awaitable[None]]
 MakeCLI = Callable[..., CLIAdapter]
-
-
-@pytest.fixture
-def eventually() -> Eventually:
-    """Wait until a condition holds, and fail when it does not within a few seconds."""
-
-    async def wait(condition: Callable[[], object], seconds: float = 5.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "the condition did not come true"
-            await asyncio.sleep(0.005)
-
-    return wait
 
 
 @pytest.fixture
