@@ -27,6 +27,7 @@ from traitlets import Type
 from kernel_bootstrap.cells import Cell, current, enter
 from kernel_bootstrap.kernel.capture import DescriptorCapture
 from kernel_bootstrap.kernel.channel import ChannelStream
+from kernel_bootstrap.kernel.debugger import renew_debugger
 from kernel_bootstrap.kernel.host import HostComm
 from kernel_bootstrap.kernel.interrupts import ignore_interrupt, interrupts, is_waiting
 from kernel_bootstrap.kernel.shell import SessionShell
@@ -83,7 +84,6 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
 
     def _move(self, found: dict[str, Any]) -> None:
         """Take what was made anew in a forked process: sockets, streams, threads."""
-        former = {name: getattr(self, name) for name in found}
         for name, value in found.items():
             if name not in ("parent", "user_ns"):
                 setattr(self, name, value)
@@ -92,12 +92,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         self._shell_context = copy_context()
         self.shell.displayhook.pub_socket = self.shell.display_pub.pub_socket = self.iopub_socket
         self.shell.move_profile(self.profile_dir)
-        debugger = getattr(self, "debugger", None)
-        for held in (debugger, getattr(debugger, "debugpy_client", None)):
-            for attribute, value in list(getattr(held, "__dict__", {}).items()):
-                for name, old in former.items():
-                    if old is value and old is not None:
-                        setattr(held, attribute, found[name])
+        renew_debugger(self)
         self._open()
 
     # The comm on the control channel.

@@ -179,3 +179,48 @@ async def test_live_sessions(executor, make_executor):
     assert "".join(notebook["cells"][0]["outputs"][0]["text"]) == "hello\n"
     await other.aclose()
     assert "second" not in {each.name for each in live.live_sessions()}
+
+
+class Debugger:
+    """Speaks the debug adapter protocol with a kernel, as JupyterLab does."""
+
+    def __init__(self, client):
+        self._client, self._seq = client, 0
+
+    async def ask(self, command, **arguments):
+        """Send a request; return the body of its answer."""
+        self._seq += 1
+        said = {"type": "request", "seq": self._seq, "command": command, "arguments": arguments}
+        message = self._client.session.msg("debug_request", said)
+        self._client.control_channel.send(message)
+        while True:
+            reply = await self._client.control_channel.get_msg(timeout=30)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                assert reply["content"]["success"], reply["content"]
+                return reply["content"].get("body")
+
+    async def stopped(self):
+        """Wait until a breakpoint is hit; return the thread's number."""
+        while True:
+            content = (await self._client.get_iopub_msg(timeout=30))["content"]
+            if content.get("event") == "stopped":
+                return content["body"]["threadId"]
+
+
+async def test_a_debugger(executor, join):
+    """Variables can be inspected, and a breakpoint in a person's cell holds it until it goes on."""
+    client = await join(executor)
+    debugger, code = Debugger(client), "a = len(data)\nb = a + tools.double(x=a)\nb"
+    await debugger.ask("initialize", clientID="test", adapterID="", pathFormat="path")
+    await debugger.ask("attach")
+    names = [v["name"] for v in (await debugger.ask("inspectVariables"))["variables"]]
+    assert "data" in names
+    path = (await debugger.ask("dumpCell", code=code))["sourcePath"]
+    await debugger.ask("setBreakpoints", breakpoints=[{"line": 2}], source={"path": path})
+    await debugger.ask("configurationDone")
+    client.execute(code)
+    thread = await debugger.stopped()
+    frame, *_ = (await debugger.ask("stackTrace", threadId=thread))["stackFrames"]
+    assert frame["line"] == 2
+    await debugger.ask("continue", threadId=thread)
+    assert (await executor.run("b")).value == 9

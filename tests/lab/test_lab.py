@@ -107,6 +107,12 @@ async def test_a_person_joins_in(executor: CodeExecutor, page: Page, eventually)
     await expect(page.locator(".jp-Notebook")).to_contain_text("Double a number.")
     await picture(page, "lab-person")
 
+    # The debugger knows the agent's variables.
+    await page.locator(".jp-DebuggerBugButton").click()
+    await page.get_by_title("Debugger", exact=False).last.click()
+    await expect(page.locator(".jp-DebuggerVariables")).to_contain_text("data")
+    await picture(page, "lab-debugger")
+
     # The agent's cell shows as busy, and can be interrupted from here.
     running = asyncio.create_task(executor.run("import time\nwhile True: time.sleep(0.05)"))
     await expect(status(page)).to_have_attribute("data-status", "busy")
