@@ -49,7 +49,7 @@ format: $(VENV)/.test-ready
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 programs:
-	@sh tests/install-programs.sh nmap curl jq git redis-server valkey-server? zsh? fish?
+	@sh tests/install-programs.sh nmap curl jq git redis-server chromium valkey-server? zsh? fish?
 
 # Without an engine that runs containers here, its tests are skipped.
 image: $(VENV)/.test-ready | programs
