@@ -32,11 +32,15 @@ class KernelTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    python: str | None = Field(None, description="interpreter of the kernels: a path or a name")
-    cwd: str | None = Field(None, description="working directory of the code")
-    preload: list[str] = Field([], description="modules, and scripts (`.py`), run before the code")
-    pass_env: list[str] = Field([], description="variables kernels get of the environment")
-    env: dict[str, str] = Field({}, description="variables kernels get besides")
+    python: str | None = Field(
+        default=None, description="interpreter of the kernels: a path or a name"
+    )
+    cwd: str | None = Field(default=None, description="working directory of the code")
+    preload: list[str] = Field(
+        default=[], description="modules, and scripts (`.py`), run before the code"
+    )
+    pass_env: list[str] = Field(default=[], description="variables kernels get of the environment")
+    env: dict[str, str] = Field(default={}, description="variables kernels get besides")
 
 
 class ProjectFile(BaseModel):
@@ -44,17 +48,23 @@ class ProjectFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tools: str | None = Field(None, description="folder of tools, or redis://host/0")
-    skills: str | None = Field(None, description="folder of skills, or redis://host/0")
-    artifacts: str | None = Field(None, description="folder of artifacts, or redis://host/0")
-    redis: str | None = Field(None, description="server for those of the three that are not given")
-    policy: str | None = Field(None, description="file of rules for tool calls")
-    allowed_tags: list[str] | None = Field(
-        None, description="only tools with one of these tags exist"
+    tools: str | None = Field(default=None, description="folder of tools, or redis://host/0")
+    skills: str | None = Field(default=None, description="folder of skills, or redis://host/0")
+    artifacts: str | None = Field(
+        default=None, description="folder of artifacts, or redis://host/0"
     )
-    timeout: float | None = Field(None, gt=0, description="seconds a cell of an agent may take")
-    kernel: KernelTable = Field(KernelTable(), description="how kernels are started")
-    server: dict[str, Any] = Field({}, description="settings of the session server")
+    redis: str | None = Field(
+        default=None, description="server for those of the three that are not given"
+    )
+    policy: str | None = Field(default=None, description="file of rules for tool calls")
+    allowed_tags: list[str] | None = Field(
+        default=None, description="only tools with one of these tags exist"
+    )
+    timeout: float | None = Field(
+        default=None, gt=0, description="seconds a cell of an agent may take"
+    )
+    kernel: KernelTable = Field(default=KernelTable(), description="how kernels are started")
+    server: dict[str, Any] = Field(default={}, description="settings of the session server")
 
 
 def read_project_file(file: Path) -> ProjectFile:

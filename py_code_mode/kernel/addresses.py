@@ -35,8 +35,6 @@ async def take_addresses(manager: AsyncKernelManager, connection_file: str | Pat
         KernelStartError: The file is none, or somebody else listens there.
     """
     info = _read(Path(connection_file))
-    if info["transport"] == "ipc":
-        info["ip"] = str(Path(info["ip"]).absolute())
     manager.load_connection_info(info)  # type: ignore[arg-type]
     manager.cache_ports = False
     until = time.monotonic() + FREE_SECONDS
@@ -55,6 +53,8 @@ def _read(file: Path) -> dict[str, Any]:
     problem = _problem(info)
     if problem:
         raise KernelStartError(f"{file} is no connection file: {problem}")
+    if info["transport"] == "ipc":
+        info["ip"] = str(Path(info["ip"]).absolute())
     return dict(info)
 
 

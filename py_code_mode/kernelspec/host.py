@@ -1,8 +1,8 @@
 """The host of a front end's kernel: from the connection file to the kernel's end.
 
-Place in the house: inside ``kernelspec``, below ``__main__``. The front end knows only this process:
-it waits for its end, kills it, starts it again with the same connection file. So the kernel is this
-program's child, ends with it (see ``reaper``), and lends it its exit code.
+Place in the house: inside ``kernelspec``, below ``__main__``. Front ends know only this process:
+they wait for its end, kill it, start it again with the same connection file. So the kernel is
+this program's child, ends with it (see ``reaper``), and lends it its exit code.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ async def _executor(project: Project, connection_file: str) -> CodeExecutor:
 def _notice(project: Project, executor: CodeExecutor) -> str:
     if project.file is None and not any((project.tools, project.skills, project.artifacts)):
         return (
-            f"py-code-mode: there is no {PROJECT_FILE} in {Path.cwd()} or above it, so there are no "
-            "tools, and skills and artifacts are kept only as long as this kernel runs."
+            f"py-code-mode: there is no {PROJECT_FILE} in {Path.cwd()} or above it, so there are "
+            "no tools, and skills and artifacts are kept only as long as this kernel runs."
         )
     return "\n".join(f"py-code-mode: left out: {problem}" for problem in executor.problems)
 
