@@ -1,0 +1,167 @@
+"""The kernel as front ends start it that know no provisioners: an argv and a connection file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.bootstrap.fakes import eventually
+from tests.kernelspec.conftest import FrontEnd, front_end
+
+
+def kernel_of(front: FrontEnd) -> psutil.Process:
+    """The kernel's process, by the number it tells."""
+    return psutil.Process(int(front.run("import os; os.getpid()").value))
+
+
+def test_a_notebook_s_cells_have_the_project_s_names(project):
+    """Cells sent before there is a kernel run in order, with all a person is used to."""
+    with front_end(project / "notebooks") as front:
+        early = front.client.execute("first = tools.wc(file='words.txt')")
+        early_reply = front.client.execute("second = first + '!'")
+        for id_ in (early, early_reply):
+            reply = front.client.get_shell_msg(timeout=60)
+            assert (reply["parent_header"]["msg_id"], reply["content"]["status"]) == (id_, "ok")
+        shown = front.run(
+            "import os\n"
+            "artifacts.save('n', skills.count(text='a b'))\n"
+            "second, artifacts.load('n'), os.environ['MODE'], os.path.basename(os.getcwd())"
+        )
+        assert shown.value == r"('3 words.txt\n!', 2, 'demo', 'notebooks')"
+        assert (project / "data").is_dir()
+        matches = front.client.complete("tools.w", reply=True, timeout=30)["content"]["matches"]
+        assert matches == ["wc"]
+        told = front.client.inspect("tools.wc", reply=True, timeout=30)["content"]
+        assert "Count the words of a file" in told["data"]["text/plain"]
+        assert front.run("input('who? ')", answer=lambda: "Ada").value == "'Ada'"
+        _try_a_comm(front)
+        _try_interrupts(front)
+        kernel = kernel_of(front)
+        assert front.ask_control("shutdown_request")["status"] == "ok"
+        assert front.process.wait(30) == 0
+        eventually(lambda: not kernel.is_running(), 10)
+
+
+def _try_a_comm(front: FrontEnd) -> None:
+    """A widget's comm is opened by the front end, and answers."""
+    front.run(
+        "def opened(comm, message):\n"
+        "    comm.on_msg(lambda message: comm.send({'echo': message['content']['data']}))\n"
+        "get_ipython().kernel.comm_manager.register_target('echo', opened)"
+    )
+    session, channel = front.client.session, front.client.shell_channel
+    channel.send(session.msg("comm_open", {"comm_id": "c", "target_name": "echo", "data": {}}))
+    channel.send(session.msg("comm_msg", {"comm_id": "c", "data": 7}))
+    while (message := front.client.get_iopub_msg(timeout=30))["msg_type"] != "comm_msg":
+        pass
+    assert message["content"]["data"] == {"echo": 7}
+
+
+def _try_interrupts(front: FrontEnd) -> None:
+    """The front end's message breaks code and a tool call that blocks; so does SIGINT to us."""
+    for code, breaks in (
+        ("import time\nopen('at', 'w').close()\ntime.sleep(100)", "message"),
+        ("open('at', 'w').close()\ntools.slow(seconds=100)", "message"),
+        ("open('at', 'w').close()\nwhile True: pass", "signal"),
+    ):
+        mark = front.folder / "at"
+        id_ = front.client.execute(code, stop_on_error=False)
+        eventually(mark.exists, 30)
+        mark.unlink()
+        started = time.monotonic()
+        if breaks == "message":
+            front.ask_control("interrupt_request")
+        else:
+            front.process.send_signal(signal.SIGINT)
+        reply = front.client.get_shell_msg(timeout=30)
+        assert reply["parent_header"]["msg_id"] == id_
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        assert time.monotonic() - started < 10
+    eventually(
+        lambda: (
+            not [
+                p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "100"]
+            ]
+        ),
+        10,
+    )
+
+
+def test_a_killed_host_takes_the_kernel_along_and_is_started_again(project):
+    """After kill -9 nothing is left, and the same addresses serve the next kernel at once."""
+    with front_end(project, transport="ipc") as front:
+        front.ready()
+        front.run("x = 1\nimport subprocess\nchild = subprocess.Popen(['sleep', '1000'])")
+        kernel, child = kernel_of(front), int(front.run("child.pid").value)
+        front.process.kill()
+        front.process.wait(10)
+        front.client.stop_channels()
+        front.start()
+        front.ready()
+        assert front.run("x").reply["ename"] == "NameError"
+        assert not kernel.is_running()
+        assert not psutil.pid_exists(child)
+        assert front.run("tools.wc(file='notebooks/words.txt').split()[0]").value == "'3'"
+        other = kernel_of(front)
+        front.process.send_signal(signal.SIGTERM)
+        assert front.process.wait(30) == 128 + signal.SIGTERM
+        eventually(lambda: not other.is_running(), 10)
+
+
+def test_a_kernel_that_dies_is_told_by_the_exit_code(project):
+    """The host ends as its kernel did, and says in the log what happened."""
+    with front_end(project) as front:
+        front.client.execute("import os; os.kill(os.getpid(), 9)")
+        assert front.process.wait(60) == 128 + signal.SIGKILL
+        assert "was killed by SIGKILL" in front.log.read_text()
+
+
+def test_what_is_wrong_is_said_in_the_notebook(project):
+    """A file with an unknown key is told in the first cell, and nothing is used or saved instead."""
+    (project / "py-code-mode.toml").write_text('tools = "my_tools"\n\n[kernel]\npyton = "x"\n')
+    with front_end(project) as front:
+        first = front.run("print(1 + 1)")
+        assert first.text() == "2\n"
+        assert "py-code-mode.toml:4: key 'kernel.pyton'" in first.text("stderr")
+        assert "did you mean" not in front.run("2").text("stderr")
+        for code in ("artifacts.save('a', 1)", "skills.list()"):
+            failed = front.run(code).reply
+            assert (failed["status"], "kernel.pyton" in failed["evalue"]) == ("error", True)
+        assert "kernel.pyton" in front.log.read_text()
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_cannot_be_started_says_why(tmp_path, taken):
+    """Addresses in use, and a file that is none, end the host with 1 and a sentence."""
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ports = {
+            f"{name}_port": other.getsockname()[1]
+            for name in ("shell", "iopub", "stdin", "hb", "control")
+        }
+        file = tmp_path / "k.json"
+        file.write_text(
+            json.dumps({"ip": "127.0.0.1", "key": "k", **ports} if taken else {"ip": 1})
+        )
+        import subprocess
+        import sys
+
+        done = subprocess.run(
+            [sys.executable, "-m", "py_code_mode.kernelspec", "-f", str(file)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ},
+        )
+    assert done.returncode == 1
+    assert ("another program listens" if taken else "is no connection file: its ip") in done.stderr
