@@ -22,7 +22,7 @@ __all__ = ["take_addresses"]
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
-FREE_SECONDS = 10.0
+FREE_SECONDS = 5.0
 """How long a former kernel that was killed may take to be gone."""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import psutil
 import pytest
 from jupyter_client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
@@ -143,9 +144,9 @@ class FrontEnd:
         )
         return Shown(reply["content"], shown)
 
-    def ask_control(self, kind: str) -> dict[str, Any]:
+    def ask_control(self, kind: str, **content: Any) -> dict[str, Any]:
         """Send a request on control; return its reply's content."""
-        message = self.client.session.msg(kind, {})
+        message = self.client.session.msg(kind, content)
         self.client.control_channel.send(message)
         while True:
             reply = self.client.get_control_msg(timeout=READY_SECONDS)
@@ -158,6 +159,14 @@ class FrontEnd:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
+
+
+def gone(process: psutil.Process) -> bool:
+    """Whether a process has ended; where nobody reaps orphans, their numbers stay."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextmanager
