@@ -37,7 +37,7 @@ class KernelConfig:
             stands on ``python``, is made when it is first needed, and kept.
         package_policy: What of that is allowed; without one nothing is.
         connection_file: What a Jupyter front end wrote for the kernel: its addresses and its key.
-            The kernel takes them, waits for its host before it runs a cell, and may be shut down
+            The kernel takes them, runs cells only after ``frontend.begin``, and may be shut down
             by the front end. Only one kernel can have them. None: private ones.
 
     Raises:

@@ -7,6 +7,7 @@ what the cells ask of tools, skills and artifacts, as the host of any session do
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from kernel_bootstrap.wire.limits import MIB, Limits
@@ -16,7 +17,7 @@ from py_code_mode.session import Session
 if TYPE_CHECKING:
     from py_code_mode.kernel.process import KernelProcess
 
-__all__ = ["LIMITS", "begin"]
+__all__ = ["LIMITS", "begin", "follow_tools"]
 
 LIMITS = Limits(
     stream_chars=16 * MIB,
@@ -26,6 +27,9 @@ LIMITS = Limits(
     outputs_bytes=512 * MIB,
 )
 """A person may look at more than a model; a flood still does not fill the notebook."""
+
+
+FOLLOW_SECONDS = 1.0
 
 
 async def begin(session: Session, *, notice: str = "", refusal: str = "") -> KernelProcess:
@@ -49,3 +53,16 @@ async def begin(session: Session, *, notice: str = "", refusal: str = "") -> Ker
     kernel = await cells.slot.ready()
     await kernel.query(Query.BEGIN, notice=notice)
     return kernel
+
+
+async def follow_tools(session: Session) -> None:
+    """Tell the kernel of tools that come and go, as those of MCP servers do, until cancelled.
+
+    A session does so before each cell that it sends; a front end's cells it does not see coming.
+
+    Raises:
+        KernelDied: The kernel has ended.
+    """
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        await session._cells.slot.ready()

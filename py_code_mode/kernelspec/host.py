@@ -18,7 +18,7 @@ from pathlib import Path
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import CodeModeError
 from py_code_mode.executor import CodeExecutor
-from py_code_mode.frontend import LIMITS, begin
+from py_code_mode.frontend import LIMITS, begin, follow_tools
 from py_code_mode.project import PROJECT_FILE, Project, project_of
 
 __all__ = ["serve"]
@@ -55,10 +55,13 @@ async def serve(arguments: argparse.Namespace) -> int:
         asyncio.get_running_loop().add_signal_handler(
             signal.SIGINT, lambda: asyncio.ensure_future(kernel.interrupt())
         )
+        following = asyncio.create_task(follow_tools(executor.default))
         left = asyncio.create_task(_front_end_left())
         ends: set[asyncio.Future[object]] = {kernel.died, told, left}  # type: ignore[arg-type]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        left.cancel()
+        for task in (following, left):
+            task.cancel()
+        await asyncio.wait((following, left))
         if not kernel.died.done():
             return told.result() if told.done() else 0
         code = kernel.exit_code or 0

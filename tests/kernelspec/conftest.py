@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import uuid
@@ -96,10 +97,11 @@ class FrontEnd:
 
     Args:
         folder: Where the notebook lies, and the connection file.
-        words: Further words of the host.
+        transport: ``tcp`` or ``ipc``.
+        parent: Number of the process that the host is told is the front end's.
     """
 
-    def __init__(self, folder: Path, *words: str, transport: str = "tcp") -> None:
+    def __init__(self, folder: Path, transport: str = "tcp", parent: int | None = None) -> None:
         name = f"kernel-{uuid.uuid4().hex[:8]}"
         ip = str(folder / name) if transport == "ipc" else ""
         self.file, _ = write_connection_file(
@@ -108,14 +110,18 @@ class FrontEnd:
             ip=ip,
             key=uuid.uuid4().bytes.hex().encode(),
         )
-        self.argv = [sys.executable, "-m", "py_code_mode.kernelspec", "-f", self.file, *words]
+        self.argv = [sys.executable, "-m", "py_code_mode.kernelspec", "-f", self.file]
         self.folder = folder
+        told = {} if parent is None else {"JPY_PARENT_PID": str(parent)}
+        self.env = {**os.environ, **told}
         self.start()
 
     def start(self) -> None:
         self.log = self.folder / "host.log"
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.argv, cwd=self.folder, stderr=log, stdout=log)
+            self.process = subprocess.Popen(
+                self.argv, cwd=self.folder, stderr=log, stdout=log, env=self.env
+            )
         self.client = BlockingKernelClient(connection_file=self.file)
         self.client.load_connection_file()
         self.client.start_channels()
@@ -170,9 +176,9 @@ def gone(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def front_end(folder: Path, *words: str, transport: str = "tcp") -> Iterator[FrontEnd]:
+def front_end(folder: Path, **options: Any) -> Iterator[FrontEnd]:
     """Start a kernel by hand; it is gone when the block ends."""
-    front = FrontEnd(folder, *words, transport=transport)
+    front = FrontEnd(folder, **options)
     try:
         yield front
     finally:

@@ -112,6 +112,20 @@ def test_a_killed_host_takes_the_kernel_along_and_is_started_again(project):
         eventually(lambda: gone(other), 10)
 
 
+def test_a_kernel_ends_with_its_front_end(project):
+    """The host notices that the program that started it is gone."""
+    with (
+        subprocess.Popen(["sleep", "1000"]) as parent,
+        front_end(project, parent=parent.pid) as front,
+    ):
+        front.ready()
+        kernel = kernel_of(front)
+        parent.kill()
+        parent.wait(10)
+        assert front.process.wait(30) == 0
+        eventually(lambda: gone(kernel), 10)
+
+
 def test_a_kernel_that_dies_is_told_by_the_exit_code(project):
     """The host ends as its kernel did, and says in the log what happened."""
     with front_end(project) as front:
