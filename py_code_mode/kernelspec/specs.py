@@ -10,10 +10,12 @@ import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
+from packaging.version import Version
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.project import PROJECT_FILE
@@ -23,6 +25,9 @@ __all__ = ["NAME", "Kernelspec", "installed", "kernelspec", "remove", "write"]
 NAME = "py-code-mode"
 
 _MODULE = "py_code_mode.kernelspec"
+
+CURVE_SINCE = Version("7.3")
+"""ipykernel that speaks CurveZMQ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,14 @@ def kernelspec(words: list[str], display_name: str = NAME) -> dict[str, Any]:
         "display_name": display_name,
         "language": "python",
         "interrupt_mode": "message",
-        "metadata": {"debugger": True},
+        "metadata": {"debugger": True, **_encryption()},
     }
+
+
+def _encryption() -> dict[str, list[str]]:
+    """Say that messages can be encrypted, where the kernel can: front ends may insist on it."""
+    can = Version(version("ipykernel")) >= CURVE_SINCE
+    return {"supported_encryption": ["curve"]} if can else {}
 
 
 def write(

@@ -65,22 +65,25 @@ def test_papermill_and_nbconvert_run_a_notebook(project, jupyter):
 
 
 def test_a_manager_restarts_the_kernel(project, jupyter, monkeypatch):
-    """Politely and by force: same connection file, a new kernel, and nothing of the former one."""
+    """Same connection file and keys, a new kernel, none of the former names."""
     monkeypatch.chdir(project)
     manager = KernelManager(kernel_name="py-code-mode")
+    if hasattr(manager, "transport_encryption"):  # encrypted where the kernel can
+        manager.transport_encryption = "auto"
     manager.start_kernel()
     client = manager.client()
     client.start_channels()
     try:
         client.wait_for_ready(timeout=60)
         file = Path(manager.connection_file).read_text()
-        for now in (False, True):
-            client.execute("x = 1", reply=True, timeout=30)
-            manager.restart_kernel(now=now)
-            client.wait_for_ready(timeout=60)
-            reply = client.execute("tools.wc, x", reply=True, timeout=30)
-            assert reply["content"]["ename"] == "NameError"
-            assert Path(manager.connection_file).read_text() == file
+        can = "supported_encryption" in manager.kernel_spec.metadata
+        assert ("curve_publickey" in file) is (can and hasattr(manager, "transport_encryption"))
+        client.execute("x = 1", reply=True, timeout=30)
+        manager.restart_kernel()
+        client.wait_for_ready(timeout=60)
+        reply = client.execute("tools.wc, x", reply=True, timeout=30)
+        assert reply["content"]["ename"] == "NameError"
+        assert Path(manager.connection_file).read_text() == file
     finally:
         client.stop_channels()
         client.context.term()
