@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -13,10 +14,11 @@ import pexpect
 import psutil
 from pexpect.fdpexpect import fdspawn
 
+from py_code_mode import ToolRegistry
 from tests.bootstrap.fakes import eventually
 from tests.kernelspec.conftest import gone
 
-SECONDS = 60
+SECONDS = 30
 
 TERMINAL = (
     "import fcntl, os, sys, termios\n"
@@ -94,6 +96,37 @@ def test_jupyter_console(project, jupyter):
         screen.send("exit\r")
         screen.expect(pexpect.EOF)
         assert process.wait(SECONDS) == 0
+
+
+async def test_a_console_on_a_session_of_another_program(make_executor, tmp_path):
+    """It shares variables and tools with the session, breaks its own cells, and leaves it alone."""
+
+    def double(x: int) -> int:
+        return 2 * x
+
+    registry = ToolRegistry()
+    registry.add(double)
+    executor = await make_executor(registry=registry)
+    where = "from ipykernel.connect import get_connection_file\nx = 20\nget_connection_file()"
+    file = (await executor.run(where)).value
+    program = f"from py_code_mode.console import attach_console\nattach_console({file!r})"
+
+    def talk() -> None:
+        with terminal(tmp_path, "-c", program) as (screen, process):
+            prompt(screen, 1)
+            screen.send("tools.double(x=x) + 2\r")
+            screen.expect_exact("42\r\n")
+            prompt(screen, 3)
+            screen.send("import time; print('be' + 'gun'); time.sleep(1000)\r")
+            screen.expect_exact("begun")
+            screen.send("\x03")
+            screen.expect("KeyboardInterrupt")
+            screen.send("exit\r")
+            screen.expect(pexpect.EOF)
+            assert process.wait(SECONDS) == 0
+
+    await asyncio.to_thread(talk)
+    assert (await executor.run("x")).value == 20
 
 
 def test_a_console_without_a_prompt_says_why(project):
