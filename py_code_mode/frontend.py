@@ -23,8 +23,8 @@ LIMITS = Limits(
     stream_chars=16 * MIB,
     text_chars=4 * MIB,
     output_bytes=64 * MIB,
-    outputs=2_000,
-    outputs_bytes=512 * MIB,
+    outputs=1_000,
+    outputs_bytes=256 * MIB,
 )
 """A person may look at more than a model; a flood still does not fill the notebook."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from py_code_mode.config import KernelConfig
 from py_code_mode.errors import CodeModeError
 from py_code_mode.executor import CodeExecutor
 from py_code_mode.frontend import LIMITS, begin, follow_tools
+from py_code_mode.kernel.waiting import readable
 from py_code_mode.project import PROJECT_FILE, Project, project_of
 
 __all__ = ["serve"]
@@ -27,7 +27,7 @@ SIGNALLED = 128
 """Exit codes from here on name the signal that ended a process, as in shells."""
 
 PARENT_SECONDS = 1.0
-"""Between looks at the front end, which may be killed."""
+"""Between looks at the front end, where its end is not told."""
 
 log = logging.getLogger(__name__)
 
@@ -124,10 +124,25 @@ async def _front_end_left() -> None:
     named = os.environ.get("JPY_PARENT_PID", "")
     if not named.isdecimal() or int(named) <= 1:
         await asyncio.get_running_loop().create_future()
+    try:
+        process = os.pidfd_open(int(named))
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):  # not Linux, or one that has none of these
+        await _is_gone(int(named))
+        return
+    try:
+        await readable(process)
+    finally:
+        os.close(process)
+
+
+async def _is_gone(pid: int) -> None:
     while True:
-        with contextlib.suppress(PermissionError):
-            try:
-                os.kill(int(named), 0)
-            except ProcessLookupError:
-                return
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            pass  # it is there
         await asyncio.sleep(PARENT_SECONDS)

@@ -19,7 +19,7 @@ def kernel_of(front: FrontEnd) -> psutil.Process:
 
 
 def test_a_notebook_s_cells_have_the_project_s_names(project):
-    """Cells sent before there is a kernel run in order, with all a person is used to."""
+    """Early cells run in order, with all a person is used to; and the host ends as its kernel."""
     with front_end(project / "notebooks") as front:
         early = front.client.execute("first = tools.wc(file='words.txt')")
         early_reply = front.client.execute("second = first + '!'")
@@ -41,9 +41,9 @@ def test_a_notebook_s_cells_have_the_project_s_names(project):
         _try_a_comm(front)
         _try_interrupts(front)
         kernel = kernel_of(front)
-        assert front.ask_control("shutdown_request", restart=False)["status"] == "ok"
-        assert front.process.wait(30) == 0
-        eventually(lambda: gone(kernel), 10)
+        kernel.kill()
+        assert front.process.wait(30) == 128 + signal.SIGKILL
+        assert "was killed by SIGKILL" in front.log.read_text()
 
 
 def _try_a_comm(front: FrontEnd) -> None:
@@ -112,32 +112,13 @@ def test_a_killed_host_takes_the_kernel_along_and_is_started_again(project):
         eventually(lambda: gone(other), 10)
 
 
-def test_a_kernel_ends_with_its_front_end(project):
-    """The host notices that the program that started it is gone."""
+def test_what_is_wrong_is_said_in_the_notebook(project):
+    """An unknown key is told, and nothing is used instead; the kernel ends with its front end."""
+    (project / "py-code-mode.toml").write_text('tools = "my_tools"\n\n[kernel]\npyton = "x"\n')
     with (
         subprocess.Popen(["sleep", "1000"]) as parent,
         front_end(project, parent=parent.pid) as front,
     ):
-        front.ready()
-        kernel = kernel_of(front)
-        parent.kill()
-        parent.wait(10)
-        assert front.process.wait(30) == 0
-        eventually(lambda: gone(kernel), 10)
-
-
-def test_a_kernel_that_dies_is_told_by_the_exit_code(project):
-    """The host ends as its kernel did, and says in the log what happened."""
-    with front_end(project) as front:
-        front.client.execute("import os; os.kill(os.getpid(), 9)")
-        assert front.process.wait(60) == 128 + signal.SIGKILL
-        assert "was killed by SIGKILL" in front.log.read_text()
-
-
-def test_what_is_wrong_is_said_in_the_notebook(project):
-    """A file with an unknown key is told in the first cell, and nothing is used or saved instead."""
-    (project / "py-code-mode.toml").write_text('tools = "my_tools"\n\n[kernel]\npyton = "x"\n')
-    with front_end(project) as front:
         first = front.run("print(1 + 1)")
         assert first.text() == "2\n"
         assert "py-code-mode.toml:4: key 'kernel.pyton'" in first.text("stderr")
@@ -146,6 +127,10 @@ def test_what_is_wrong_is_said_in_the_notebook(project):
             failed = front.run(code).reply
             assert (failed["status"], "kernel.pyton" in failed["evalue"]) == ("error", True)
         assert "kernel.pyton" in front.log.read_text()
+        kernel = kernel_of(front)
+        parent.kill()
+        assert front.process.wait(30) == 0
+        eventually(lambda: gone(kernel), 10)
 
 
 def test_a_file_that_is_no_connection_file(tmp_path):
