@@ -25,6 +25,10 @@ Send = Callable[[dict[str, Any], list[Buffer]], None]
 """Sends one message: its data and its buffers. Must be callable from any thread."""
 
 
+LOOK_SECONDS = 0.2
+"""Between looks of a blocked caller: a signal that came just before it blocked wakes nobody."""
+
+
 class _Waiter:
     """A thread that is blocked until its reply comes.
 
@@ -44,7 +48,8 @@ class _Waiter:
         self._come.release()
 
     def wait(self) -> Reply:
-        self._come.acquire()
+        while not self._come.acquire(timeout=LOOK_SECONDS):
+            pass
         assert self._reply is not None
         return self._reply
 

@@ -60,6 +60,7 @@ class SessionCalls:
 
     Attributes:
         spent: Counts the tool calls.
+        refusal: Why nothing is answered; empty: everything is.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class SessionCalls:
         self._limit = TimeLimit(None)
         self._last: tuple[tuple[KernelProcess, str, TimeLimit], Origin] | None = None
         self.spent = Spent()
+        self.refusal = ""
         self._uploads = Uploads()
         self._backlog = Backlog()
         self._pending_bytes = 0
@@ -108,6 +110,8 @@ class SessionCalls:
 
     def _excess(self, size: int) -> str:
         """Say what there would be too much of with one more request; empty if nothing."""
+        if self.refusal:
+            return self.refusal
         most = self._limits.pending_requests
         if len(self._tasks) >= most:
             return f"more than {most:,} requests are pending (Limits.pending_requests)"

@@ -170,6 +170,10 @@ class CellQueue:
             except CodeModeError as error:
                 raise as_kernel_error(error) from error
 
+    def refuse(self, why: str) -> None:
+        """Answer nothing that the code asks for; see ``frontend.begin``."""
+        self._calls.refusal = why
+
     def take_no_more(self) -> None:
         """Refuse cells from now on."""
         self.closed = self.slot.closed = True

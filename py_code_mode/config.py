@@ -36,6 +36,9 @@ class KernelConfig:
         packages: Requirements (PEP 508) that kernels have, in an environment of their own: it
             stands on ``python``, is made when it is first needed, and kept.
         package_policy: What of that is allowed; without one nothing is.
+        connection_file: What a Jupyter front end wrote for the kernel: its addresses and its key.
+            The kernel takes them, runs cells only after ``frontend.begin``, and may be shut down
+            by the front end. Only one kernel can have them. None: private ones.
 
     Raises:
         ConfigError: A requirement is none, or is not allowed.
@@ -52,6 +55,7 @@ class KernelConfig:
     grace: float = 2.0
     packages: Sequence[str] = ()
     package_policy: PackagePolicy | None = None
+    connection_file: str | Path | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.preload, str):

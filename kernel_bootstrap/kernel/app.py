@@ -31,7 +31,7 @@ from kernel_bootstrap.kernel.kernel import SessionKernel
 from kernel_bootstrap.kernel.session import KernelSession
 from kernel_bootstrap.kernel.streams import CellStream
 from kernel_bootstrap.threads import inherit_context
-from kernel_bootstrap.wire.birth import DIRECTORY
+from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY
 
 __all__ = ["CONFIG", "SessionKernelApp"]
 
@@ -201,6 +201,14 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
     def init_code(self) -> None:
         """Run no startup files."""
 
+    def _await_host(self, seconds: str) -> None:
+        """Read no shell messages before the host is there, if a front end sends them already."""
+        if seconds:
+            stream, loop = self.kernel.shell_stream, self.main_loop
+            stream.hold()
+            self.kernel.host.on_begin = lambda: loop.call_soon_threadsafe(stream.release)
+            loop.call_later(float(seconds), stream.release)
+
     def start(self) -> None:
         """Run until the kernel is shut down."""
         inherit_context()
@@ -215,6 +223,7 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         self._wakeup = _wake_on_signals(self.main_loop)
         if self.poller is not None:
             self.poller.start()
+        self._await_host(os.environ.pop(AWAIT_HOST, ""))
         self.kernel.start()
         while True:
             try:

@@ -31,6 +31,8 @@ class ChannelStream(ZMQStream):
 
     _on_receive: OnReceive | None = None
     _read_is_due = False
+    _is_held = False
+    _held: OnReceive | None = None
 
     @classmethod
     def instead_of(cls, stream: ZMQStream) -> ChannelStream:
@@ -41,8 +43,21 @@ class ChannelStream(ZMQStream):
     def on_recv(self, callback: OnReceive | None, copy: bool = True) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 - ZMQStream's signature
         """Hand each message to ``callback``, as frames; those that have arrived as well."""
         assert callback is None or not copy, "messages are not copied"
+        if self._is_held:
+            self._held = callback
+            return
         self._on_receive = callback
         self.io_loop.add_callback(self._read)
+
+    def hold(self) -> None:
+        """Leave messages where they are until ``release``; before ``on_recv``."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Hand out what has arrived, and go on as usual; a second time does nothing."""
+        if self._is_held:
+            self._is_held = False
+            self.on_recv(self._held, copy=False)
 
     def send_multipart(
         self,

@@ -16,6 +16,7 @@ from typing import Any
 from kernel_bootstrap.artifacts import Artifacts
 from kernel_bootstrap.catalogue import Catalogue
 from kernel_bootstrap.cells import Cell
+from kernel_bootstrap.kernel.person import welcome
 from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.link import Link
 from kernel_bootstrap.namespaces import Tools
@@ -52,6 +53,7 @@ class HostComm:
 
     Attributes:
         on_fork: Forks the process for a branch; set where that can be done.
+        on_begin: Lets the cells of a front end begin; set where they wait for the host.
     """
 
     def __init__(self, shell: SessionShell) -> None:
@@ -60,6 +62,7 @@ class HostComm:
         self._comm_id: str | None = None
         self._owner = ""
         self.on_fork: Callable[[str], dict[str, Any]] | None = None
+        self.on_begin: Callable[[], object] | None = None
         self.limits = Limits()
         self.link = Link(self.send)
         self._catalogue = Catalogue()
@@ -71,6 +74,7 @@ class HostComm:
             Query.GET_VARIABLE: self._get_variable,
             Query.SET_VARIABLE: self._set_variable,
             Query.FORK: self._fork,
+            Query.BEGIN: self._begin,
         }
         self.pin()
 
@@ -206,6 +210,11 @@ class HostComm:
         if self.on_fork is None:
             raise CodeModeError("this kernel cannot be forked: its system has no fork")
         return self.on_fork(path)
+
+    def _begin(self, notice: str) -> None:
+        welcome(self._shell, notice)
+        if self.on_begin is not None:
+            self.on_begin()
 
     def _check_command(self, command: str) -> None:
         if self.connected:

@@ -15,13 +15,17 @@ from typing import Any
 
 from kernel_bootstrap.wire.errors import ProtocolError
 
-__all__ = ["BUSY", "DIRECTORY", "LOG_FILE", "Birth", "read_line"]
+__all__ = ["AWAIT_HOST", "BUSY", "DIRECTORY", "LOG_FILE", "Birth", "read_line"]
 
 DIRECTORY = "PY_CODE_MODE_DIRECTORY"
 """Environment variable naming a session's private directory."""
 
 LOG_FILE = "log.txt"
 """In that directory: takes what the process itself prints, not the user's code."""
+
+AWAIT_HOST = "PY_CODE_MODE_AWAIT_HOST"
+"""Environment variable of a kernel whose front end is there before its host: seconds that it reads
+no shell messages, unless the host says before that it may (``Query.BEGIN``)."""
 
 BUSY = b"busy"
 """What a kernel says that comes itself instead of its branch: a cell was faster."""

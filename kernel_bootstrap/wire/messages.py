@@ -96,6 +96,7 @@ class Query:
     GET_VARIABLE = "get_variable"
     SET_VARIABLE = "set_variable"
     FORK = "fork"
+    BEGIN = "begin"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 
-from py_code_mode.cli.where import add_json, add_where
+from py_code_mode.cli.where import add_json
+from py_code_mode.project import add_project_arguments
 
 __all__ = ["add_arguments"]
 
@@ -33,18 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c", "--code", action="append", default=[], metavar="CODE", help="code; may be repeated"
     )
-    for what in ("tools", "skills", "artifacts"):
-        add_where(parser, what)
-    parser.add_argument("--policy", metavar="FILE", help="rules on tools and shell commands (YAML)")
-    parser.add_argument(
-        "--python", metavar="PATH", help="interpreter of the kernel (default: ours)"
-    )
+    add_project_arguments(parser)
     parser.add_argument(
         "--timeout",
         type=float,
-        default=0.0,
         metavar="S",
-        help="seconds each cell may take (default: 0, no limit)",
+        help="seconds each cell may take; 0: no limit (default: the project's, or no limit)",
     )
     parser.add_argument("--notebook", metavar="FILE", help="write the cells and what they showed")
     add_json(parser, "print the results as a JSON list when all is done, and nothing else")

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 from py_code_mode.cli.output import complain, note, show, show_json, stream
-from py_code_mode.config import KernelConfig
 from py_code_mode.errors import ConfigError
 from py_code_mode.events import Displayed, Event, Finished, Printed
 from py_code_mode.executor import CodeExecutor
 from py_code_mode.outputs import Output
+from py_code_mode.project import project_of
 from py_code_mode.results import ExecutionResult
 
 __all__ = ["run"]
@@ -46,13 +46,12 @@ def _read(file: str) -> str:
 
 
 async def _run(cells: list[str], arguments: argparse.Namespace) -> int:
+    project = project_of(arguments)
+    timeout = project.timeout if arguments.timeout is None else arguments.timeout
     executor = await CodeExecutor.create(
-        arguments.tools,
-        arguments.skills,
-        arguments.artifacts,
-        policy=arguments.policy,
-        default_timeout=arguments.timeout or None,
-        kernel=KernelConfig(python=arguments.python),
+        **project.options(),
+        default_timeout=timeout or None,
+        kernel=project.kernel,
         author="py-code-mode run",
     )
     async with executor:

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _default(value: Any) -> str:
-    if value in (None, ()):
+    if value in (None, (), {}):
         return ""
     return f" (default: {value:g})" if isinstance(value, float) else f" (default: {value})"
 

@@ -177,7 +177,7 @@ def _connect(
         socket.subscribe(b"")
     if info.get("curve_publickey"):
         socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
-        socket.curve_serverkey = info["curve_publickey"]
+        socket.curve_serverkey = info["curve_publickey"].encode()  # zmq takes bytes alone
     between = ":" if info["transport"] == "tcp" else "-"
     socket.connect(f"{info['transport']}://{info['ip']}{between}{info[name + '_port']}")
     return socket

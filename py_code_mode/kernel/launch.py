@@ -6,6 +6,7 @@ the private directory; the provisioner decides how the process comes to be.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import shutil
@@ -19,11 +20,12 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
-from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE
+from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY, LOG_FILE
 from py_code_mode import live
 from py_code_mode.config import KernelConfig
 from py_code_mode.environments import prepare_config
 from py_code_mode.errors import KernelStartError
+from py_code_mode.kernel.addresses import take_addresses
 from py_code_mode.kernel.bootstrap import (
     absolute_scripts,
     bootstrap_command,
@@ -39,6 +41,7 @@ ENVIRONMENT = frozenset(
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
         *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"),
+        "JPY_SESSION_NAME",
         *("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYSTEMROOT", "COMSPEC", "PATHEXT", "TEMP"),
     }
 )
@@ -107,6 +110,8 @@ async def launch(
         ConfigError: What came with its packages is not allowed.
     """
     config = await prepare_config(config)
+    if branch is not None:
+        config = dataclasses.replace(config, connection_file=None)
     directory = Path(tempfile.mkdtemp(prefix="pcm-", dir=live.roots()[0]))
     try:
         return await _launch_in(directory, config, context, branch)
@@ -125,6 +130,8 @@ async def _launch_in(
     branch: Branch | None,
 ) -> Launched:
     manager = _manager(directory, _spec(directory, config), context)
+    if config.connection_file is not None:
+        await take_addresses(manager, config.connection_file)
     if branch is not None:
         manager.branch = functools.partial(branch, directory)
         manager.provisioner = BranchKernelProvisioner(
@@ -147,7 +154,9 @@ async def _launch_in(
 def _spec(directory: Path, config: KernelConfig) -> KernelSpec:
     profiles = directory / "ipython"
     profiles.mkdir()
-    name = config.provisioner or (TEMPLATE if can_fork() else LOCAL)
+    # A template is for many kernels; that of a front end is the only one of its program.
+    usual = TEMPLATE if can_fork() and config.connection_file is None else LOCAL
+    name = config.provisioner or usual
     forks, preload = name == TEMPLATE, absolute_scripts(config.preload)
     settings = {"preload": preload} if forks else {}
     return KernelSpec(
@@ -199,4 +208,5 @@ def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path)
     chosen = {
         name: value for name, value in host.items() if name in names or name.startswith("LC_")
     }
-    return {**chosen, **config.env, DIRECTORY: str(directory)}
+    waits = {} if config.connection_file is None else {AWAIT_HOST: str(config.start_timeout)}
+    return {**chosen, **config.env, **waits, DIRECTORY: str(directory)}

@@ -112,7 +112,7 @@ class KernelProcess:
         kernel = cls(await launch(config, context, branch), context, limits)
         try:
             async with asyncio.timeout(config.start_timeout):
-                await kernel._hello(tools)
+                await kernel._hello(tools, owned=config.connection_file is None)
         except (TimeoutError, KernelError, ProtocolError) as error:
             late = f"not ready after {config.start_timeout} s\n{kernel._traces.log_tail()}"
             why = str(error) or late
@@ -147,8 +147,8 @@ class KernelProcess:
         kernel = await self.start(config, self._context, self._limits, tools, branching.branch)
         return kernel, branching.lost
 
-    async def _hello(self, tools: bytes) -> None:
-        await self.query(Query.HELLO, **greeting(self._limits, tools))
+    async def _hello(self, tools: bytes, *, owned: bool) -> None:
+        await self.query(Query.HELLO, **greeting(self._limits, tools, owned=owned))
         # The kernel is up; make sure that iopub is subscribed before anything is printed.
         while not self._heard_iopub.is_set():
             self._channels.send("control", "kernel_info_request", {})

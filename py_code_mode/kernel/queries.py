@@ -26,18 +26,20 @@ Send = Callable[[str, dict[str, Any], list[Buffer]], object]
 """Sends a message of a type, its content and buffers on the control channel."""
 
 
-def greeting(limits: Limits, tools: bytes) -> dict[str, Any]:
+def greeting(limits: Limits, tools: bytes, *, owned: bool) -> dict[str, Any]:
     """Return the parameters of the hello.
 
     Args:
         limits: Bounds of what the kernel sends.
         tools: Descriptions of the tools its code may call, packed by the codec.
+        owned: Whether nobody else may shut the kernel down.
     """
     return {
         "protocol": PROTOCOL_VERSION,
         "limits": limits.to_dict(),
         "libraries": [name for name in LIBRARIES if importlib.util.find_spec(name)],
         "tools": tools,
+        "owned": owned,
     }
 
 

@@ -54,7 +54,11 @@ class Executors:
         """
         options = _options(settings)
         base = await CodeExecutor.create(
-            settings.tools, settings.skills, settings.artifacts, **options
+            settings.tools,
+            settings.skills,
+            settings.artifacts,
+            allowed_tags=settings.allowed_tags,
+            **options,
         )
 
         def branch(owner: Owner) -> CodeExecutor:
@@ -109,6 +113,7 @@ def _options(settings: ServerSettings) -> dict[str, Any]:
     kernel = KernelConfig(
         python=settings.python,
         cwd=settings.cwd,
+        env=settings.env,
         preload=settings.preload,
         pass_env=settings.pass_env,
         warm=settings.warm,

@@ -1,12 +1,13 @@
 """Settings of the server: flags before environment before ``py-code-mode.toml``.
 
-Place in the house: inside ``server``, at its bottom. ``docs/server.md`` has the table of them.
+Place in the house: inside ``server``, at its bottom. ``docs/server.md`` has the table of them. What
+the file says of the project as a whole counts for the server too, and its own section before it.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -20,11 +21,12 @@ from pydantic_settings import (
 )
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.project import find_project_file
+from py_code_mode.projectfile import ProjectFile, read_project_file
 
 __all__ = ["PREFIX", "Scope", "ServerSettings", "TokenSettings", "load_settings"]
 
 PREFIX = "PY_CODE_MODE_"
-CONFIG_FILE = "py-code-mode.toml"
 SECTION = "server"
 
 Scope = Literal["run", "artifacts.read", "artifacts.write", "catalogue", "metrics"]
@@ -33,6 +35,9 @@ the metrics."""
 
 Anonymous = Literal["no", "yes", "container"]
 """Without a token: this machine only; everybody; or what a container takes for its machine."""
+
+KERNEL_KEYS = ("python", "cwd", "preload", "pass_env", "env")
+"""Settings that section ``[kernel]`` has as well."""
 
 MIB = 1024 * 1024
 
@@ -72,12 +77,18 @@ class ServerSettings(BaseSettings):
     skills: str | None = Field(None, description="folder of skills, or redis://host/0")
     artifacts: str | None = Field(None, description="folder of artifacts, or redis://host/0")
     policy: Path | None = Field(None, description="file of rules for tool calls")
+    allowed_tags: Words | None = Field(
+        None, description="only tools with one of these tags exist, whatever a token's tags"
+    )
     default_timeout: float = Field(30.0, gt=0, description="seconds of a run that says none")
     max_timeout: float = Field(3600.0, gt=0, description="seconds a run may ask for")
     python: Path | None = Field(None, description="interpreter of the kernels")
     cwd: Path | None = Field(None, description="working directory of the kernels")
     preload: Words = Field((), description="modules that kernels have imported")
     pass_env: Words = Field((), description="variables kernels get of the server's environment")
+    env: Annotated[dict[str, str], NoDecode] = Field(
+        {}, description="variables kernels get besides (a JSON object)"
+    )
     warm: int = Field(0, ge=0, le=100, description="kernels kept ready, for each token in use")
     max_sessions: int = Field(100, ge=1, description="sessions at once")
     max_runs: int = Field(50, ge=1, description="runs at once, those that wait included")
@@ -92,12 +103,17 @@ class ServerSettings(BaseSettings):
     state: Path | None = Field(None, description="directory for what outlives the server")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of stderr")
 
-    @field_validator("allowed_hosts", "preload", "pass_env", mode="before")
+    @field_validator("allowed_hosts", "allowed_tags", "preload", "pass_env", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
+
+    @field_validator("env", mode="before")
+    @classmethod
+    def _object(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
 
     @field_validator("allow_anonymous", mode="before")
     @classmethod
@@ -139,7 +155,9 @@ class ServerSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Say in which order the sources count."""
-        file = InitSettingsSource(settings_cls, init_kwargs=_read_file(_config_file()))
+        path = find_project_file()
+        said = {} if path is None else _of_file(read_project_file(path))
+        file = InitSettingsSource(settings_cls, init_kwargs=said)
         return init_settings, env_settings, file
 
 
@@ -167,26 +185,20 @@ def _where(name: str, flags: dict[str, Any]) -> str:
         return f"set by --{top.replace('_', '-')}"
     if os.environ.get(variable):
         return f"set by ${variable}"
-    return f"set in section [{SECTION}] of {_config_file()}"
+    return f"set in section [{SECTION}] of {find_project_file()}"
 
 
-def _config_file() -> Path:
-    return Path(os.environ.get(PREFIX + "CONFIG") or CONFIG_FILE)
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if path != Path(CONFIG_FILE):
-            raise ConfigError("there is no such file of settings", file=path) from None
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"this file of settings cannot be read: {error}", file=path) from error
-    section = data.get(SECTION, {})
-    if not isinstance(section, dict):
-        raise ConfigError("this must be a table", file=path, key=SECTION)
-    return section
+def _of_file(said: ProjectFile) -> dict[str, Any]:
+    """Return what a project's file says for the server: in its section, else as a whole."""
+    kernel = said.kernel
+    whole = {
+        **{name: getattr(said, name) or said.redis for name in ("tools", "skills", "artifacts")},
+        "policy": said.policy,
+        "allowed_tags": said.allowed_tags,
+        "default_timeout": said.timeout,
+        **{name: getattr(kernel, name) for name in KERNEL_KEYS},
+    }
+    return {**{name: value for name, value in whole.items() if value}, **said.server}
 
 
 def _read_secret(path: Path) -> SecretStr:

@@ -35,7 +35,7 @@ class Said:
 def cli(capsys, tmp_path, monkeypatch) -> Callable[..., Said]:
     """Run a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    for what in ("TOOLS", "SKILLS", "ARTIFACTS", "REDIS"):
+    for what in ("TOOLS", "SKILLS", "ARTIFACTS", "REDIS", "CONFIG"):
         monkeypatch.delenv(f"PY_CODE_MODE_{what}", raising=False)
 
     def run(*words: object) -> Said:

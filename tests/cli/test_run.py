@@ -47,6 +47,20 @@ def test_files_are_cells_of_one_session(cli, folder):
     assert cli("artifacts", "get", "words", "--artifacts", "data").out.split()[1] == "one.py"
 
 
+def test_the_project_says_what_is_not_said(cli, folder):
+    """Tools, variables and the time limit are those of the project; words go before them."""
+    (folder / "py-code-mode.toml").write_text(
+        'tools = "tools"\nartifacts = "data"\ntimeout = 0.3\n[kernel]\nenv = {MODE = "demo"}\n'
+    )
+    code = "import os; tools.wc(file='two.py').split()[1], os.environ['MODE']"
+    assert cli("run", "-c", code).out == "('two.py', 'demo')\n"
+    assert "ExecutionTimeout" in cli("run", "-c", "import time; time.sleep(30)").err
+    assert cli("run", "-c", "import time; time.sleep(0.4)", "--timeout", "0").code == 0
+    (folder / "py-code-mode.toml").write_text("tolls = 'x'\n")
+    said = cli("run", "-c", "1")
+    assert (said.code, "py-code-mode.toml:1: key 'tolls'" in said.err) == (1, True)
+
+
 def test_the_first_cell_that_fails_is_the_last(cli, monkeypatch):
     """Its traceback is on stderr, the exit code 1, and what follows does not run; stdin is a file."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("print('first')"))
