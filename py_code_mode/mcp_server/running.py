@@ -39,7 +39,7 @@ async def run_code(
     with backend.using(handle):
         result = await _run(session, code, timeout, _reporter(ctx))
     return CallToolResult(
-        content=content_of(result, handle),
+        content=await asyncio.to_thread(content_of, result, handle),  # pictures take their time
         structured_content=structure_of(result, handle),
         is_error=result.error is not None,
     )
