@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernel_bootstrap.wire.limits import Limits
+from py_code_mode.errors import ConfigError
 from py_code_mode.packages import PackagePolicy, check_packages
 
-__all__ = ["KernelConfig", "Limits"]
+__all__ = ["FIGURE_FORMATS", "KernelConfig", "Limits"]
+
+FIGURE_FORMATS = ("png", "retina", "svg", "jpeg", "pdf")
+"""Those of IPython's inline backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,11 @@ class KernelConfig:
         packages: Requirements (PEP 508) that kernels have, in an environment of their own: it
             stands on ``python``, is made when it is first needed, and kept.
         package_policy: What of that is allowed; without one nothing is.
+        figure_format: How figures of matplotlib are shown: ``png``; ``retina``, which is PNG of
+            twice as many pixels; ``svg``, ``jpeg`` or ``pdf``.
 
     Raises:
-        ConfigError: A requirement is none, or is not allowed.
+        ConfigError: A requirement is none, or is not allowed; or there is no such format.
     """
 
     python: str | Path | None = None
@@ -52,10 +58,16 @@ class KernelConfig:
     grace: float = 2.0
     packages: Sequence[str] = ()
     package_policy: PackagePolicy | None = None
+    figure_format: str = "png"
 
     def __post_init__(self) -> None:
         if isinstance(self.preload, str):
             raise TypeError(f"KernelConfig.preload must be a sequence of names: [{self.preload!r}]")
+        if self.figure_format not in FIGURE_FORMATS:
+            known = ", ".join(FIGURE_FORMATS)
+            raise ConfigError(
+                f"KernelConfig.figure_format must be one of {known}, not {self.figure_format!r}"
+            )
         # Lists are what people write; a frozen object holds tuples.
         object.__setattr__(self, "preload", tuple(self.preload))
         object.__setattr__(self, "pass_env", tuple(self.pass_env))

@@ -19,7 +19,7 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
-from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE
+from kernel_bootstrap.wire.birth import DIRECTORY, FIGURE_FORMAT, LOG_FILE
 from py_code_mode.config import KernelConfig
 from py_code_mode.environments import prepare_config
 from py_code_mode.errors import KernelStartError
@@ -201,7 +201,8 @@ def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path)
     chosen = {
         name: value for name, value in host.items() if name in names or name.startswith("LC_")
     }
-    return {**chosen, **config.env, DIRECTORY: str(directory)}
+    figures = {} if config.figure_format == "png" else {FIGURE_FORMAT: config.figure_format}
+    return {**chosen, **config.env, **figures, DIRECTORY: str(directory)}
 
 
 def _socket_root() -> str:
