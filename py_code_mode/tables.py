@@ -13,10 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["describe_frame", "describe_page", "is_frame"]
+__all__ = ["describe_frame", "describe_page", "is_frame", "read_table"]
 
 MAX_COLUMNS = 30
 MAX_CELL = 48
+_MAX_HEADS = 4
+_MAX_BESIDE = 200
 MAX_PAGE = 512 * 1024
 """Characters of a page that is looked into."""
 
@@ -100,6 +102,8 @@ class _Page:
 
     text: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
+    heads: int = 0
+    in_head: bool = False
     row: list[str] | None = None
     cell: list[str] | None = None
     skipped: str = ""
@@ -117,13 +121,19 @@ class _Page:
         elif name in ("td", "th"):
             self._end_cell()
             self.cell = None if ends else []
+        elif name == "thead":
+            self.in_head = not ends
         elif name in ("tr", "table"):
-            self._end_cell()
-            if self.row:
-                self.rows.append(self.row)
+            self._end_row()
             self.row = [] if name == "tr" and not ends else None
         if name in _BLOCKS and self.cell is None:
             self.text.append("\n")
+
+    def _end_row(self) -> None:
+        self._end_cell()
+        if self.row:
+            self.rows.append(self.row)
+            self.heads += self.in_head
 
     def _end_cell(self) -> None:
         if self.cell is not None and self.row is not None:
@@ -147,7 +157,7 @@ def describe_page(page: str, rows: int, where: str = "") -> str:
         lines = (" ".join(line.split()) for line in text.split("\n"))
         return "\n".join(line for line in lines if line)
     said = _SIZE.search(text)
-    heads = 2 if said is not None and said[3] else 1  # polars has a row of types, too
+    heads = min(found.heads, _MAX_HEADS)
     stated = [int(group) for group in said.groups() if group] if said is not None else []
     count, width = stated or (len(found.rows) - heads, max(map(len, found.rows)))
     shown = found.rows[: rows + heads]
@@ -158,6 +168,25 @@ def describe_page(page: str, rows: int, where: str = "") -> str:
             _rest(count, len(shown) - heads, where),
         ]
     ).rstrip("\n")
+
+
+def read_table(page: str, rows: int) -> tuple[list[list[str]], int, str] | None:
+    """Return the cells of a page that is little but a table; None if it is anything else.
+
+    Args:
+        page: HTML.
+        rows: Most rows to return.
+
+    Returns:
+        The rows; how many of them, from the first on, are its head; the text beside it.
+    """
+    if len(page) > MAX_PAGE or page.lower().count("<table") != 1:
+        return None
+    found = _read(page)
+    beside = " ".join("".join(found.text).split())
+    if not found.rows or len(beside) > _MAX_BESIDE or "<img" in page.lower():
+        return None
+    return found.rows[:rows], min(found.heads, _MAX_HEADS), beside
 
 
 def _read(page: str) -> _Page:
