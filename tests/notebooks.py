@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import re
 import shutil
 import sys
@@ -46,7 +47,9 @@ async def execute(path: Path, folder: Path) -> NotebookNode:
             cell.outputs, cell.execution_count = [], None
     resources = {"metadata": {"path": str(folder)}}
     client = NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources)
-    await client.async_execute()
+    # Under pytest ipykernel leaves its streams without a descriptor.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
+    await client.async_execute(env=environment)
     return clean(notebook)
 
 
