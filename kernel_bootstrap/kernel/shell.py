@@ -68,7 +68,7 @@ def strip_prompts(lines: list[str]) -> list[str]:
     IPython looks for them in all of a cell, and so in examples that stand in a string.
     """
     first = next((line for line in lines if line.strip()), "")
-    return classic_prompt(lines) if first.lstrip().startswith(">>>") else lines  # type: ignore[no-any-return]
+    return classic_prompt(lines) if first.lstrip().startswith(">>>") else lines
 
 
 def without_our_frames(tb: TracebackType | None) -> TracebackType | None:

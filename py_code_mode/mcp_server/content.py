@@ -70,17 +70,20 @@ def text_block(text: str) -> ContentBlock:
     return TextContent(type="text", text=text)
 
 
-def content_of(result: ExecutionResult, session: str) -> list[ContentBlock]:
+def content_of(
+    result: ExecutionResult, session: str, max_tokens: int = 10_000
+) -> list[ContentBlock]:
     """Return what a model should read and see, in order and within a budget; sounds come last.
 
     Args:
         result: What came of a run.
         session: The handle of its session, if it has one.
+        max_tokens: What the text and the pictures may have: see ``ExecutionResult.for_model``.
     """
     sounds = [(output, _sound(output)) for output in result.outputs]
     heard = [sound for _, sound in sounds if sound is not None]
     seen = [output for output, sound in sounds if sound is None]
-    parts = dataclasses.replace(result, outputs=seen).for_model()
+    parts = dataclasses.replace(result, outputs=seen).for_model(max_tokens=max_tokens)
     blocks = [] if heard and parts == [NOTHING] else convert(parts, text_block, _image)
     note = f"[session: {session}]" if session else ""
     if note and not heard and isinstance(parts[-1], TextPart):
