@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import struct
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,9 +70,7 @@ class Picture:
                 return self
             raise PictureError("too large, and only Pillow could scale it")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of files that are odd, but can be read
-                return self._redraw(side, fits=fits)
+            return self._redraw(side, fits=fits)
         # A decoder that hostile bytes are fed to raises whatever comes of them.
         except Exception as error:
             raise PictureError("it cannot be read") from error

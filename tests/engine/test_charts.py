@@ -19,28 +19,28 @@ def pictures(result) -> list[str]:
     return [mime for output in result.outputs for mime in output.data if mime in PICTURES]
 
 
-@pytest.mark.parametrize(
-    ("code", "count"),
-    [
-        ("plt.plot([1, 2]);", 1),
-        ("plt.plot([1, 2]); plt.show()", 1),
-        ("fig, ax = plt.subplots(); ax.plot([1]); fig", 1),
-        ("fig, ax = plt.subplots(); fig.show()", 1),
-        ("fig = plt.figure(); plt.plot([1]); fig;", 1),
-        ("for n in range(3): plt.figure(); plt.plot([n])", 3),
-        ("plt.plot([1]); plt.show(); plt.plot([2]); plt.show()", 2),
-        ("(a, _), (b, _) = plt.subplots(), plt.subplots(); a", 2),
-        ("from matplotlib.figure import Figure; f = Figure(); f.subplots(); f", 1),
-        ("fig = plt.figure(); plt.close(fig)", 0),
-        ("plt.plot([1]); 1 / 0", 1),
-    ],
-)
-async def test_a_figure_is_shown_once(executor, code, count):
+CELLS = [
+    ("plt.plot([1, 2]);", 1),
+    ("plt.plot([1, 2]); plt.show()", 1),
+    ("fig, ax = plt.subplots(); ax.plot([1]); fig", 1),
+    ("fig, ax = plt.subplots(); fig.show()", 1),
+    ("fig = plt.figure(); plt.plot([1]); fig;", 1),
+    ("for n in range(3): plt.figure(); plt.plot([n])", 3),
+    ("plt.plot([1]); plt.show(); plt.plot([2]); plt.show()", 2),
+    ("(a, _), (b, _) = plt.subplots(), plt.subplots(); a", 2),
+    ("from matplotlib.figure import Figure; f = Figure(); f.subplots(); f", 1),
+    ("fig = plt.figure(); plt.close(fig)", 0),
+    ("plt.plot([1]); 1 / 0", 1),
+]
+
+
+async def test_a_figure_is_shown_once(executor):
     """However a cell ends, each of its figures is shown once, and none is left for the next cell."""
-    result = await executor.run(f"import matplotlib.pyplot as plt\n{code}")
-    assert pictures(result) == ["image/png"] * count
-    after = await executor.run("plt.get_fignums()")
-    assert (after.value, pictures(after)) == ([], [])
+    for code, count in CELLS:
+        result = await executor.run(f"import matplotlib.pyplot as plt\n{code}")
+        assert pictures(result) == ["image/png"] * count, code
+        after = await executor.run("plt.get_fignums()")
+        assert (after.value, pictures(after)) == ([], []), code
 
 
 async def test_figures_that_are_kept_open_are_shown_once_too(executor):
