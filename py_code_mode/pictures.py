@@ -7,6 +7,7 @@ first bytes before anything decodes them, and what is too large is never decoded
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import io
 import struct
@@ -93,6 +94,7 @@ class Picture:
             return _encode(drawn, as_jpeg=self.mime_type == "image/jpeg")
 
 
+@functools.cache
 def can_scale() -> bool:
     """Whether Pillow is installed."""
     return importlib.util.find_spec("PIL") is not None
