@@ -25,7 +25,7 @@ PYTEST_ARGS ?=
 # Processes that run tests beside each other; 0 runs all in one, for a debugger.
 WORKERS ?= 2
 
-.PHONY: demo test bench lint format docs programs image clean help
+.PHONY: demo test bench lint format notebooks docs programs image clean help
 
 help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
@@ -47,6 +47,10 @@ lint: $(VENV)/.test-ready
 
 format: $(VENV)/.test-ready
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+notebooks: $(VENV)/.test-ready
+	@echo "==> running the notebooks, and making pages of them"
+	@$(BIN)/python -m tests.notebooks
 
 programs:
 	@sh tests/install-programs.sh nmap curl jq git redis-server chromium valkey-server? zsh? fish?

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from py_code_mode.governance.rules import Rule, Rules
     from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
     from py_code_mode.packages import PackagePolicy
+    from py_code_mode.parts import ContentPart, ImagePart, TextPart
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
     from py_code_mode.search.keeping import IndexKeeper
@@ -136,6 +137,7 @@ _WHERE = {
     "governance.budget": ("Budget", "ToolLimit"),
     "governance.rules": ("Rule", "Rules"),
     "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
+    "parts": ("ContentPart", "ImagePart", "TextPart"),
     "packages": ("PackagePolicy",),
     "policy": ("Action", "Decision", "Policy"),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
@@ -180,6 +182,7 @@ __all__ = [
     "CodeExecutor",
     "CodeModeError",
     "ConfigError",
+    "ContentPart",
     "Cut",
     "Decision",
     "Displayed",
@@ -197,6 +200,7 @@ __all__ = [
     "FoundTool",
     "FunctionAdapter",
     "HTTPAdapter",
+    "ImagePart",
     "IndexKeeper",
     "KernelConfig",
     "KernelDied",
@@ -239,6 +243,7 @@ __all__ = [
     "SkillVersion",
     "Started",
     "StartingAdapter",
+    "TextPart",
     "ToolAdapter",
     "ToolCall",
     "ToolCallError",

@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernel_bootstrap.wire.limits import Limits
+from py_code_mode.errors import ConfigError
 from py_code_mode.packages import PackagePolicy, check_packages
 
-__all__ = ["KernelConfig", "Limits"]
+__all__ = ["FIGURE_FORMATS", "KernelConfig", "Limits"]
+
+FIGURE_FORMATS = ("png", "retina", "svg", "jpeg", "pdf")
+"""Those of IPython's inline backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,11 @@ class KernelConfig:
         connection_file: What a Jupyter front end wrote for the kernel: its addresses and its key.
             The kernel takes them, runs cells only after ``frontend.begin``, and may be shut down
             by the front end. Only one kernel can have them. None: private ones.
+        figure_format: How figures of matplotlib are shown: ``png``; ``retina``, which is PNG of
+            twice as many pixels; ``svg``, ``jpeg`` or ``pdf``.
 
     Raises:
-        ConfigError: A requirement is none, or is not allowed.
+        ConfigError: A requirement is none, or is not allowed; or there is no such format.
     """
 
     python: str | Path | None = None
@@ -56,10 +62,16 @@ class KernelConfig:
     packages: Sequence[str] = ()
     package_policy: PackagePolicy | None = None
     connection_file: str | Path | None = None
+    figure_format: str = "png"
 
     def __post_init__(self) -> None:
         if isinstance(self.preload, str):
             raise TypeError(f"KernelConfig.preload must be a sequence of names: [{self.preload!r}]")
+        if self.figure_format not in FIGURE_FORMATS:
+            known = ", ".join(FIGURE_FORMATS)
+            raise ConfigError(
+                f"KernelConfig.figure_format must be one of {known}, not {self.figure_format!r}"
+            )
         # Lists are what people write; a frozen object holds tuples.
         object.__setattr__(self, "preload", tuple(self.preload))
         object.__setattr__(self, "pass_env", tuple(self.pass_env))

@@ -6,15 +6,18 @@ sent as JSON and shown in a notebook.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.limits import Cut
+from py_code_mode.callrecord import ToolCall
 from py_code_mode.errors import ExecutionError, ExecutionTimeout, ProtocolError
 from py_code_mode.jsonform import NUMBER, pack, read_fields, unpack
 from py_code_mode.outputs import Output, OutputKind, RemoteValue
 from py_code_mode.resultpage import to_html
+
+if TYPE_CHECKING:
+    from py_code_mode.parts import ContentPart
 
 __all__ = [
     "Cut",
@@ -63,47 +66,6 @@ class ErrorInfo:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.message}" if self.message else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """One call of a tool during a run.
-
-    Attributes:
-        tool: Its full name.
-        arguments: As they were used, also if a policy changed them; long ones are shortened.
-        seconds: How long it took on the host.
-        outcome: ``"ok"``, ``"error"``, ``"denied"`` or ``"cancelled"``.
-        bytes: Size of the reply's binary and text content.
-        error: The error's text, if it failed.
-        waited: Seconds of these before it began: for an answer of ``on_tool_call`` or its turn.
-    """
-
-    tool: str
-    arguments: Mapping[str, Any]
-    seconds: float
-    outcome: Literal["ok", "error", "denied", "cancelled"]
-    bytes: int = 0
-    error: str = ""
-    waited: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON data; ``from_dict`` rebuilds an equal call."""
-        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**data, "arguments": pack(dict(self.arguments))}
-
-    @classmethod
-    def from_dict(cls, data: Any) -> ToolCall:
-        """Rebuild from untrusted JSON data.
-
-        Raises:
-            ProtocolError: It is malformed.
-        """
-        fields = read_fields("a tool call", data, **_CALL_FIELDS)
-        arguments = unpack(fields["arguments"])
-        if type(arguments) is not dict:
-            raise ProtocolError("the arguments of a tool call must be a dict")
-        return cls(**{**fields, "arguments": arguments})
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +138,10 @@ class ExecutionResult:
 
     @property
     def text(self) -> str:
-        """What a model should read: output in order, the value, the error, what was cut."""
+        """All that was said: output in order, the value, the error, what was cut.
+
+        It may be long, and has no pictures: ``for_model`` keeps to a budget.
+        """
         parts = [output.text or _name_formats(output) for output in self.outputs]
         if self.error is not None and not self.error_is_shown():
             parts.append(self.error.text)
@@ -184,6 +149,29 @@ class ExecutionResult:
             parts.append("[the session was restarted: all variables are gone]")
         parts += [f"[cut: {cut}]" for cut in self.truncated]
         return "\n".join(part.rstrip("\n") for part in parts if part)
+
+    def for_model(
+        self, *, max_tokens: int = 10_000, max_image_px: int = 1_024, table_rows: int = 5
+    ) -> list[ContentPart]:
+        """Return what a model should get: text and pictures, in order, within a budget.
+
+        Tables are their columns, types, size and first rows, charts what they draw; long text
+        loses its middle, and says so. Pictures are scaled down (with Pillow) and checked.
+
+        Args:
+            max_tokens: For all parts together, as ``py_code_mode.tokens`` and
+                ``py_code_mode.parts`` estimate them; at least 200. It is never exceeded.
+            max_image_px: The longest side of a picture, in pixels; 0 leaves pictures out.
+            table_rows: A longer table is reduced to its schema and so many rows.
+
+        Raises:
+            ValueError: An argument is out of its range.
+        """
+        from py_code_mode.formodel import to_parts
+
+        return to_parts(
+            self, max_tokens=max_tokens, max_image_px=max_image_px, table_rows=table_rows
+        )
 
     def error_is_shown(self) -> bool:
         """Whether the outputs tell the error; what ended the run from outside they do not."""
@@ -233,15 +221,6 @@ class ExecutionResult:
         return {"text/plain": self.text, "text/html": to_html(self)}
 
 
-_CALL_FIELDS: dict[str, type | tuple[type, ...]] = {
-    "tool": str,
-    "arguments": dict,
-    "seconds": NUMBER,
-    "outcome": str,
-    "bytes": int,
-    "error": str,
-    "waited": NUMBER,
-}
 _RESULT_FIELDS: dict[str, type | tuple[type, ...]] = {
     "value": dict,
     "stdout": str,

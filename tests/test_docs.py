@@ -1,4 +1,4 @@
-"""The documentation runs: each page's code, the links between pages, the notebook.
+"""The documentation runs: each page's code, the links between pages, the notebooks.
 
 On a page, the Python blocks share one namespace and may await at the top level. A block whose
 first line is ``# some/path.yaml`` (or ``.py``) is that file. A ``text`` block right after a
@@ -26,7 +26,6 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 import py_code_mode
 from py_code_mode import (
@@ -47,15 +46,17 @@ from py_code_mode.tools.http.files import HTTPFile, OpenAPIFile
 from py_code_mode.tools.mcp.schema import MCPFile
 from py_code_mode.tools.schema import CLIFile, CLIParam
 from tests.conftest import ROOT
+from tests.notebooks import NOTEBOOKS, execute, read, render, told
+from tests.notebooks import PAGES as NOTEBOOK_PAGES
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 LINKED = [
     *PAGES,
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
+    *sorted(NOTEBOOK_PAGES.glob("*.md")),
     *sorted((ROOT / "examples").glob("*/README.md")),
 ]
-NOTEBOOK = ROOT / "notebooks" / "quickstart.ipynb"
 
 NO_RUN = "<!-- no-run -->"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -247,36 +248,32 @@ def test_every_field_is_explained(page, names):
     assert [name for name in names if f"`{name}`" not in cells] == []
 
 
-def test_the_notebook_is_valid_and_clean():
-    """The notebook is nbformat 4.5 and was committed without outputs."""
-    notebook = nbformat.read(NOTEBOOK, as_version=nbformat.NO_CONVERT)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_valid_and_its_page_is_of_it(path):
+    """Each notebook is nbformat 4.5, small, and its page in the docs is what it would be made of it."""
+    notebook = read(path)
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            assert cell.outputs == []
-            assert cell.execution_count is None
+    assert path.stat().st_size < 100_000
+    page, pictures = render(notebook, path.stem)
+    assert (NOTEBOOK_PAGES / f"{path.stem}.md").read_text() == page, "run `make notebooks`"
+    assert {str(file.relative_to(NOTEBOOK_PAGES)) for file in files_of(path.stem)} == set(pictures)
+    for name, data in pictures.items():
+        assert (NOTEBOOK_PAGES / name).read_bytes() == data
 
 
-async def test_the_notebook_runs(tmp_path):
-    """Run from top to bottom, the notebook shows a value, a tool's answer, a table and a chart."""
-    notebook = nbformat.read(NOTEBOOK, as_version=nbformat.NO_CONVERT)
-    resources = {"metadata": {"path": str(tmp_path)}}
-    client = NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources)
-    await client.async_execute()
-    shown = {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
-    assert "1.414" in text_of(shown["run-code"])
-    assert "21.5" in text_of(shown["tool"])
-    assert "<table" in html_of(shown["table"])
-    assert "Oslo" in text_of(shown["table-value"])
-    assert "data:image/png;base64," in html_of(shown["chart"])
-    assert "ZeroDivisionError" in text_of(shown["mistake"])
-    assert shown["close"] == []
+def files_of(name: str) -> list[Path]:
+    return [*(NOTEBOOK_PAGES / f"{name}_files").glob("*")]
 
 
-def text_of(outputs: list[Any]) -> str:
-    return "".join(out.text if "text" in out else out.data["text/plain"] for out in outputs)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+async def test_a_notebook_runs_and_shows_what_was_kept(path, tmp_path):
+    """Run from top to bottom, each cell shows what it showed when the notebook was committed."""
+    assert told(await execute(path, tmp_path)) == told(read(path))
 
 
-def html_of(outputs: list[Any]) -> str:
-    return "".join(out.data["text/html"] for out in outputs if "data" in out)
+def test_every_notebook_is_linked():
+    """The page about the notebooks names each, and the page made of it."""
+    linked = set(_LINK.findall((ROOT / "docs" / "notebooks.md").read_text()))
+    for path in NOTEBOOKS:
+        assert {f"notebooks/{path.stem}.md", f"../notebooks/{path.name}"} <= linked

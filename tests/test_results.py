@@ -7,11 +7,13 @@ import dataclasses
 import html
 import json
 import math
+import re
 import time
 from datetime import date
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -359,7 +361,26 @@ def names(found) -> set[str]:
     return {tag for tag, _ in found}
 
 
+LAYOUT = ("div", "span", "b", "table", "thead", "tbody", "tr", "th", "td")
+
 HOSTILE = {
+    "table": {
+        "outputs": [
+            Output(
+                "display", {"text/html": f"<table><tr><th>{html.escape(EVIL)}<td><b {EVIL[:27]}"}
+            )
+        ]
+    },
+    "drawing": {"outputs": [Output("display", {"image/svg+xml": f"<svg>{EVIL}</svg>"})]},
+    "size": {"outputs": [Output("display", {"image/png": "aGk="}, {"image/png": {"width": EVIL}})]},
+    "chart": {
+        "outputs": [
+            Output("display", {"application/vnd.plotly.v1+json": {"layout": {"title": EVIL}}})
+        ]
+    },
+    "new name": {"new_variables": [EVIL]},
+    "failed call": {"tool_calls": [ToolCall("t", {}, 0.1, "error", error=EVIL)]},
+    "remote value": {"value": RemoteValue(EVIL, EVIL, EVIL, EVIL)},
     "stream": {"outputs": [Output("stream", {"text/plain": EVIL}, name="stdout")]},
     "text": {"outputs": [Output("display", {"text/plain": EVIL})]},
     "result": {"outputs": [Output("result", {"text/plain": EVIL})]},
@@ -378,16 +399,17 @@ HOSTILE = {
 def test_nothing_a_kernel_sent_becomes_markup(fields):
     """Text, pictures, errors and tool calls cannot bring elements of their own into the page."""
     found = shown(**fields)
-    assert names(found) <= {"pre", "img", "details", "summary", "ul", "li", "code"}
+    assert names(found) <= {*("pre", "img", "details", "summary", "ul", "li", "code"), *LAYOUT}
     for _, attributes in found:
-        assert attributes.keys() <= {"src"}
+        assert attributes.keys() <= {"src", "style", "width"}
+        assert "script" not in attributes.get("style", "")
         assert attributes.get("src", "data:image/").startswith("data:image/")
 
 
 def test_html_goes_into_a_frame_without_rights():
     """A kernel's HTML shows in a sandboxed frame, whole, and no part of it outside."""
     found = shown(outputs=[Output("display", {"text/html": f"<table></table>{EVIL}"})])
-    ((tag, attributes),) = found
+    ((tag, attributes),) = [each for each in found if each[0] not in LAYOUT]
     assert tag == "iframe"
     assert attributes["sandbox"] in (None, "")
     assert attributes["srcdoc"] == html.unescape(html.escape(f"<table></table>{EVIL}"))
@@ -396,8 +418,55 @@ def test_html_goes_into_a_frame_without_rights():
 def test_pictures_show_as_pictures():
     """A PNG is an image in the page."""
     data = base64.b64encode(b"\x89PNG").decode()
-    ((tag, attributes),) = shown(outputs=[Output("display", {"image/png": data})])
+    retina = {"image/png": {"width": 320, "height": 240}}
+    found = shown(outputs=[Output("display", {"image/png": data}, retina)])
+    ((tag, attributes),) = [each for each in found if each[0] not in LAYOUT]
     assert (tag, attributes["src"]) == ("img", f"data:image/png;base64,{data}")
+    assert attributes["width"] == "320"
+
+
+def test_a_table_is_built_anew():
+    """A frame's table shows in the notebook's own colours, its text escaped and all its rows there."""
+    frame = pd.DataFrame({"name": ["<b>x</b>", "y"], "n": [1, 2]})
+    output = Output("result", {"text/html": frame._repr_html_(), "text/plain": str(frame)})
+    page = ExecutionResult(outputs=[output])._repr_mimebundle_()["text/html"]
+    found = names(Tags(page).found)
+    assert {"table", "th", "td"} <= found
+    assert not {"iframe", "style"} & found
+    cells = [html.unescape(text) for text in re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", page)]
+    assert cells == ["", "name", "n", "0", "<b>x</b>", "1", "1", "y", "2"]
+
+
+def test_an_error_says_what_it_is_first():
+    """Name and message stand open, once; the traceback is folded below, and tool calls are too."""
+    error = ErrorInfo("ValueError", "no <such> thing", "Traceback\nValueError: no <such> thing")
+    result = ExecutionResult(
+        error=error,
+        outputs=[Output("error", {"text/plain": error.text})],
+        tool_calls=[ToolCall("t", {"a": 1}, 0.1, "error", error="why")],
+        state_lost=True,
+        truncated=[Cut("stdout", 10, 20, artifact="a.txt")],
+    )
+    page = result._repr_mimebundle_()["text/html"]
+    shut = re.findall(r"<details><summary[^>]*>(.*?)</summary>\s*(.*?)</details>", page, re.DOTALL)
+    assert [title for title, _ in shut] == ["Traceback", "1 tool call, 1 failed"]
+    assert "no &lt;such&gt; thing" in shut[0][1]
+    assert "t(a=1)" in shut[1][1]
+    assert "why" in shut[1][1]
+    opened = re.sub(r"<details>.*?</details>", "", page, flags=re.DOTALL)
+    assert "ValueError" in opened
+    assert opened.count("no &lt;such&gt; thing") == 1
+    assert "all variables are gone" in opened
+    assert "10 of 20 characters kept; all of it: artifact &#x27;a.txt&#x27;" in opened
+
+
+def test_a_page_is_bounded():
+    """A flood of text or calls does not make a notebook that no browser opens."""
+    calls = [ToolCall("t", {"a": "x" * 9_000}, 0.1, "ok")] * 5_000
+    outputs = [Output("stream", {"text/plain": "x" * 5_000_000}, name="stdout")]
+    page = ExecutionResult(outputs=outputs, tool_calls=calls)._repr_mimebundle_()["text/html"]
+    assert len(page) < 300_000
+    assert "and 4,900 more" in page
 
 
 def test_plain_and_html_forms():
@@ -407,7 +476,7 @@ def test_plain_and_html_forms():
     bundle = result._repr_mimebundle_(include=None, exclude=None)
     assert bundle.keys() == {"text/plain", "text/html"}
     assert bundle["text/plain"] == result.text == "5"
-    for part in ("<pre>5</pre>", "1 tool calls", "nmap", "target", "12.3 ms"):
+    for part in (">5</pre>", "1 tool call", "nmap", "target", "12.3 ms"):
         assert part in bundle["text/html"]
 
 

@@ -25,13 +25,14 @@ from IPython.core.profiledir import ProfileDir
 from tornado import ioloop
 from traitlets.config import Config
 
+from kernel_bootstrap.kernel.figures import set_figure_format
 from kernel_bootstrap.kernel.interrupts import ignore_interrupt
 from kernel_bootstrap.kernel.iopub import DirectIOPub
 from kernel_bootstrap.kernel.kernel import SessionKernel
 from kernel_bootstrap.kernel.session import KernelSession
 from kernel_bootstrap.kernel.streams import CellStream
 from kernel_bootstrap.threads import inherit_context
-from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY
+from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY, FIGURE_FORMAT
 
 __all__ = ["CONFIG", "SessionKernelApp"]
 
@@ -141,6 +142,13 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
 
     def _session_default(self) -> KernelSession:
         return KernelSession(parent=self)
+
+    def init_gui_pylab(self) -> None:
+        """Let matplotlib draw inline, in the format that the host wants."""
+        super().init_gui_pylab()
+        name = os.environ.pop(FIGURE_FORMAT, "")
+        if name:
+            set_figure_format(self.shell, name)
 
     def init_poller(self) -> None:
         """Watch the parent, if that is the host."""

@@ -16,6 +16,7 @@ from ipykernel.jsonutil import encode_images, json_clean
 from ipykernel.zmqshell import ZMQDisplayPublisher
 
 from kernel_bootstrap.cells import Cell, current
+from kernel_bootstrap.kernel.figures import forget_figure
 from kernel_bootstrap.values import outgoing
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.limits import fit_bundle
@@ -98,6 +99,7 @@ class CellDisplayHook(ZMQShellDisplayHook):  # type: ignore[misc]
         if msg["content"]["data"]:
             msg["content"].setdefault("execution_count", self.prompt_count)
             self.session.send(self.pub_socket, msg, ident=self.topic, buffers=buffers)
+            forget_figure(self._value)
 
 
 class CellDisplayPublisher(ZMQDisplayPublisher):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from ipykernel.zmqshell import ZMQInteractiveShell
-from IPython.core.inputtransformer2 import leading_empty_lines, leading_indent
+from IPython.core.inputtransformer2 import classic_prompt, leading_empty_lines, leading_indent
 from IPython.core.profiledir import ProfileDir
 from IPython.utils.text import LSString, SList
 from traitlets import Type
@@ -33,6 +33,7 @@ SHELL_MAGICS = frozenset({"!", "!!", "bash", "sh", "script", "system", "sx", "pe
 """Cell magics that start programs; they ask the policy as ``!command`` does."""
 
 
+_REPLACED = (leading_empty_lines, leading_indent, classic_prompt)
 _OURS = str(Path(__file__).parent.parent) + "/"
 
 
@@ -59,6 +60,15 @@ def keep_line_numbers(lines: list[str]) -> list[str]:
     if not indent:
         return lines
     return [line.removeprefix(indent) for line in lines]
+
+
+def strip_prompts(lines: list[str]) -> list[str]:
+    """Take the prompts off a pasted session of Python's, which begins with one.
+
+    IPython looks for them in all of a cell, and so in examples that stand in a string.
+    """
+    first = next((line for line in lines if line.strip()), "")
+    return classic_prompt(lines) if first.lstrip().startswith(">>>") else lines
 
 
 def without_our_frames(tb: TracebackType | None) -> TracebackType | None:
@@ -116,7 +126,8 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
         cleanup = self.input_transformer_manager.cleanup_transforms
         cleanup[:] = [
             keep_line_numbers,
-            *(t for t in cleanup if t not in (leading_empty_lines, leading_indent)),
+            strip_prompts,
+            *(t for t in cleanup if t not in _REPLACED),
         ]
         self.pin({"exit": _Exit(), "quit": _Exit()})
 

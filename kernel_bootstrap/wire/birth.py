@@ -15,10 +15,13 @@ from typing import Any
 
 from kernel_bootstrap.wire.errors import ProtocolError
 
-__all__ = ["AWAIT_HOST", "BUSY", "DIRECTORY", "LOG_FILE", "Birth", "read_line"]
+__all__ = ["AWAIT_HOST", "BUSY", "DIRECTORY", "FIGURE_FORMAT", "LOG_FILE", "Birth", "read_line"]
 
 DIRECTORY = "PY_CODE_MODE_DIRECTORY"
 """Environment variable naming a session's private directory."""
+
+FIGURE_FORMAT = "PY_CODE_MODE_FIGURE_FORMAT"
+"""Environment variable naming the format of matplotlib's figures, if not PNG."""
 
 LOG_FILE = "log.txt"
 """In that directory: takes what the process itself prints, not the user's code."""

@@ -20,10 +20,10 @@ except ImportError as error:  # pragma: no cover - the tests have it
 from py_code_mode.integrations.functiontool import (
     DESCRIPTION,
     NAME,
-    NOTHING_SHOWN,
     RunCodeArguments,
 )
 from py_code_mode.integrations.target import Target
+from py_code_mode.parts import text_of
 from py_code_mode.results import ExecutionResult
 from py_code_mode.runner import Runner
 
@@ -55,7 +55,7 @@ class RunCodeTool(BaseTool[RunCodeArguments, Any]):
             CodeModeError: The code could not be run: see ``Session.run``.
         """
         result = await _cancellable(self._target.run(args.code), cancellation_token)
-        return result.text if result.text.strip() else NOTHING_SHOWN
+        return _text_of(result)
 
     async def aclose(self) -> None:
         """Give back what the tool opened itself; an executor that was handed in stays open."""
@@ -152,10 +152,14 @@ class SessionCodeExecutor(AutoGenCodeExecutor):
                 )
                 return CodeResult(FAILED, "\n".join(shown))
             result = await _cancellable(self._target.run(block.code), cancellation_token)
-            shown += [result.text] if result.text else []
+            shown += [_text_of(result)] if result.text else []
             if not result.is_ok:
                 return CodeResult(_exit_code(result), "\n".join(shown))
         return CodeResult(0, "\n".join(shown))
+
+
+def _text_of(result: ExecutionResult) -> str:
+    return text_of(result.for_model(max_image_px=0))
 
 
 def _exit_code(result: ExecutionResult) -> int:

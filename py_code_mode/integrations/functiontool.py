@@ -6,13 +6,14 @@ Anthropic are JSON and stand here; the others are in a module each, which the me
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from py_code_mode.parts import ContentPart, ImagePart, TextPart, convert, text_of
 from py_code_mode.results import ExecutionResult
 from py_code_mode.runner import Runner
 
@@ -37,10 +38,6 @@ description)) and `artifacts` (data to keep: artifacts.save(name, data), artifac
 in one call what belongs together, and show only what you need to see. An exception comes back as \
 its traceback."""
 
-NOTHING_SHOWN = "(the code ran, and showed nothing)"
-
-_PICTURES = {"png": "image/png", "jpeg": "image/jpeg", "gif": "image/gif"}
-
 
 class RunCodeArguments(BaseModel):
     """Arguments of the tool, as a model gives them."""
@@ -55,34 +52,28 @@ class Answer:
     """What the tool answers one call.
 
     Attributes:
-        text: What the model reads: output in order, the value, the error.
-        images: Pictures the code showed: MIME type and bytes.
+        parts: What the model gets: text and pictures, in order.
         is_error: Whether the code failed, or the tool was called wrongly.
         result: The whole result; None if the tool was called wrongly.
     """
 
-    text: str
-    images: tuple[tuple[str, bytes], ...] = ()
+    parts: tuple[ContentPart, ...]
     is_error: bool = False
     result: ExecutionResult | None = None
 
-    @classmethod
-    def of(cls, result: ExecutionResult) -> Answer:
-        """Make the answer that tells a result."""
-        images = tuple(
-            (kind, picture)
-            for output in result.outputs
-            for name, kind in _PICTURES.items()
-            if (picture := getattr(output, name)) is not None
-        )
-        text = result.text if result.text.strip() else NOTHING_SHOWN
-        return cls(text, images, not result.is_ok, result)
+    @property
+    def text(self) -> str:
+        """The parts as text alone; pictures are named."""
+        return text_of(self.parts)
 
-    def data_urls(self) -> list[str]:
-        """Return the pictures as ``data:`` URLs."""
-        return [
-            f"data:{kind};base64,{base64.b64encode(data).decode()}" for kind, data in self.images
-        ]
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """Those of the parts that are pictures."""
+        return tuple(part for part in self.parts if isinstance(part, ImagePart))
+
+    def convert(self, text: Callable[[str], Any], image: Callable[[ImagePart], Any]) -> Any:
+        """Return the parts in a framework's form; the text itself where there is no picture."""
+        return convert(self.parts, text, image) if self.images else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +88,16 @@ class FunctionTool:
         name: What the model calls it.
         description: What the model reads about it.
         timeout: Seconds a call may take; None takes the executor's default.
+        max_tokens: For an answer: see ``ExecutionResult.for_model``.
+        max_image_px: The longest side of a picture in it; 0 leaves pictures out.
     """
 
     executor: Runner
     name: str = NAME
     description: str = DESCRIPTION
     timeout: float | None = None
+    max_tokens: int = 10_000
+    max_image_px: int = 1_024
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -121,7 +116,11 @@ class FunctionTool:
         Raises:
             CodeModeError: It could not be run: see ``Session.run``.
         """
-        return Answer.of(await self.executor.run(code, timeout=self.timeout))
+        result = await self.executor.run(code, timeout=self.timeout)
+        budget = {"max_tokens": self.max_tokens, "max_image_px": self.max_image_px}
+        # In a thread, because large pictures take their time.
+        parts = await asyncio.to_thread(result.for_model, **budget)
+        return Answer(tuple(parts), not result.is_ok, result)
 
     async def call(self, arguments: str | Mapping[str, Any]) -> Answer:
         """Run what a model's call says; a wrong call is an answer that says what would be right.
@@ -143,9 +142,8 @@ class FunctionTool:
                 for each in error.errors(include_url=False, include_context=False)
             )
             right = '{"code": "print(1 + 1)"}'
-            return Answer(
-                f"{self.name} was not run: {wrong}. Call it like this: {right}", is_error=True
-            )
+            said = f"{self.name} was not run: {wrong}. Call it like this: {right}"
+            return Answer((TextPart(said),), is_error=True)
         return await self.run(parsed.code)
 
     # --- OpenAI ------------------------------------------------------------------------------
@@ -183,12 +181,14 @@ class FunctionTool:
             call: The call, as OpenAI's package gives it or as parsed JSON.
         """
         answer = await self.call(_read(call, "arguments"))
-        output: list[dict[str, Any]] = [{"type": "input_text", "text": answer.text}]
-        output += [{"type": "input_image", "image_url": url} for url in answer.data_urls()]
+        output = answer.convert(
+            lambda text: {"type": "input_text", "text": text},
+            lambda image: {"type": "input_image", "image_url": image.data_url},
+        )
         return {
             "type": "function_call_output",
             "call_id": _read(call, "call_id"),
-            "output": output if answer.images else answer.text,
+            "output": output,
         }
 
     # --- Anthropic ---------------------------------------------------------------------------
@@ -208,14 +208,11 @@ class FunctionTool:
             call: The block, as Anthropic's package gives it or as parsed JSON.
         """
         answer = await self.call(_read(call, "input"))
-        content: list[dict[str, Any]] = [{"type": "text", "text": answer.text}]
-        for kind, data in answer.images:
-            source = {
-                "type": "base64",
-                "media_type": kind,
-                "data": base64.b64encode(data).decode(),
-            }
-            content.append({"type": "image", "source": source})
+        content = convert(
+            answer.parts,
+            lambda text: {"type": "text", "text": text},
+            lambda image: {"type": "image", "source": _source(image)},
+        )
         return {
             "type": "tool_result",
             "tool_use_id": _read(call, "id"),
@@ -260,6 +257,8 @@ def as_function_tool(
     name: str = NAME,
     description: str = DESCRIPTION,
     timeout: float | None = None,
+    max_tokens: int = 10_000,
+    max_image_px: int = 1_024,
 ) -> FunctionTool:
     """Make a tool with which a model runs code.
 
@@ -268,8 +267,14 @@ def as_function_tool(
         name: What the model calls it.
         description: What the model reads about it.
         timeout: Seconds a call may take; None takes the executor's default.
+        max_tokens: For an answer: see ``ExecutionResult.for_model``.
+        max_image_px: The longest side of a picture in it; 0 leaves pictures out.
     """
-    return FunctionTool(executor, name, description, timeout)
+    return FunctionTool(executor, name, description, timeout, max_tokens, max_image_px)
+
+
+def _source(image: ImagePart) -> dict[str, str]:
+    return {"type": "base64", "media_type": image.mime_type, "data": image.base64}
 
 
 def _read(value: Any, name: str) -> Any:

@@ -33,9 +33,9 @@ def build(tool: FunctionTool) -> StructuredTool:
     )
 
 
-def _content(answer: Answer) -> str | list[dict[str, Any]]:
+def _content(answer: Answer) -> Any:
     """Text, or the content blocks that LangChain turns into those of each model."""
-    if not answer.images:
-        return answer.text
-    blocks: list[dict[str, Any]] = [{"type": "text", "text": answer.text}]
-    return blocks + [{"type": "image_url", "image_url": {"url": url}} for url in answer.data_urls()]
+    return answer.convert(
+        lambda text: {"type": "text", "text": text},
+        lambda image: {"type": "image_url", "image_url": {"url": image.data_url}},
+    )

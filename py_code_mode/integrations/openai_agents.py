@@ -20,10 +20,10 @@ def build(tool: FunctionTool) -> agents.FunctionTool:
 
     async def invoke(_: Any, arguments: str) -> Any:
         answer = await tool.call(arguments)
-        if not answer.images:
-            return answer.text
-        pictures = [agents.ToolOutputImage(image_url=url) for url in answer.data_urls()]
-        return [agents.ToolOutputText(text=answer.text), *pictures]
+        return answer.convert(
+            lambda text: agents.ToolOutputText(text=text),
+            lambda image: agents.ToolOutputImage(image_url=image.data_url),
+        )
 
     return agents.FunctionTool(
         name=tool.name,

@@ -20,8 +20,9 @@ def build(tool: FunctionTool) -> Tool[Any]:
 
     async def run_code(**arguments: Any) -> ToolReturn[Any]:
         answer = await tool.call(arguments)
-        pictures = [BinaryContent(data, media_type=kind) for kind, data in answer.images]
-        shown = [answer.text, *pictures] if pictures else answer.text
+        shown = answer.convert(
+            str, lambda image: BinaryContent(image.data, media_type=image.mime_type)
+        )
         return ToolReturn(return_value=shown, metadata=answer.result)
 
     return Tool.from_schema(run_code, tool.name, tool.description, tool.parameters)

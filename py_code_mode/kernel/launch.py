@@ -20,7 +20,7 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
-from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY, LOG_FILE
+from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY, FIGURE_FORMAT, LOG_FILE
 from py_code_mode import live
 from py_code_mode.config import KernelConfig
 from py_code_mode.environments import prepare_config
@@ -209,4 +209,5 @@ def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path)
         name: value for name, value in host.items() if name in names or name.startswith("LC_")
     }
     waits = {} if config.connection_file is None else {AWAIT_HOST: str(config.start_timeout)}
-    return {**chosen, **config.env, **waits, DIRECTORY: str(directory)}
+    figures = {} if config.figure_format == "png" else {FIGURE_FORMAT: config.figure_format}
+    return {**chosen, **config.env, **waits, **figures, DIRECTORY: str(directory)}

@@ -59,6 +59,7 @@ class Backend:
         idle_timeout: Seconds after which a session that is reached by a handle ends.
         max_sessions: How many sessions there may be at a time.
         is_single: Whether there is one client, whose session is made ready before it asks.
+        max_tokens: What an answer may have, for a model.
     """
 
     def __init__(
@@ -68,7 +69,9 @@ class Backend:
         idle_timeout: float = 1800.0,
         max_sessions: int = 100,
         is_single: bool = False,
+        max_tokens: int = 10_000,
     ) -> None:
+        self.max_tokens = max_tokens
         self._make = make_executor
         self._idle, self._max, self._is_single = idle_timeout, max_sessions, is_single
         self._making: asyncio.Task[CodeExecutor] | None = None

@@ -6,14 +6,15 @@ Place in the house: inside ``mcp_server``; pure functions of a result.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from mcp_types import AudioContent, ContentBlock, ImageContent, TextContent
 
 from py_code_mode.outputs import Output
+from py_code_mode.parts import NOTHING, ImagePart, TextPart, convert
 from py_code_mode.results import ExecutionResult, RemoteValue, ToolCall
 
 __all__ = ["RESULT_SCHEMA", "content_of", "structure_of", "text_block"]
@@ -22,7 +23,6 @@ MAX_VALUE = 20_000
 """Characters of a value as JSON; a larger one is given as the beginning of its repr."""
 
 _REPR = 1_000
-_PICTURES = ("png", "jpeg", "gif")
 
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer"}
@@ -70,46 +70,30 @@ def text_block(text: str) -> ContentBlock:
     return TextContent(type="text", text=text)
 
 
-def content_of(result: ExecutionResult, session: str) -> list[ContentBlock]:
-    """Return what a model should read and see, in order: text, and pictures as pictures.
+def content_of(
+    result: ExecutionResult, session: str, max_tokens: int = 10_000
+) -> list[ContentBlock]:
+    """Return what a model should read and see, in order and within a budget; sounds come last.
 
     Args:
         result: What came of a run.
         session: The handle of its session, if it has one.
+        max_tokens: What the text and the pictures may have: see ``ExecutionResult.for_model``.
     """
-    blocks: list[ContentBlock] = []
-    texts: list[str] = []
-
-    def end_text() -> None:
-        text = "\n".join(part.rstrip("\n") for part in texts if part)
-        texts.clear()
-        if text:
-            blocks.append(text_block(text))
-
-    for output in result.outputs:
-        picture = _picture(output) or _sound(output)
-        if picture is None:
-            texts.append(output.text or f"[{', '.join(output.data)}]")
-        else:
-            end_text()
-            blocks.append(picture)
-    texts += _notes(result)
-    if not blocks and not any(texts):
-        texts.append("[no output]")
-    if session:
-        texts.append(f"[session: {session}]")
-    end_text()
-    return blocks
+    sounds = [(output, _sound(output)) for output in result.outputs]
+    heard = [sound for _, sound in sounds if sound is not None]
+    seen = [output for output, sound in sounds if sound is None]
+    parts = dataclasses.replace(result, outputs=seen).for_model(max_tokens=max_tokens)
+    blocks = [] if heard and parts == [NOTHING] else convert(parts, text_block, _image)
+    note = f"[session: {session}]" if session else ""
+    if note and not heard and isinstance(parts[-1], TextPart):
+        note = f"{parts[-1].text}\n{note}"
+        del blocks[-1]
+    return [*blocks, *heard, *([text_block(note)] if note else [])]
 
 
-def _picture(output: Output) -> ContentBlock | None:
-    for name in _PICTURES:
-        data: bytes | None = getattr(output, name)
-        if data:
-            # Encoded anew: what a kernel calls base64 may be anything.
-            encoded = base64.b64encode(data).decode()
-            return ImageContent(type="image", data=encoded, mime_type=f"image/{name}")
-    return None
+def _image(part: ImagePart) -> ContentBlock:
+    return ImageContent(type="image", data=part.base64, mime_type=part.mime_type)
 
 
 def _sound(output: Output) -> ContentBlock | None:
@@ -121,15 +105,6 @@ def _sound(output: Output) -> ContentBlock | None:
                 continue
             return AudioContent(type="audio", data=data, mime_type=mime)
     return None
-
-
-def _notes(result: ExecutionResult) -> Iterator[str]:
-    if result.error is not None and not result.error_is_shown():
-        yield result.error.text
-    if result.state_lost:
-        yield "[the session was restarted: all variables are gone]"
-    for cut in result.truncated:
-        yield f"[cut: {cut}]"
 
 
 def structure_of(result: ExecutionResult, session: str) -> dict[str, Any]:

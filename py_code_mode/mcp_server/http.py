@@ -53,7 +53,10 @@ def _app(options: Options, executor: CodeExecutor) -> ASGIApp:
         return executor
 
     server = create_server(
-        ready, idle_timeout=options.idle_timeout, max_sessions=options.max_sessions
+        ready,
+        idle_timeout=options.idle_timeout,
+        max_sessions=options.max_sessions,
+        max_tokens=options.max_tokens,
     )
     app: ASGIApp = server.streamable_http_app(
         streamable_http_path=_PATH,

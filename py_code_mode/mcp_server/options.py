@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.formodel import LEAST_TOKENS
 
 __all__ = ["DESCRIPTION", "EPILOG", "Options", "add_arguments", "check_host", "read_options"]
 
@@ -54,6 +55,7 @@ class Options:
         token: What clients must show over HTTP, or empty.
         idle_timeout: Seconds after which a client over HTTP that does nothing is forgotten.
         max_sessions: How many sessions there may be at a time.
+        max_tokens: What an answer may have, for a model: see ``ExecutionResult.for_model``.
         json: Whether what is said on stderr is lines of JSON.
     """
 
@@ -68,6 +70,7 @@ class Options:
     token: str = ""
     idle_timeout: float = 1800.0
     max_sessions: int = 100
+    max_tokens: int = 10_000
     json: bool = False
 
 
@@ -95,6 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=30.0,
         metavar="S",
         help="seconds a cell may take if the call does not say; 0: no limit (default: 30)",
+    )
+    parser.add_argument(
+        "--max-tokens",
+        type=_tokens,
+        default=10_000,
+        metavar="N",
+        help="what an answer may have, by an estimate; more loses its middle (default: 10000)",
     )
     parser.add_argument(
         "--transport",
@@ -143,6 +153,7 @@ def read_options(arguments: argparse.Namespace) -> Options:
         idle_timeout=arguments.idle_timeout,
         json=arguments.json,
         max_sessions=max(arguments.max_sessions, 1),
+        max_tokens=arguments.max_tokens,
     )
 
 
@@ -178,3 +189,10 @@ def _positive(text: str) -> float:
     if not seconds:
         raise argparse.ArgumentTypeError("more than 0 seconds")
     return seconds
+
+
+def _tokens(text: str) -> int:
+    tokens = int(text)
+    if tokens < LEAST_TOKENS:
+        raise argparse.ArgumentTypeError(f"{LEAST_TOKENS} or more tokens")
+    return tokens

@@ -38,8 +38,10 @@ async def run_code(
     session, handle = await backend.session(ctx, handle)
     with backend.using(handle):
         result = await _run(session, code, timeout, _reporter(ctx))
+    # In a thread, because large pictures take their time.
+    content = await asyncio.to_thread(content_of, result, handle, backend.max_tokens)
     return CallToolResult(
-        content=content_of(result, handle),
+        content=content,
         structured_content=structure_of(result, handle),
         is_error=result.error is not None,
     )

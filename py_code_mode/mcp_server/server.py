@@ -30,6 +30,7 @@ def create_server(
     idle_timeout: float = 1800.0,
     max_sessions: int = 100,
     is_single: bool = False,
+    max_tokens: int = 10_000,
 ) -> Server[Backend]:
     """Return an MCP server, to be run over any transport of the SDK.
 
@@ -39,10 +40,15 @@ def create_server(
         idle_timeout: Seconds after which a session that no connection holds ends.
         max_sessions: How many sessions there may be at a time.
         is_single: Whether there is one client, as over stdio; its session then starts at once.
+        max_tokens: What an answer may have, for a model: see ``ExecutionResult.for_model``.
     """
     return server_of(
         Backend(
-            make_executor, idle_timeout=idle_timeout, max_sessions=max_sessions, is_single=is_single
+            make_executor,
+            idle_timeout=idle_timeout,
+            max_sessions=max_sessions,
+            is_single=is_single,
+            max_tokens=max_tokens,
         )
     )
 
@@ -101,7 +107,7 @@ async def serve_stdio(options: Options, pipes: Pipes) -> int:
     Returns:
         0; or 1 if the executor could not be made, which the client was told.
     """
-    backend = Backend(executor_of(options), is_single=True)
+    backend = Backend(executor_of(options), is_single=True, max_tokens=options.max_tokens)
     server = server_of(backend)
     file = cast("anyio.AsyncFile[str]", pipes)  # of a file it has what a transport uses
     async with stdio_server(file, file) as (read, write):

@@ -56,23 +56,24 @@ async def test_polars_frames_cross(executor):
 
 
 async def test_plotly_gives_its_figure(executor):
-    """A plotly figure is shown as its own JSON format."""
+    """A plotly figure is shown as its own JSON format, and as a page for who does not know that."""
     result = await executor.run(
-        "import plotly.graph_objects as go\nimport plotly.io as pio\n"
-        "pio.renderers.default = 'plotly_mimetype'\ngo.Figure(go.Bar(y=[1, 3, 2]))"
+        "import plotly.graph_objects as go\ngo.Figure(go.Bar(y=[1, 3, 2]))", timeout=60
     )
-    figures = [output.plotly for output in result.outputs if output.plotly]
-    assert figures[0]["data"][0]["type"] == "bar"
+    (figure,) = [output for output in result.outputs if output.plotly]
+    assert figure.plotly["data"][0]["type"] == "bar"
+    assert "Plotly.newPlot" in figure.html
     assert isinstance(result.value, RemoteValue)
 
 
 async def test_altair_gives_vega_lite(executor):
-    """An altair chart is shown as a Vega-Lite specification."""
+    """An altair chart is shown as a page, or as a Vega-Lite specification if that is asked for."""
     result = await executor.run(
         "import altair as alt, pandas as pd\n"
-        "_ = alt.renderers.enable('mimetype')\n"
         "alt.Chart(pd.DataFrame({'x': [1], 'y': [2]})).mark_point().encode(x='x', y='y')"
     )
+    assert "vegaEmbed" in result.outputs[-1].html
+    result = await executor.run("_ = alt.renderers.enable('mimetype')\nOut[1]")
     (spec,) = [output.vegalite for output in result.outputs if output.vegalite]
     assert spec["mark"]["type"] == "point"
 

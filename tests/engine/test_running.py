@@ -123,6 +123,13 @@ async def test_a_failed_run_does_not_stop_the_queue(executor):
     assert after.value == 2
 
 
+async def test_prompts_in_a_string_stay(executor):
+    """Examples in a docstring are not taken for a pasted session of Python's, whose prompts go."""
+    code = 'text = """\nExamples:\n    >>> run(2)\n    ... 4\n"""\ntext'
+    assert (await executor.run(code)).value == "\nExamples:\n    >>> run(2)\n    ... 4\n"
+    assert (await executor.run(">>> x = 20\n>>> x + 1")).value == 21
+
+
 async def test_indented_code_runs_and_keeps_its_lines(executor):
     """Common leading indentation is removed, and tracebacks count lines as they were given."""
     result = await executor.run("\n    x = 1\n    if x:\n        y = 2\n    y / 0\n")

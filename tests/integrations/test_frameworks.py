@@ -65,7 +65,7 @@ async def test_langchain(weather, model):
     shown = await tool.ainvoke(
         {"type": "tool_call", "id": "1", "name": "run_code", "args": {"code": SHOW_PIXEL}}
     )
-    assert shown.content[1]["image_url"]["url"].endswith(PIXEL)
+    assert shown.content[0]["image_url"]["url"].endswith(PIXEL)
 
 
 async def test_openai_agents(weather, model, client):
@@ -78,7 +78,7 @@ async def test_openai_agents(weather, model, client):
     )
     ended = await agents.Runner.run(agent, ASK, run_config=agents.RunConfig(tracing_disabled=True))
     assert ended.final_output == SAID
-    assert model.told(4)["output"][1]["image_url"].endswith(PIXEL)
+    assert model.told(4)["output"][0]["image_url"].endswith(PIXEL)
     del model.asked[4]
     check(model)
 

@@ -45,8 +45,10 @@ async def test_an_answer_carries_pictures_and_the_result(weather):
     """Who calls ``run`` gets text, pictures and the result, and knows whether the code failed."""
     tool = as_function_tool(weather)
     answer = await tool.run(SHOW_PIXEL)
-    assert answer.images == (("image/png", base64.b64decode(PIXEL)),)
-    assert answer.data_urls() == [f"data:image/png;base64,{PIXEL}"]
+    (picture,) = answer.images
+    assert (picture.mime_type, picture.data) == ("image/png", base64.b64decode(PIXEL))
+    assert picture.data_url == f"data:image/png;base64,{PIXEL}"
+    assert answer.text == "[image/png, 1 x 1 pixels]"
     assert (answer.is_error, answer.result.is_ok) == (False, True)
     failed = await tool.run("nothing_here")
     assert (failed.is_error, failed.result.error.name) == (True, "NameError")
@@ -125,7 +127,7 @@ async def test_openai_responses(weather, model):
         second = await client.responses.create(model="m", input=items)
     assert second.output_text == "It is red."
     picture = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
-    assert model.told(1)["output"][1] == picture
+    assert model.told(1)["output"] == [picture]
     (sent,) = model.asked[0].body["tools"]
     TypeAdapter(openai.types.responses.FunctionToolParam).validate_python(sent)
 
@@ -149,7 +151,7 @@ async def test_anthropic_messages(weather, model):
             messages.append({"role": "user", "content": answers})
     assert said.content[0].text == "It is red."
     shown, failed = messages[2]["content"][0], messages[4]["content"][0]
-    assert shown["content"][1]["source"]["data"] == PIXEL
+    assert shown["content"][0]["source"]["data"] == PIXEL
     assert (shown["is_error"], failed["is_error"]) == (False, True)
     shape = TypeAdapter(anthropic.types.ToolResultBlockParam)
     for answer in (shown, failed):

@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 
 from tests.mcp_server.conftest import MODES, Http, connected, make_folder
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n not really").decode()
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
 NAMES = [
     *("run_code", "list_tools", "search_tools", "list_skills", "search_skills"),
     *("create_skill", "reset_session", "list_variables"),

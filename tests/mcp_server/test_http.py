@@ -78,10 +78,14 @@ async def test_a_handle_is_a_session(http):
 
 
 async def test_limits(tmp_path, folder):
-    """More sessions than allowed are refused in words, and idle ones end and make room."""
-    with listening(folder, "--max-sessions", "1", "--idle-timeout", "2.5") as http:
+    """Answers are no longer than allowed; more sessions are refused, and idle ones make room."""
+    flags = ("--max-sessions", "1", "--idle-timeout", "2.5", "--max-tokens", "300")
+    with listening(folder, *flags) as http:
         async with connected(http) as client:
-            made = (await client.call_tool("run_code", {"code": "1"})).structured_content["session"]
+            long = await client.call_tool("run_code", {"code": "print('word ' * 9999)"})
+            assert "characters left out" in long.content[0].text
+            assert len(long.content[0].text) < 1_200
+            made = long.structured_content["session"]
             full = await client.call_tool("run_code", {"code": "1"})
             assert (full.is_error, "no more are allowed" in full.content[0].text) == (True, True)
             ended = False

@@ -106,4 +106,7 @@ def test_many_calls_are_counted():
         {"tool": "a", "outcome": "ok", "calls": 3, "seconds": 1.5},
         {"tool": "a", "outcome": "error", "calls": 1, "seconds": 1.0},
     ]
-    assert [block.text for block in content_of(result, "")] == ["[no output]"]
+    assert [block.text for block in content_of(result, "")] == ["[1 of 4 calls of a failed]"]
+    assert [block.text for block in content_of(ExecutionResult(), "7")] == [
+        "(the code ran, and showed nothing)\n[session: 7]"
+    ]

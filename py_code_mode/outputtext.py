@@ -1,0 +1,133 @@
+"""One output in words, for who cannot see it.
+
+Place in the house: values layer, below ``formodel``. The plain text of most objects says what they
+are; where it does not, their other formats do: tables, pages, charts, data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from py_code_mode.outputs import Output
+from py_code_mode.tables import describe_frame, describe_page, is_frame
+
+__all__ = ["describe_output", "name_formats"]
+
+_SAYS_NOTHING = re.compile(
+    r"<[\w.]+ (?:object|at 0x)[^\n]*>|<\w+(?:\.\w+)+[^\n]*>|alt\.\w+\(\.\.\.\)"
+)
+"""The text of an object that has only other formats to say something in."""
+
+_MAX_NAMES = 12
+_MAX_NAME = 60
+_MAX_JSON = 400_000
+
+
+def describe_output(output: Output, value: Any, *, rows: int, where: str) -> str:
+    """Return what an output says, tables by schema and first rows; may be empty.
+
+    Args:
+        output: What was shown.
+        value: The value it shows, if that is known here.
+        rows: How many rows of a table.
+        where: Where all of it is, as ``; all of it: Out[3]``.
+    """
+    plain = output.text or ""
+    if output.kind in ("stream", "error"):
+        return plain
+    table = _table(output, value, rows, where)
+    if table is not None:
+        return table
+    chart = _chart(output)
+    if chart:
+        return chart
+    if plain and not _SAYS_NOTHING.fullmatch(plain):
+        return plain
+    other = output.markdown or output.latex or _json(output.json)
+    if not other and output.html:
+        other = describe_page(output.html, rows, where)
+    return other or plain or f"[{name_formats(output)}]"
+
+
+def name_formats(output: Output) -> str:
+    """Return an output's MIME types, with the size of those that are large."""
+    return ", ".join(
+        f"{mime} ({len(value):,} characters)" if _is_large(value) else mime
+        for mime, value in [*output.data.items()][:_MAX_NAMES]
+    )
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > 10_000  # noqa: PLR2004 - more than a page
+
+
+def _table(output: Output, value: Any, rows: int, where: str) -> str | None:
+    """Return a table's schema and first rows; None if there is none, or its text is as short."""
+    if is_frame(value):
+        return describe_frame(value, rows, where)
+    page, plain = output.html, output.text or ""
+    if page is None or "<table" not in page:
+        return None
+    if plain and not _SAYS_NOTHING.fullmatch(plain) and plain.count("\n") <= rows + 1:
+        return None
+    return describe_page(page, rows, where) or None
+
+
+def _json(data: Any) -> str:
+    if data is None:
+        return ""
+    try:
+        return json.dumps(data, ensure_ascii=False)[:_MAX_JSON]
+    except (ValueError, RecursionError):
+        return ""
+
+
+# --- charts ------------------------------------------------------------------------------------
+
+
+def _chart(output: Output) -> str:
+    """Return what a chart draws; its specification is long, and tells a model little more."""
+    if isinstance(output.plotly, Mapping):
+        return _plotly(output.plotly)
+    if isinstance(output.vegalite, Mapping):
+        return _vegalite(output.vegalite)
+    return ""
+
+
+def _plotly(figure: Mapping[str, Any]) -> str:
+    traces = figure.get("data")
+    traces = traces if isinstance(traces, list) else []
+    listed = [each for each in traces if isinstance(each, Mapping)]
+    names = [
+        " ".join(filter(None, (_word(each.get("type")) or "scatter", _word(each.get("name")))))
+        for each in listed[:_MAX_NAMES]
+    ]
+    more = f" and {len(listed) - len(names):,} more" if len(listed) > len(names) else ""
+    layout = figure.get("layout")
+    title = layout.get("title") if isinstance(layout, Mapping) else None
+    title = title.get("text") if isinstance(title, Mapping) else title
+    return f"[chart of plotly: {', '.join(names) or 'nothing'}{more}{_titled(title)}]"
+
+
+def _vegalite(chart: Mapping[str, Any]) -> str:
+    mark, encoding = chart.get("mark"), chart.get("encoding")
+    mark = mark.get("type") if isinstance(mark, Mapping) else mark
+    fields = [
+        f"{_word(channel)}: {_word(said.get('field') or said.get('aggregate'))}"
+        for channel, said in [*(encoding.items() if isinstance(encoding, Mapping) else ())]
+        if isinstance(said, Mapping)
+    ][:_MAX_NAMES]
+    parts = [_word(mark) or "layers", *fields]
+    return f"[chart of Vega-Lite: {', '.join(parts)}{_titled(chart.get('title'))}]"
+
+
+def _titled(title: Any) -> str:
+    return f'; title "{_word(title)}"' if _word(title) else ""
+
+
+def _word(said: Any) -> str:
+    """Return a name out of a specification, which may hold anything there."""
+    return " ".join(said.split())[:_MAX_NAME] if isinstance(said, str) else ""
