@@ -52,7 +52,7 @@ class CellQueue:
         )
         self.slot = KernelSlot(name, settings, self._calls)
         self.spent = self._calls.spent
-        self.notebook = Notebook()
+        self.notebook = Notebook(settings.limits)
         self.closed = False
 
     @property

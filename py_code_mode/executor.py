@@ -10,7 +10,7 @@ import logging
 import warnings
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from py_code_mode import prompt, reaper
 from py_code_mode.artifacts.base import ArtifactStore
@@ -21,6 +21,7 @@ from py_code_mode.dispatch import Dispatcher
 from py_code_mode.errors import ConfigError, SessionClosed
 from py_code_mode.events import Event
 from py_code_mode.governance.budget import Budget
+from py_code_mode.notebook import Notebook
 from py_code_mode.policy import OnToolCall, Policy
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.session import Session
@@ -33,9 +34,7 @@ from py_code_mode.stores import (
     open_tool_store,
 )
 from py_code_mode.tools.registry import ToolRegistry
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
+from py_code_mode.transcribed import Transcribed
 
 __all__ = ["CodeExecutor"]
 
@@ -44,7 +43,7 @@ DEFAULT_SESSION = "default"
 log = logging.getLogger(__name__)
 
 
-class CodeExecutor:
+class CodeExecutor(Transcribed):
     """Runs an agent's code in kernels that have ``tools``, ``skills`` and ``artifacts``.
 
     It has a default session, whose methods it repeats; ``session()`` makes further ones.
@@ -95,7 +94,14 @@ class CodeExecutor:
             budget=budget,
         )
         self._settings = SessionSettings(
-            dispatcher, self.registry, kernel or KernelConfig(), limits, default_timeout, author
+            dispatcher,
+            self.registry,
+            kernel or KernelConfig(),
+            limits,
+            default_timeout,
+            author,
+            self.skill_library,
+            self.registry.secrets,
         )
         # Held for life, so that its helper process does not start and end with each call.
         reaper.acquire()
@@ -243,14 +249,8 @@ class CodeExecutor:
         """Return a prompt that explains code mode, with a list of up to ``max_tools`` tools."""
         return prompt.system_prompt(self.registry, max_tools=max_tools)
 
-    @property
-    def transcript(self) -> NotebookNode:
-        """The default session's cells as a notebook; see ``Session.transcript``."""
-        return self.default.transcript
-
-    def export_notebook(self, path: str | Path) -> Path:
-        """Write the default session's notebook; see ``Session.export_notebook``."""
-        return self.default.export_notebook(path)
+    def _record(self) -> tuple[str, Notebook, SessionSettings]:
+        return self.default._record()
 
     async def aclose(self) -> None:
         """Close all sessions and the tools; closing twice is fine.

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kernel_bootstrap.wire.limits import Cut
 from py_code_mode.errors import ExecutionError, ExecutionTimeout, ProtocolError
 from py_code_mode.jsonform import NUMBER, pack, read_fields, unpack
 from py_code_mode.outputs import Output, OutputKind, RemoteValue
 from py_code_mode.resultpage import to_html
+
+if TYPE_CHECKING:
+    from py_code_mode.recording import Recording
 
 __all__ = [
     "Cut",
@@ -143,6 +146,8 @@ class ExecutionResult:
         state_lost: The kernel was replaced: its variables are gone.
         truncated: What was cut, and where the whole of it is.
         new_variables: Names it added to the session.
+        recording: What it asked of the host and was answered, for the transcript; None where that
+            is not known, as on the other side of a server.
     """
 
     value: Any = None
@@ -156,6 +161,7 @@ class ExecutionResult:
     state_lost: bool = False
     truncated: list[Cut] = field(default_factory=list)
     new_variables: list[str] = field(default_factory=list)
+    recording: Recording | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_ok(self) -> bool:

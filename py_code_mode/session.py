@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kernel_bootstrap.wire.messages import Query
 from py_code_mode.branches import Checkpoint, Trials
 from py_code_mode.cellqueue import CellQueue
 from py_code_mode.errors import KernelError
 from py_code_mode.events import Event, Finished
+from py_code_mode.notebook import Notebook
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.settings import SessionSettings
+from py_code_mode.transcribed import Transcribed
 from py_code_mode.values import read_variable
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
 
 __all__ = ["Session"]
 
@@ -29,7 +26,7 @@ MAX_WAITING_EVENTS = 10_000
 """Events of one ``stream`` that may wait for their listener; further ones are left out."""
 
 
-class Session:
+class Session(Transcribed):
     """One isolated namespace that lives across runs.
 
     Made by ``CodeExecutor``; its methods may be called from tasks of one event loop.
@@ -234,14 +231,8 @@ class Session:
             spent.session = max(spent.session, theirs.session)
         await branch.aclose()
 
-    @property
-    def transcript(self) -> NotebookNode:
-        """The cells run so far with their outputs, as an nbformat notebook (4.5)."""
-        return self._cells.notebook.build(self.name)
-
-    def export_notebook(self, path: str | Path) -> Path:
-        """Write the transcript to a file; return its path."""
-        return self._cells.notebook.write(self.name, Path(path))
+    def _record(self) -> tuple[str, Notebook, SessionSettings]:
+        return self.name, self._cells.notebook, self._settings
 
     async def aclose(self) -> None:
         """End the session and its kernel; closing twice is fine.

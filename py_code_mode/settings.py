@@ -16,6 +16,8 @@ from py_code_mode.config import KernelConfig, Limits
 from py_code_mode.dispatch import Dispatcher, ToolSource
 from py_code_mode.kernel.template import Holds
 from py_code_mode.replies import describe_tool
+from py_code_mode.secrets import Secrets
+from py_code_mode.skills.library import SkillLibrary, create_skill_library
 from py_code_mode.tools.base import ToolInfo
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class SessionSettings:
         limits: Bounds of runs.
         default_timeout: Seconds a run may take if it does not say; None: no limit.
         author: On whose behalf the code runs.
+        skills: The skills.
+        secrets: What no transcript shows.
         sessions: The executor's sessions by name.
         closing: What ends sessions now; one of the same name may be among ``sessions`` already.
     """
@@ -52,6 +56,8 @@ class SessionSettings:
     limits: Limits
     default_timeout: float | None
     author: str = ""
+    skills: SkillLibrary = field(default_factory=create_skill_library)
+    secrets: Secrets = field(default_factory=Secrets)
     sessions: dict[str, Session] = field(default_factory=dict)
     closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)

@@ -1,0 +1,195 @@
+"""What a cell asked of the host, kept as it was answered, so that it can be replayed.
+
+Place in the house: values layer, above ``results``. Nothing is encoded for it: an answer is kept
+in the bytes in which it went to the kernel, up to ``Limits.recorded_call_bytes``, and a cell's
+answers together up to ``Limits.recorded_bytes``. What is more is named, not kept.
+
+=================  =======================================================================
+kept               of
+=================  =======================================================================
+calls of tools     arguments and answer, each call
+skills that ran    how often; and the skill as it was before the cell, once
+artifacts loaded   the artifact as it was before the cell, once
+=================  =======================================================================
+
+What code itself made, a skill or an artifact, is made again when it runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel_bootstrap.wire.codec import Buffer, encode
+from kernel_bootstrap.wire.errors import ValueNotEncodableError
+from kernel_bootstrap.wire.limits import Limits
+from kernel_bootstrap.wire.messages import Method, Request
+from py_code_mode.results import ToolCall
+
+__all__ = ["Answer", "Asked", "Recording"]
+
+MAX_SKILLS = 1_000
+"""Skills whose runs are remembered of one cell."""
+
+MAX_NAME = 1_000
+MAX_LEFT_OUT = 100
+
+_MAKES = {
+    Method.SKILLS_CREATE: "skill",
+    Method.SKILLS_UPDATE: "skill",
+    Method.SKILLS_DELETE: "skill",
+    Method.ARTIFACTS_SAVE: "artifact",
+    Method.ARTIFACTS_BEGIN: "artifact",
+    Method.ARTIFACTS_DELETE: "artifact",
+}
+_READS = {Method.SKILLS_GET: "skill", Method.ARTIFACTS_LOAD: "artifact"}
+
+Thing = tuple[str, str]
+"""``skill`` or ``artifact``, and its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it went to the kernel.
+
+    Attributes:
+        content: The message's content, JSON.
+        buffers: The buffers that went with it.
+    """
+
+    content: bytes
+    buffers: tuple[Buffer, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.content) + sum(memoryview(each).nbytes for each in self.buffers)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call of a tool as the code made it.
+
+    Attributes:
+        call: What is remembered of it.
+        arguments: Tree and buffers of its arguments, where ``call`` has not all of them.
+        answer: What it was answered; None: that is not kept.
+        left_out: Why it is not.
+    """
+
+    call: ToolCall
+    arguments: tuple[Any, Sequence[Buffer]] | None = None
+    answer: Answer | None = None
+    left_out: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Recording:
+    """What one cell asked of the host.
+
+    Attributes:
+        limits: Bounds of what is kept.
+        asked: The calls of tools, in the order they ended.
+        skills: How often which skill ran.
+        things: Skills and artifacts as the cell found them.
+        made: Skills and artifacts that the cell made, changed or deleted.
+        left_out: Skills and artifacts that were not kept, and why.
+        size: Bytes of what is kept.
+    """
+
+    limits: Limits
+    asked: list[Asked] = field(default_factory=list)
+    skills: dict[str, int] = field(default_factory=dict)
+    things: dict[Thing, Answer] = field(default_factory=dict)
+    made: set[Thing] = field(default_factory=set)
+    left_out: dict[Thing, str] = field(default_factory=dict)
+    size: int = 0
+    _last: ToolCall | None = None
+
+    def ended(self, call: ToolCall) -> None:
+        """A call has ended; its answer follows at once, unless it was cancelled."""
+        if call.outcome == "cancelled":
+            self.asked.append(Asked(call, left_out="it was cancelled, so it had no answer"))
+        else:
+            self._last = call
+
+    def answered(self, request: Request, content: bytes, buffers: Sequence[Buffer]) -> None:
+        """A request was answered.
+
+        Args:
+            request: What was asked; it has been validated, or else the answer is a failure.
+            content: The answer's content as it went to the kernel.
+            buffers: Its buffers.
+        """
+        method = request.method
+        if method == Method.TOOLS_CALL:
+            call, self._last = self._last, None
+            if call is not None:
+                self.asked.append(self._asked(call, request, Answer(content, tuple(buffers))))
+        elif method in _MAKES:
+            self.made.add((_MAKES[method], _name(request)))
+        elif method in _READS:
+            self._read((_READS[method], _name(request)), request, content, buffers)
+        elif method == Method.ARTIFACTS_READ:
+            self._leave_out(("artifact", _name(request)), "it is large, and was read in pieces")
+
+    def _asked(self, call: ToolCall, request: Request, answer: Answer) -> Asked:
+        arguments, left_out = None, self._no_room(answer.size)
+        given = request.params.get("arguments")
+        if not left_out and call.arguments != given:  # shortened, changed, or of other types
+            try:
+                arguments = encode(given, max_bytes=self.limits.recorded_call_bytes)
+            except ValueNotEncodableError:
+                left_out = "its arguments are larger than Limits.recorded_call_bytes"
+        if left_out:
+            return Asked(call, left_out=left_out)
+        self.size += answer.size
+        return Asked(call, arguments, answer)
+
+    def _no_room(self, size: int) -> str:
+        most, all_ = self.limits.recorded_call_bytes, self.limits.recorded_bytes
+        if size > most:
+            return f"its answer has {size:,} bytes, more than {most:,} (Limits.recorded_call_bytes)"
+        if self.size + size > all_:
+            return f"all recorded answers have {all_:,} bytes together (Limits.recorded_bytes)"
+        return ""
+
+    def _read(
+        self, thing: Thing, request: Request, content: bytes, buffers: Sequence[Buffer]
+    ) -> None:
+        if thing in self.made or thing in self.things or request.params.get("usage", False):
+            return
+        answer = Answer(content, tuple(buffers))
+        why = self._no_room(answer.size)
+        if why:
+            self._leave_out(thing, why)
+        else:
+            self.things[thing] = answer
+            self.size += answer.size
+
+    def _leave_out(self, thing: Thing, why: str) -> None:
+        if thing not in self.made and len(self.left_out) < MAX_LEFT_OUT:
+            self.left_out.setdefault(thing, why)
+
+    def ran(self, counts: Any) -> None:
+        """Skills have run: name -> how often, how often in vain, seconds; not to be trusted."""
+        if not isinstance(counts, Mapping):
+            return
+        for name, row in counts.items():
+            runs = row[0] if isinstance(row, list | tuple) and row else None
+            if type(name) is str and len(name) <= MAX_NAME and type(runs) is int and runs > 0:
+                if name in self.skills or len(self.skills) < MAX_SKILLS:
+                    self.skills[name] = min(self.skills.get(name, 0) + runs, 1 << 31)
+
+    def forget(self, why: str) -> None:
+        """Keep no answers any more, only what was asked."""
+        self.asked = [Asked(each.call, left_out=each.left_out or why) for each in self.asked]
+        for thing in self.things:
+            self._leave_out(thing, why)
+        self.things, self.size = {}, 0
+
+
+def _name(request: Request) -> str:
+    name = request.params.get("name")
+    return name[:MAX_NAME] if isinstance(name, str) else ""

@@ -1,0 +1,121 @@
+"""A notebook as one page of HTML, made by nbconvert.
+
+Place in the house: inside ``transcripts``. What kernels and tools sent is hostile, and a page is
+something one sends to others. So it runs nothing and loads nothing: HTML keeps what only says how
+text looks, scripts and widgets go, and a Content-Security-Policy forbids them once more. A chart
+that comes with a picture is shown as the picture. Formulas stay as they were written.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import TYPE_CHECKING, Any
+
+from py_code_mode.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["to_page"]
+
+_PRIORITY = [
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "image/png",
+    "image/jpeg",
+    "text/latex",
+    "text/plain",
+]
+"""Formats of which the first that an output has is shown: none that needs a script."""
+
+_TAGS = frozenset(
+    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em h1 h2 h3 h4 h5 h6"
+    " hr i img ins kbd li ol p pre s samp small span strong sub summary sup table tbody td tfoot th"
+    " thead tr tt u ul var".split()
+)
+_ATTRIBUTES = frozenset({"align", "alt", "class", "colspan", "rowspan", "style", "title", "open"})
+_LINK = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
+_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE)
+
+# Their content is no text for readers; bleach would keep it as such.
+_DROPPED = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
+
+_TEMPLATE = """\
+{%- extends 'index.html.j2' -%}
+{%- block html_head -%}
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:">
+{{ super() }}
+{%- endblock html_head -%}
+{%- block html_head_js -%}{%- endblock html_head_js -%}
+{%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
+{%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
+"""
+
+
+def to_page(notebook: NotebookNode, title: str) -> str:
+    """Return a notebook as HTML that can be opened without a network.
+
+    Args:
+        notebook: A valid notebook.
+        title: The page's title.
+
+    Raises:
+        ConfigError: nbconvert is not installed.
+    """
+    try:
+        from nbconvert import HTMLExporter
+        from traitlets.config import Config
+    except ImportError as error:
+        raise ConfigError(
+            f"a page of HTML needs nbconvert ({error}): pip install 'py-code-mode[lab]'"
+        ) from error
+    settings = Config({"NbConvertBase": {"display_data_priority": _PRIORITY}})
+    exporter = HTMLExporter(config=settings, sanitize_html=True, raw_template=_TEMPLATE)
+    exporter.register_filter("clean_html", _clean)
+    resources = {"metadata": {"name": title}}
+    page, _ = exporter.from_notebook_node(_shown(notebook), resources)
+    return str(page)
+
+
+def _shown(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy in which a picture stands before HTML that only a script would fill."""
+    shown = copy.deepcopy(notebook)
+    shown.metadata.pop("widgets", None)
+    for cell in shown.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            has_picture = any(mime in data for mime in _PRIORITY if mime.startswith("image/"))
+            html = data.get("text/html")
+            if has_picture and isinstance(html, str) and _SCRIPT.search(html):
+                del data["text/html"]
+    return shown
+
+
+def _clean(element: Any) -> str:
+    """Return HTML without anything that runs or loads."""
+    import bleach
+    from bleach.css_sanitizer import CSSSanitizer
+
+    html = element.decode("utf-8", "replace") if isinstance(element, bytes) else str(element)
+    cleaned: str = bleach.clean(
+        _DROPPED.sub("", html),
+        tags=_TAGS,
+        attributes=_is_harmless,
+        protocols={"http", "https", "mailto", "data"},
+        css_sanitizer=CSSSanitizer(),
+        strip=True,
+    )
+    return cleaned
+
+
+def _is_harmless(tag: str, name: str, value: str) -> bool:
+    if (tag, name) == ("a", "href"):
+        return _LINK.match(value) is not None
+    if (tag, name) == ("img", "src"):
+        return _PICTURE.match(value) is not None
+    return name in _ATTRIBUTES
