@@ -20,7 +20,7 @@ from py_code_mode.transcripts.shown import show_cell_data
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["OURS", "make_cell", "source_of"]
+__all__ = ["OURS", "make_cell", "outputs_of", "source_of"]
 
 OURS: Mapping[str, Any] = {METADATA_KEY: {"about_the_cell": True}}
 """Metadata of the one output that no kernel sent."""
@@ -36,7 +36,7 @@ def make_cell(entry: Entry, secrets: Secrets) -> NotebookNode:
     from nbformat.v4 import new_code_cell, new_output
 
     data = cell_data(entry, secrets)
-    outputs = _outputs(entry.result, secrets)
+    outputs = outputs_of(entry.result, secrets)
     shown = show_cell_data(data)
     if shown is not None:
         outputs.append(new_output("display_data", data=shown, metadata=dict(OURS)))
@@ -49,7 +49,8 @@ def make_cell(entry: Entry, secrets: Secrets) -> NotebookNode:
     )
 
 
-def _outputs(result: ExecutionResult, secrets: Secrets) -> list[NotebookNode]:
+def outputs_of(result: ExecutionResult, secrets: Secrets) -> list[NotebookNode]:
+    """Return what a cell showed as nbformat has it, its error last."""
     from nbformat.v4 import new_output
 
     shown = (output for output in result.outputs if output.kind != "error")
