@@ -178,9 +178,10 @@ class Recording:
             return
         for name, row in counts.items():
             runs = row[0] if isinstance(row, list | tuple) and row else None
-            if type(name) is str and len(name) <= MAX_NAME and type(runs) is int and runs > 0:
-                if name in self.skills or len(self.skills) < MAX_SKILLS:
-                    self.skills[name] = min(self.skills.get(name, 0) + runs, 1 << 31)
+            if type(name) is not str or type(runs) is not int or runs <= 0:
+                continue
+            if name in self.skills or (len(name) <= MAX_NAME and len(self.skills) < MAX_SKILLS):
+                self.skills[name] = min(self.skills.get(name, 0) + runs, 1 << 31)
 
     def forget(self, why: str) -> None:
         """Keep no answers any more, only what was asked."""

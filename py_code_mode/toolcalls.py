@@ -19,8 +19,8 @@ from py_code_mode.governance.budget import Spent
 from py_code_mode.governance.gates import Waiting
 from py_code_mode.governance.governor import Governor
 from py_code_mode.policy import Action
-from py_code_mode.replies import shown_arguments, size_of
 from py_code_mode.recording import Recording
+from py_code_mode.replies import shown_arguments, size_of
 from py_code_mode.results import ToolCall
 from py_code_mode.tools.base import ToolInfo
 from py_code_mode.tools.names import not_found

@@ -25,7 +25,10 @@ COMMANDS = {
     "deps": ("py_code_mode.cli.deps", "list, make and remove environments with packages"),
     "doctor": ("py_code_mode.cli.doctor", "check the installation"),
     "mcp": ("py_code_mode.cli.mcp", "serve clients of the Model Context Protocol"),
-    "replay": ("py_code_mode.cli.replay", "run a notebook's cells again, tools out of its recording"),
+    "replay": (
+        "py_code_mode.cli.replay",
+        "run a notebook's cells again, tools out of its recording",
+    ),
     "run": ("py_code_mode.cli.run", "run Python as an agent's code would run"),
     "serve": ("py_code_mode.cli.serve", "run the session server: sessions over HTTP"),
     "skills": ("py_code_mode.cli.skills", "list, show, search, add, remove, test and sync skills"),

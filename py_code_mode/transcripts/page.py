@@ -31,9 +31,13 @@ _PRIORITY = [
 """Formats of which the first that an output has is shown: none that needs a script."""
 
 _TAGS = frozenset(
-    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em h1 h2 h3 h4 h5 h6"
-    " hr i img ins kbd li ol p pre s samp small span strong sub summary sup table tbody td tfoot th"
-    " thead tr tt u ul var".split()
+    {
+        *("a", "b", "br", "code", "del", "details", "em", "hr", "i", "img", "ins", "kbd", "mark"),
+        *("abbr", "blockquote", "dd", "div", "dl", "dt", "li", "ol", "p", "pre", "q", "s", "samp"),
+        *("h1", "h2", "h3", "h4", "h5", "h6", "small", "span", "strong", "sub", "summary", "sup"),
+        *("caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"),
+        *("tt", "u", "ul", "var"),
+    }
 )
 _ATTRIBUTES = frozenset({"align", "alt", "class", "colspan", "rowspan", "style", "title", "open"})
 _LINK = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
