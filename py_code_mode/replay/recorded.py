@@ -26,6 +26,9 @@ MAX_BYTES = 1024 * 1024 * 1024
 
 FORMAT = 1
 
+_BY_CHANCE = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
+"""What nbformat raises where it takes for granted that a file has the right form."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
@@ -141,7 +144,7 @@ def _notebook(path: Path) -> dict[str, Any]:
         raise ConfigError("is no notebook of nbformat 4", file=path)
     try:
         nbformat.validate(nbformat.from_dict(notebook))
-    except (nbformat.ValidationError, RecursionError) as error:
+    except (nbformat.ValidationError, *_BY_CHANCE) as error:
         raise ConfigError(f"is no valid notebook: {error!s:.300}", file=path) from error
     return notebook
 

@@ -83,11 +83,11 @@ def read_artifact(data: Any) -> Artifact:
         ProtocolError: It is malformed.
     """
     told = read_fields(
-        "an artifact", data, name=str, kind=str, description=str, tags=list, base64=list
+        "an artifact", data, name=str, kind=str, description=str, tags=list, base64=str
     )
     if told["kind"] not in KINDS:
         raise ProtocolError(f"{told['kind']!r:.40} is no kind of artifact")
-    pieces = [read_base64("an artifact", text) for text in told["base64"]]
+    whole = read_base64("an artifact", told["base64"])
     metadata = data.get("metadata")
     details = Details(
         told["description"],
@@ -96,7 +96,7 @@ def read_artifact(data: Any) -> Artifact:
         str(data.get("content_type", "")),
         str(data.get("type_name", "")),
     )
-    return Artifact(told["name"], told["kind"], b"".join(pieces), details)
+    return Artifact(told["name"], told["kind"], whole, details)
 
 
 def read_base64(what: str, text: Any) -> bytes:

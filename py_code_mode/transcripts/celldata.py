@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from kernel_bootstrap.wire.codec import Buffer, encode
+from kernel_bootstrap.wire.codec import Buffer, decode, encode
 from kernel_bootstrap.wire.errors import ValueNotEncodableError
 from py_code_mode.recording import Answer, Asked
 from py_code_mode.results import ToolCall
@@ -87,17 +87,18 @@ def _shown(call: ToolCall) -> Any:
 def answer_data(answer: Answer, secrets: Secrets) -> dict[str, Any]:
     """Return an answer as JSON data: its ``value`` or ``failure``, and its buffers in base64."""
     said = json.loads(answer.content)["data"]
-    what = "failure" if "failure" in said else "value"
-    return {
-        what: secrets.redact(said[what]),
-        "base64": _base64(answer.buffers, secrets),
-    }
+    if "failure" in said:
+        failure = said["failure"]
+        packed = _packed(failure["details"], answer.buffers, secrets)
+        message = secrets.redact(failure["message"])
+        failure = {**failure, "message": message, "details": packed["tree"]}
+        return {"failure": failure, "base64": packed["base64"]}
+    packed = _packed(said["value"], answer.buffers, secrets)
+    return {"value": packed["tree"], "base64": packed["base64"]}
 
 
 def _packed(tree: Any, buffers: Sequence[Buffer], secrets: Secrets) -> dict[str, Any]:
-    return {"tree": secrets.redact(tree), "base64": _base64(buffers, secrets)}
-
-
-def _base64(buffers: Sequence[Buffer], secrets: Secrets) -> list[str]:
-    whole = (secrets.redact(bytes(memoryview(each).cast("B"))) for each in buffers)
-    return [base64.b64encode(each).decode() for each in whole]
+    if secrets.any:  # they may be in bytes, which a tree holds as base64
+        tree, buffers = encode(secrets.redact(decode(tree, buffers)))
+    whole = (memoryview(each).cast("B") for each in buffers)
+    return {"tree": tree, "base64": [base64.b64encode(each).decode() for each in whole]}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kernel_bootstrap.wire.messages import METADATA_KEY
 from py_code_mode.outputs import Output
 from py_code_mode.results import ExecutionResult
-from py_code_mode.secrets import Secrets
+from py_code_mode.secrets import HIDDEN, Secrets
 from py_code_mode.transcripts.celldata import cell_data
 from py_code_mode.transcripts.entry import Entry
 from py_code_mode.transcripts.shown import show_cell_data
@@ -81,7 +81,12 @@ def _notebook_mime(mime: str, value: Any) -> str:
 def _redacted(mime: str, value: Any, secrets: Secrets) -> Any:
     """Hide secrets in text and JSON; in the base64 of a picture they would be chance."""
     is_text = not mime.startswith(("image/", "audio/", "video/")) or mime == "image/svg+xml"
-    return secrets.redact(value) if is_text and mime != "application/pdf" else value
+    if not is_text or mime == "application/pdf":
+        return value
+    try:
+        return secrets.redact(value)
+    except RecursionError:  # a hostile kernel nests as deep as JSON can be read
+        return HIDDEN
 
 
 def _output(output: Output, result: ExecutionResult, secrets: Secrets) -> NotebookNode:

@@ -45,6 +45,7 @@ _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE
 
 # Their content is no text for readers; bleach would keep it as such.
 _DROPPED = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 
 _TEMPLATE = """\
@@ -87,17 +88,26 @@ def to_page(notebook: NotebookNode, title: str) -> str:
 
 
 def _shown(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy in which a picture stands before HTML that only a script would fill."""
+    """Return a copy in which nothing is left to a script: see ``_settle``."""
     shown = copy.deepcopy(notebook)
     shown.metadata.pop("widgets", None)
     for cell in shown.cells:
         for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            has_picture = any(mime in data for mime in _PRIORITY if mime.startswith("image/"))
-            html = data.get("text/html")
-            if has_picture and isinstance(html, str) and _SCRIPT.search(html):
-                del data["text/html"]
+            if "data" in output:
+                _settle(output["data"])
     return shown
+
+
+def _settle(data: dict[str, Any]) -> None:
+    """Take away HTML that only a script would fill; what then shows nothing is named."""
+    formats = ", ".join(data)
+    html = data.get("text/html")
+    if isinstance(html, str) and _SCRIPT.search(html):
+        has_picture = any(mime in data for mime in _PRIORITY if mime.startswith("image/"))
+        if has_picture or not _TAG.sub("", _DROPPED.sub("", html)).strip():
+            del data["text/html"]
+    if not any(mime in data for mime in _PRIORITY):
+        data["text/plain"] = f"[{formats}: not shown here, see the notebook]"
 
 
 def _clean(element: Any) -> str:

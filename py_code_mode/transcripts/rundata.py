@@ -6,18 +6,18 @@ with. ``Before`` gathers it cell by cell; what the cells themselves made is not 
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernel_bootstrap.wire.codec import encode
+from kernel_bootstrap.wire.codec import decode, encode
 from kernel_bootstrap.wire.errors import CodeModeError
 from py_code_mode.recording import Answer, Recording, Thing
 from py_code_mode.replies import describe_tool
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ToolInfo
-from py_code_mode.transcripts.celldata import answer_data
 
 __all__ = ["Before", "tools_data"]
 
@@ -66,27 +66,29 @@ class Before:
         data: dict[str, list[Any]] = {"skills": [], "artifacts": []}
         left_out = dict(self.left_out)
         for thing, answer in self.things.items():
-            row = _row(thing[0], answer_data(answer, secrets))
+            row = _row(thing[0], answer, secrets)
             if row is not None:
                 data[f"{thing[0]}s"].append(row)
             elif thing[0] == "artifact":
                 left_out.setdefault(thing, "it is large, and was read in pieces")
-        data["not_recorded"] = [f"{kind} {name!r}: {why}" for (kind, name), why in left_out.items()]
-        return {key: secrets.redact(rows) for key, rows in data.items() if rows}
+        data["not_recorded"] = [
+            secrets.redact(f"{kind} {name!r}: {why}") for (kind, name), why in left_out.items()
+        ]
+        return {key: rows for key, rows in data.items() if rows}
 
 
-def _row(kind: str, answer: dict[str, Any]) -> dict[str, Any] | None:
+def _row(kind: str, answer: Answer, secrets: Secrets) -> dict[str, Any] | None:
     """Return a skill or an artifact out of an answer; None if it was none, or had no bytes."""
-    value = answer.get("value")
-    if not isinstance(value, dict):
+    said = json.loads(answer.content)["data"]
+    if "value" not in said:
         return None  # a failure: there was none of that name
+    value = secrets.redact(decode(said["value"], answer.buffers))
     if kind == "skill":
-        return {key: value[key] for key in _SKILL if key in value}
-    if value.get("data") is None:
+        return {key: value[key] for key in _SKILL}
+    if value["data"] is None:
         return None
-    return {key: value["info"][key] for key in _ARTIFACT if key in value["info"]} | {
-        "base64": answer["base64"]
-    }
+    info, data = value["info"], base64.b64encode(value["data"]).decode()
+    return {**{key: info[key] for key in _ARTIFACT}, "base64": data}
 
 
 def tools_data(tools: Iterable[ToolInfo], called: set[str]) -> tuple[list[Any], int]:
