@@ -17,6 +17,7 @@ __all__ = ["example_call", "expected_of", "value_type"]
 MAX_EXPECTED = 2_000
 """Characters of what must come back; of more the beginning, which is what is compared then."""
 
+_AT = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
@@ -61,7 +62,8 @@ def expected_of(cells: Sequence[Cell], *, returns: bool) -> str:
     if len(text) > MAX_EXPECTED:
         text = text[:MAX_EXPECTED].rpartition("\n")[0] or text[:MAX_EXPECTED]
         text += "..."
-    text = _ADDRESS.sub("...", text).replace("__main__.", "...")
+    # IPython shows `<A at 0x7f...>` where Python says `<A object at 0x7f...>`.
+    text = _ADDRESS.sub("...", _AT.sub("... at ...", text)).replace("__main__.", "...")
     lines = [line.rstrip() or "<BLANKLINE>" for line in text.split("\n")] if text else []
     # What looks like a prompt would be read as one.
     if any(line.lstrip().startswith(">>>") for line in lines) or text.startswith("..."):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from py_code_mode.errors import SkillError
-from py_code_mode.promote.picking import Cell
+from py_code_mode.promote.picking import Cell, parsed
 
 __all__ = ["Edit", "Param", "apply", "lift"]
 
@@ -142,7 +142,7 @@ def _replace_literals(
                 count += 1
                 continue
             for node in _literals(statement, value):
-                mine.append(_named(cell.source, node, name))
+                mine.append(_named(cell, node, Param(name, value)))
                 count += 1
     if not count:
         _tell_where_it_is_part(cells, name, value)
@@ -207,11 +207,20 @@ def span(source: str, node: ast.expr | ast.stmt) -> tuple[int, int]:
     return start, _place(source, node.end_lineno or node.lineno, node.end_col_offset or 0)
 
 
-def _named(source: str, node: ast.expr, name: str) -> Edit:
+def _named(cell: Cell, node: ast.expr, param: Param) -> Edit:
+    source = cell.source
     start, end = span(source, node)
+    tree = parsed(f"({source[start:end]})")
+    found = None if tree is None or not tree.body else _value(getattr(tree.body[0], "value", tree))
+    if found is None or not _same(found[0], param.value):
+        # Inside of f-strings older Pythons tell wrong places.
+        raise SkillError(
+            f"{cell.label}, line {node.lineno}: {param.value!r:.200} cannot be lifted out of this "
+            f"f-string; run it with a variable {param.name!r}, and say params=[{param.name!r}]"
+        )
     before = " " if source[start - 1 : start].isidentifier() and start else ""
     after = " " if source[end : end + 1].isidentifier() else ""
-    return Edit(start, end, f"{before}{name}{after}")
+    return Edit(start, end, f"{before}{param.name}{after}")
 
 
 def _without(source: str, statement: ast.stmt) -> Edit:

@@ -16,7 +16,7 @@ CELLS = [
     "import asyncio, numpy as np\nx = tools.weather(city='Oslo')\nprint(x)\nobject()",
     "rows = tools.map('weather', [{'city': c} for c in 'abc'], concurrency=3)\nrows",
     "skills.twice(n=4), artifacts.load('before.json')",
-    "artifacts.save('mine', np.arange(3)); skills.create('mine', 'def run(): return 5', 'x')",
+    "_ = artifacts.save('mine', np.arange(3)); _ = skills.create('mine', 'def run(): return 5', 'x')",
     "skills.mine(), artifacts.load('mine')",
     "try:\n    tools.bad(n=1)\nexcept tools.ToolCallError as error:\n    print(error, error.details)",
     "tools.bad(n=2)",
