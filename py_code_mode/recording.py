@@ -10,6 +10,7 @@ kept               of
 calls of tools     arguments and answer, each call
 skills that ran    how often; and the skill as it was before the cell, once
 artifacts loaded   the artifact as it was before the cell, once
+shell commands     those that were refused, with the reason
 =================  =======================================================================
 
 What code itself made, a skill or an artifact, is made again when it runs again.
@@ -17,6 +18,7 @@ What code itself made, a skill or an artifact, is made again when it runs again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +36,10 @@ MAX_SKILLS = 1_000
 
 MAX_NAME = 1_000
 MAX_LEFT_OUT = 100
+MAX_REFUSED = 100
+
+REFUSED_CHARS = 10_000
+"""Characters of a refused command that is kept."""
 
 _MAKES = {
     Method.SKILLS_CREATE: "skill",
@@ -95,6 +101,8 @@ class Recording:
         things: Skills and artifacts as the cell found them.
         made: Skills and artifacts that the cell made, changed or deleted.
         left_out: Skills and artifacts that were not kept, and why.
+        refused: Shell commands that were refused -> what the code was told.
+        more_refused: Whether there were others, too many or too long to be kept.
         size: Bytes of what is kept.
     """
 
@@ -104,6 +112,8 @@ class Recording:
     things: dict[Thing, Answer] = field(default_factory=dict)
     made: set[Thing] = field(default_factory=set)
     left_out: dict[Thing, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    more_refused: bool = False
     size: int = 0
     _last: ToolCall | None = None
 
@@ -124,15 +134,38 @@ class Recording:
         """
         method = request.method
         if method == Method.TOOLS_CALL:
-            call, self._last = self._last, None
+            call, self._last = self._last or self._ended_otherwise(request), None
             if call is not None:
                 self.asked.append(self._asked(call, request, Answer(content, tuple(buffers))))
+        elif method == Method.SHELL_CHECK:
+            self._checked(request, content)
         elif method in _MAKES:
             self.made.add((_MAKES[method], _name(request)))
         elif method in _READS:
             self._read((_READS[method], _name(request)), request, content, buffers)
         elif method == Method.ARTIFACTS_READ:
             self._leave_out(("artifact", _name(request)), "it is large, and was read in pieces")
+
+    def _ended_otherwise(self, request: Request) -> ToolCall | None:
+        """Return the call that only seemed to be cancelled: its tool wanted to end the program."""
+        last = self.asked[-1] if self.asked else None
+        if last is None or last.call.outcome != "cancelled" or last.call.tool != _name(request):
+            return None
+        return self.asked.pop().call
+
+    def _checked(self, request: Request, content: bytes) -> None:
+        failure = json.loads(content)["data"].get("failure")
+        if failure is None:
+            return
+        command = request.params.get("command")
+        if (
+            isinstance(command, str)
+            and len(command) <= REFUSED_CHARS
+            and len(self.refused) < MAX_REFUSED
+        ):
+            self.refused[command] = failure["message"]
+        else:
+            self.more_refused = True
 
     def _asked(self, call: ToolCall, request: Request, answer: Answer) -> Asked:
         arguments, left_out = None, self._no_room(answer.size)

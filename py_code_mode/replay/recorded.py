@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ class RecordedCell:
         calls: The calls of tools.
         seconds: How long it took; None: nobody says, it is no cell of ours.
         state_lost: Whether the kernel was replaced.
+        refused: Shell commands that were refused -> what the code was told.
+        more_refused: Whether there were others.
     """
 
     number: int
@@ -75,6 +77,8 @@ class RecordedCell:
     calls: tuple[RecordedCall, ...] = ()
     seconds: float | None = None
     state_lost: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)
+    more_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,14 @@ def _cell(number: int, cell: dict[str, Any]) -> RecordedCell:
         tuple(map(_call, told["tool_calls"])),
         float(told["seconds"]),
         about.get("state_lost") is True,
+        dict(map(_refusal, _list(about, "refused_commands"))),
+        about.get("more_refused") is True,
     )
+
+
+def _refusal(data: Any) -> tuple[str, str]:
+    told = read_fields("a refused command", data, command=str, said=str)
+    return told["command"], told["said"]
 
 
 def _call(data: Any) -> RecordedCall:

@@ -18,6 +18,7 @@ from py_code_mode.errors import CodeModeError, ConfigError
 from py_code_mode.executor import CodeExecutor
 from py_code_mode.replay.compare import STOPPED, differences
 from py_code_mode.replay.recorded import RecordedCell, RecordedRun, read_run
+from py_code_mode.replay.refusals import Refusals
 from py_code_mode.replay.report import CellReport, Difference, ReplayReport
 from py_code_mode.replay.tools import RecordedTools
 from py_code_mode.secrets import Secrets
@@ -53,14 +54,18 @@ async def replay(
     """
     run = await asyncio.to_thread(read_run, Path(path))
     tools = RecordedTools(run.tools)
-    async with _session(run, tools, kernel) as executor:
-        cells = [await _again(cell, executor, tools, timeout) for cell in run.cells]
+    refusals, cells = Refusals(), []
+    async with _session(run, tools, refusals, kernel) as executor:
+        for cell in run.cells:
+            tools.begin(cell.calls)
+            refusals.begin(cell)
+            cells.append(await _again(cell, executor, tools, timeout))
     return ReplayReport(run.path, tuple(cells), run.notes)
 
 
 @asynccontextmanager
 async def _session(
-    run: RecordedRun, tools: RecordedTools, kernel: KernelConfig | None
+    run: RecordedRun, tools: RecordedTools, refusals: Refusals, kernel: KernelConfig | None
 ) -> AsyncIterator[CodeExecutor]:
     registry, library, artifacts = ToolRegistry(), create_skill_library(), MemoryArtifactStore()
     try:
@@ -73,7 +78,8 @@ async def _session(
         raise ConfigError(f"its tools: {error}", file=run.path) from error
     except CodeModeError as error:
         raise ConfigError(f"its metadata: {error}", file=run.path) from error
-    async with CodeExecutor(registry, library, artifacts, kernel=kernel) as executor:
+    executor = CodeExecutor(registry, library, artifacts, kernel=kernel, policy=refusals)
+    async with executor:
         yield executor
 
 
@@ -85,7 +91,6 @@ async def _again(
     if cell.execution_count is None and cell.state_lost:
         await executor.reset()
         return CellReport(cell.number, None, skipped="its kernel had died, so it was not run")
-    tools.begin(cell.calls)
     result = await executor.run(cell.source, timeout=_limit(cell, ended, timeout))
     found: list[Difference] = [
         *tools.differences(),

@@ -59,7 +59,7 @@ class RecordedTools:
                 "arguments",
             )
         self._waiting.remove(found)
-        if found.outcome == "cancelled":
+        if found.outcome == "cancelled" and found.reply is None:
             await asyncio.Event().wait()  # whoever cancelled it then does so again
         if found.reply is None:
             self._unanswered.append(found)

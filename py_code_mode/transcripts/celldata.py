@@ -31,8 +31,13 @@ def cell_data(entry: Entry, secrets: Secrets) -> dict[str, Any]:
         "seconds": round(result.seconds, 6),
         "tool_calls": [_call_data(asked, secrets) for asked in asked_of(entry)],
     }
-    if result.recording is not None and result.recording.skills:
-        data["skills"] = dict(result.recording.skills)
+    recording = result.recording
+    if recording is not None and recording.skills:
+        data["skills"] = dict(recording.skills)
+    if recording is not None and (recording.refused or recording.more_refused):
+        rows = [{"command": command, "said": said} for command, said in recording.refused.items()]
+        data["refused_commands"] = [secrets.redact(row) for row in rows]
+        data["more_refused"] = recording.more_refused
     if result.error is not None:
         error = {"name": result.error.name, "message": result.error.message}
         data["error"] = secrets.redact(error)

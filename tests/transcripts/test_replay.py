@@ -7,7 +7,7 @@ import json
 import nbformat
 import pytest
 
-from py_code_mode import ConfigError
+from py_code_mode import ConfigError, Decision, ToolRegistry
 from py_code_mode.replay import replay
 from py_code_mode.replay.compare import differences, plain
 from py_code_mode.replay.recorded import read_run
@@ -102,6 +102,43 @@ async def test_a_cell_that_was_stopped_is_stopped_again(make_executor, registry,
     report = await replay(executor.export_notebook(tmp_path / "run.ipynb"))
     assert report.same
     assert report.cells[0].seconds < 10
+
+
+async def test_what_was_refused_is_refused_again(make_executor, registry, tmp_path):
+    """A replay runs no shell command, and gives no answer, that the session's policy denied."""
+
+    class Deny:
+        async def decide(self, action):
+            words = str(action.arguments)
+            return Decision(allowed="touch" not in words and "secret" not in words, reason="no!")
+
+    executor = await make_executor(registry=registry, policy=Deny())
+    there = tmp_path / "made"
+    await executor.run(f"!touch {there}")
+    await executor.run("!echo fine")
+    await executor.run(f"!touch {there} # {'x' * 20_000}")
+    await executor.run("tools.weather(city='secret')")
+    report = await replay(executor.export_notebook(tmp_path / "run.ipynb"))
+    told = [[each.replayed for each in cell.differences] for cell in report.cells]
+    assert told[:2] == [[], []]
+    assert "it may be one that was refused" in told[2][0]
+    assert told[3] == []
+    assert not there.exists()
+
+
+async def test_a_tool_that_ends_the_program_does_so_again(make_executor, tmp_path):
+    """A tool's ``SystemExit`` is an answer like any other error."""
+    registry = ToolRegistry()
+
+    @registry.tool
+    async def leave(code: int) -> int:
+        """Leave."""
+        raise SystemExit(code)
+
+    executor = await make_executor(registry=registry)
+    await executor.run("tools.leave(code=3)")
+    report = await replay(executor.export_notebook(tmp_path / "run.ipynb"))
+    assert report.same
 
 
 async def test_cells_of_people_run_too(make_executor, tmp_path):
