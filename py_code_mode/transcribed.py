@@ -85,7 +85,8 @@ class Transcribed(ABC):
         from py_code_mode.promote import promote
 
         session, notebook, settings = self._record()
-        source = promote(
+        source = await asyncio.to_thread(
+            promote,
             notebook.cells,
             [cells] if isinstance(cells, int) else [*cells],
             params,

@@ -17,6 +17,8 @@ from py_code_mode.promote.picking import Cell, parsed
 
 __all__ = ["Edit", "Param", "apply", "lift"]
 
+MAX_PLACES = 1_000
+
 _SHORTEST = 4
 """Texts shorter than this are in many others; where they are part of one is not told."""
 
@@ -142,6 +144,10 @@ def _replace_literals(
                 count += 1
                 continue
             for node in _literals(statement, value):
+                if count >= MAX_PLACES:
+                    raise SkillError(
+                        f"the literal {value!r:.200} is in more than {MAX_PLACES} places"
+                    )
                 mine.append(_named(cell, node, Param(name, value)))
                 count += 1
     if not count:

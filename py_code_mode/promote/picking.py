@@ -12,23 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from py_code_mode.errors import SkillError
+from py_code_mode.skills.parse import MAX_SOURCE
 from py_code_mode.transcripts.cells import source_of
 from py_code_mode.transcripts.entry import Entry
 
 __all__ = ["Cell", "parsed", "pick"]
 
-_IPYTHON = re.compile(
-    r"[ \t]*(?:(?P<magic>%%?\w.*)|(?P<shell>!!?\S.*)|(?P<help>\?{1,2}\w.*|[\w.]+\?{1,2}[ \t]*)"
-    r"|[\w.,\[\] ]+=[ \t]*(?:(?P<shell_value>!\S.*)|(?P<magic_value>%\w.*)))$",
-    re.MULTILINE,
-)
-_WORDS = {
-    "magic": "a magic",
-    "magic_value": "a magic",
-    "shell": "a shell command",
-    "shell_value": "a shell command",
-    "help": "a question for help",
-}
+_ASSIGNED = re.compile(r"[\w.,\[\] ]{1,200}=[ \t]{0,20}([!%])\S")
+_QUESTION = re.compile(r"\?{1,2}[\w.]{1,200}|[\w.]{1,200}\?{1,2}")
+_WORDS = {"%": "a magic", "!": "a shell command", "?": "a question for help"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +59,8 @@ def pick(entries: Sequence[Entry], numbers: Sequence[int]) -> list[Cell]:
         # As Python reads them: places are told in lines.
         source = source_of(entry.code).replace("\r\n", "\n").replace("\r", "\n")
         label = f"cell {entry.result.execution_count}"
+        if len(source) > MAX_SOURCE:
+            raise SkillError(f"{label} has more than the {MAX_SOURCE:,} characters of a skill")
         cells.append(Cell(entry, source, _parse(source, label)))
     return cells
 
@@ -96,15 +90,24 @@ def _parse(source: str, label: str) -> ast.Module:
     tree = parsed(source)
     if tree is not None:
         return tree
-    found = _IPYTHON.search(source)
-    if found is None:
-        raise SkillError(f"{label} is no plain Python; a skill must be")
-    line = source.count("\n", 0, found.start()) + 1
-    what = _WORDS[str(found.lastgroup)]
-    raise SkillError(
-        f"{label}, line {line}: `{found[0].strip()[:80]}` is {what} of IPython; a skill is plain "
-        "Python: use subprocess, a tool, or leave the line out in a cell of its own"
-    )
+    for number, line in enumerate(source.split("\n"), 1):
+        what = _ipython(line.strip())
+        if what:
+            raise SkillError(
+                f"{label}, line {number}: `{line.strip()[:80]}` is {what} of IPython; a skill is "
+                "plain Python: use subprocess, a tool, or leave the line out in a cell of its own"
+            )
+    raise SkillError(f"{label} is no plain Python; a skill must be")
+
+
+def _ipython(line: str) -> str:
+    """Say what of IPython a line is; empty if it may be Python."""
+    if line[:1] in {"%", "!"}:
+        return _WORDS[line[0]]
+    if _QUESTION.fullmatch(line):
+        return _WORDS["?"]
+    found = _ASSIGNED.match(line)
+    return "" if found is None else _WORDS[found[1]]
 
 
 def parsed(source: str) -> ast.Module | None:

@@ -49,7 +49,22 @@ def promote(
     Raises:
         SkillError: The cells cannot be a skill; the message says why and what would help.
     """
-    cells = pick(entries, numbers)
+    try:
+        return _promoted(pick(entries, numbers), entries, params, description, tools, secrets)
+    except (RecursionError, MemoryError) as error:
+        raise SkillError("the cells are nested too deeply to be looked through") from error
+    except SyntaxError as error:
+        raise SkillError(f"as a function the cells are no Python: {error.msg}") from error
+
+
+def _promoted(
+    cells: Sequence[Cell],
+    entries: Sequence[Entry],
+    params: Mapping[str, Any] | Sequence[str],
+    description: str,
+    tools: ToolSource,
+    secrets: Secrets,
+) -> str:
     for cell in cells:
         _check_allowed(cell)
     found, edits, unseen = lift(cells, params)

@@ -23,6 +23,7 @@ STOPPED = frozenset({"ExecutionTimeout", "ExecutionCancelled", "KeyboardInterrup
 """Errors of cells that were ended from outside. One may stand for another, and how far such a cell
 came is chance."""
 
+# Outputs are of whoever wrote the file: no pattern may take more than linear time.
 _CHANGING: Sequence[tuple[re.Pattern[str], str]] = tuple(
     (re.compile(pattern), by)
     for pattern, by in (
@@ -32,10 +33,10 @@ _CHANGING: Sequence[tuple[re.Pattern[str], str]] = tuple(
         (r"\b[0-9a-f]{32}\b", "…"),
         (r"\bT_[0-9a-f]{5}(?=\b|_)", "T_…"),  # tables of a pandas Styler
         # tqdm: 3/5 [00:01<00:02, 1.07it/s]
-        (r"\[[\d:?]+<[\d:?]+,[^\]]*\]", "[…]"),
-        (r"\[[\d:]+,\s*[\d.?]+\s?[^\s\]]*(?:/s|s/\w+)\]", "[…]"),
+        (r"\[[\d:?]{1,20}<[\d:?]{1,20},[^\[\]]{0,200}\]", "[…]"),
+        (r"\[[\d:]{1,20},\s{0,5}[\d.?]{1,20}\s?[^\s\[\]]{0,20}(?:/s|s/\w{1,20})\]", "[…]"),
         (r"(?m)^((?:CPU times|Wall time): ).*$", r"\1…"),  # %time
-        (r"(?m)^[\d.]+ [mµun]?s ± .*$", "…"),  # %timeit
+        (r"(?m)^[\d.]{1,20} [mµun]?s ± .*$", "…"),  # %timeit
         (r"\bipykernel_\d+\b", "ipykernel_…"),
     )
 )

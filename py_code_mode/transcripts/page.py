@@ -45,7 +45,7 @@ _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE
 
 # Their content is no text for readers; bleach would keep it as such.
 _DROPPED = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 
 _TEMPLATE = """\

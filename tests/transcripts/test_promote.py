@@ -112,6 +112,8 @@ async def test_a_variable_of_another_cell_can_be_a_parameter(executor, run):
         (["x = 2; x"], [1], {"x": 1}, "the code makes 'x' itself"),
         (["1"], [1], ["x"], "assign no literal to 'x' at top level"),
         (["1"], [1], "x", "must be a list of names"),
+        (["x = [" + "1, " * 2_000 + "]"], [1], {"n": 1}, "in more than 1000 places"),
+        ([f"x = {'a' * 300_000!r}"], [1], (), "more than the 262,144 characters"),
         (["'http://10.0.0.1/'"], [1], {"host": "10.0.0.1"}, "is only part of a text"),
         ([f"'{SECRET}'"], [1], (), "show a secret"),
     ],

@@ -116,7 +116,7 @@ async def test_what_was_refused_is_refused_again(make_executor, registry, tmp_pa
     there = tmp_path / "made"
     await executor.run(f"!touch {there}")
     await executor.run("!echo fine")
-    await executor.run(f"!touch {there} # {'x' * 20_000}")
+    await executor.run(f"!touch {there} # {'x' * 10_000}")
     await executor.run("tools.weather(city='secret')")
     report = await replay(executor.export_notebook(tmp_path / "run.ipynb"))
     told = [[each.replayed for each in cell.differences] for cell in report.cells]
