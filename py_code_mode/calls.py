@@ -131,7 +131,7 @@ class SessionCalls:
             data, buffers = await self._dispatcher.handle(request, origin)
             content = kernel.reply(data, self._backlog.counted(buffers))
             if origin.recording is not None:
-                origin.recording.answered(request, content, buffers)
+                origin.recording.answered(request, data, content, buffers)
 
     def _origin_of(self, kernel: KernelProcess, parent_id: str, limit: TimeLimit) -> Origin:
         """Return where a request comes from; those of one cell share it."""

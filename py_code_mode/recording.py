@@ -18,7 +18,6 @@ What code itself made, a skill or an artifact, is made again when it runs again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +34,7 @@ MAX_SKILLS = 1_000
 """Skills whose runs are remembered of one cell."""
 
 MAX_NAME = 1_000
+MAX_MADE = 10_000
 MAX_LEFT_OUT = 100
 MAX_REFUSED = 100
 
@@ -124,22 +124,27 @@ class Recording:
         else:
             self._last = call
 
-    def answered(self, request: Request, content: bytes, buffers: Sequence[Buffer]) -> None:
+    def answered(
+        self, request: Request, data: Mapping[str, Any], content: bytes, buffers: Sequence[Buffer]
+    ) -> None:
         """A request was answered.
 
         Args:
             request: What was asked; it has been validated, or else the answer is a failure.
-            content: The answer's content as it went to the kernel.
+            data: The reply.
+            content: The message's content as it went to the kernel.
             buffers: Its buffers.
         """
-        method = request.method
+        method, failure = request.method, data.get("failure")
         if method == Method.TOOLS_CALL:
             call, self._last = self._last or self._ended_otherwise(request), None
             if call is not None:
                 self.asked.append(self._asked(call, request, Answer(content, tuple(buffers))))
-        elif method == Method.SHELL_CHECK:
-            self._checked(request, content)
-        elif method in _MAKES:
+        elif method == Method.SHELL_CHECK and failure is not None:
+            self._refuse(request, failure["message"])
+        elif failure is not None:
+            return  # nothing was made, and there was nothing to be found
+        elif method in _MAKES and len(self.made) < MAX_MADE:
             self.made.add((_MAKES[method], _name(request)))
         elif method in _READS:
             self._read((_READS[method], _name(request)), request, content, buffers)
@@ -153,22 +158,19 @@ class Recording:
             return None
         return self.asked.pop().call
 
-    def _checked(self, request: Request, content: bytes) -> None:
-        failure = json.loads(content)["data"].get("failure")
-        if failure is None:
-            return
+    def _refuse(self, request: Request, said: str) -> None:
         command = request.params.get("command")
         if (
             isinstance(command, str)
             and len(command) <= REFUSED_CHARS
             and len(self.refused) < MAX_REFUSED
         ):
-            self.refused[command] = failure["message"]
+            self.refused[command] = said
         else:
             self.more_refused = True
 
     def _asked(self, call: ToolCall, request: Request, answer: Answer) -> Asked:
-        arguments, left_out = None, self._no_room(answer.size)
+        arguments, left_out = None, self._why_not(answer)
         given = request.params.get("arguments")
         if not left_out and call.arguments != given:  # shortened, changed, or of other types
             try:
@@ -180,7 +182,10 @@ class Recording:
         self.size += answer.size
         return Asked(call, arguments, answer)
 
-    def _no_room(self, size: int) -> str:
+    def _why_not(self, answer: Answer) -> str:
+        if not answer.content:
+            return "the kernel was gone before it had its answer"
+        size = answer.size
         most, all_ = self.limits.recorded_call_bytes, self.limits.recorded_bytes
         if size > most:
             return f"its answer has {size:,} bytes, more than {most:,} (Limits.recorded_call_bytes)"
@@ -194,7 +199,7 @@ class Recording:
         if thing in self.made or thing in self.things or request.params.get("usage", False):
             return
         answer = Answer(content, tuple(buffers))
-        why = self._no_room(answer.size)
+        why = self._why_not(answer)
         if why:
             self._leave_out(thing, why)
         else:

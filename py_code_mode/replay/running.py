@@ -31,6 +31,9 @@ __all__ = ["replay"]
 _LEAST, _TIMES = 60.0, 10.0
 """A cell may take so many seconds, or so many times what it took when it was recorded."""
 
+_MOST = 86_400.0
+"""Whatever the file says it took."""
+
 
 async def replay(
     path: str | os.PathLike[str],
@@ -104,5 +107,5 @@ async def _again(
 def _limit(cell: RecordedCell, ended: str, timeout: float | None) -> float:
     if ended in STOPPED:
         # It would go on for ever, or until somebody comes: as long as it had, and no longer.
-        return max(1.0, cell.seconds or 0.0)
-    return timeout or max(_LEAST, _TIMES * (cell.seconds or 0.0))
+        return min(max(1.0, cell.seconds or 0.0), _MOST)
+    return timeout or min(max(_LEAST, _TIMES * (cell.seconds or 0.0)), _MOST)

@@ -24,6 +24,10 @@ __all__ = ["Before", "tools_data"]
 MAX_TOOLS_BYTES = 512 * 1024
 """JSON of the tools that a notebook describes."""
 
+MAX_LEFT_OUT = 1_000
+MAX_MADE = 100_000
+"""Skills and artifacts of which it is known that the cells made them."""
+
 _SKILL = ("name", "source", "description", "documentation")
 _ARTIFACT = ("name", "kind", "description", "metadata", "tags", "content_type", "type_name")
 
@@ -45,17 +49,20 @@ class Before:
 
     def take(self, recording: Recording) -> None:
         """Take over from a cell that has ended what no cell before it had met."""
-        known = self._made | self.things.keys()
         for thing, answer in recording.things.items():
-            if thing not in known:
+            if not self._knows(thing):
                 self.things[thing] = answer
                 self.size += answer.size
         for thing, why in recording.left_out.items():
-            if thing not in known:
+            if not self._knows(thing) and len(self.left_out) < MAX_LEFT_OUT:
                 self.left_out.setdefault(thing, why)
-        self._made |= recording.made
+        if len(self._made) < MAX_MADE:
+            self._made |= recording.made
         recording.size -= sum(answer.size for answer in recording.things.values())
         recording.things = {}
+
+    def _knows(self, thing: Thing) -> bool:
+        return thing in self._made or thing in self.things
 
     def copy(self) -> Before:
         """Return one that begins with the same."""
@@ -78,11 +85,9 @@ class Before:
 
 
 def _row(kind: str, answer: Answer, secrets: Secrets) -> dict[str, Any] | None:
-    """Return a skill or an artifact out of an answer; None if it was none, or had no bytes."""
-    said = json.loads(answer.content)["data"]
-    if "value" not in said:
-        return None  # a failure: there was none of that name
-    value = secrets.redact(decode(said["value"], answer.buffers))
+    """Return a skill or an artifact out of an answer; None if it had no bytes: they are many."""
+    value = decode(json.loads(answer.content)["data"]["value"], answer.buffers)
+    value = secrets.redact(value)
     if kind == "skill":
         return {key: value[key] for key in _SKILL}
     if value["data"] is None:

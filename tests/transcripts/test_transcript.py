@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import nbformat
@@ -93,6 +92,7 @@ async def test_skills_and_artifacts_are_kept_as_they_were_found(executor):
         "artifacts.save('mine.json', artifacts.load('before.json')); artifacts.load('mine.json')"
     )
     await executor.run("skills.create('new', 'def run(): return 1', 'x'); skills.new()")
+    await executor.run("skills.create('twice', 'def run(n): return n')")
     await executor.run("skills.new(), skills.twice(n=1), skills.twice(n=2)")
     kept = executor.transcript.metadata["py_code_mode"]
     assert [each["name"] for each in kept["skills"]] == ["twice"]
@@ -163,6 +163,6 @@ def test_arguments_that_are_shortened_are_recorded_whole():
     call = ToolCall("t", {"text": "x" * 200 + "..."}, 0.1, "ok")
     recording.ended(call)
     request = Request(1, "tools.call", {"name": "t", "arguments": {"text": "x" * 5_000}})
-    recording.answered(request, json.dumps({"data": {"value": 1}}).encode(), [])
+    recording.answered(request, {"value": 1}, b'{"data": {"value": 1}}', [])
     (asked,) = recording.asked
     assert asked.arguments[0] == {"text": "x" * 5_000}
