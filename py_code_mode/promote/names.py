@@ -149,20 +149,26 @@ class _Reader:
         arguments = node.args
         self._all(node.decorator_list, arguments.defaults, arguments.kw_defaults)
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        self._all([arg.annotation for arg in every], node.returns)
+        annotations = [arg.annotation for arg in every]
+        self._apart([*annotations, node.returns], node)
         self._make(node.name, node)
 
     def _lambda(self, node: ast.Lambda) -> None:
         self._all(node.args.defaults, node.args.kw_defaults)
 
     def _class(self, node: ast.ClassDef) -> None:
-        self._all(node.decorator_list, node.bases, node.keywords)
-        self._apart(node.body)
+        self._all(node.decorator_list)
+        self._apart([*node.bases, *node.keywords, *node.body], node)
         self._make(node.name, node)
 
-    def _apart(self, body: Sequence[ast.AST]) -> None:
-        """Read what has names of its own, which are gone afterwards."""
+    def _alias(self, node: Any) -> None:  # ast.TypeAlias, since Python 3.12
+        self._make(node.name.id, node)
+        self._apart([node.value], node)
+
+    def _apart(self, body: Sequence[ast.AST | None], owner: ast.AST | None = None) -> None:
+        """Read what has names of its own, which are gone afterwards; type parameters are some."""
         made, known = dict(self.made), {*self._known}
+        self._known |= {each.name for each in getattr(owner, "type_params", ())}
         self._all(body)
         self.made, self._known = made, known
 
@@ -201,3 +207,5 @@ _HANDLERS: dict[type, Callable[[_Reader, Any], None]] = {
     ast.DictComp: _Reader._comprehension,
     ast.comprehension: _Reader._generator,
 }
+if hasattr(ast, "TypeAlias"):
+    _HANDLERS[ast.TypeAlias] = _Reader._alias

@@ -93,11 +93,19 @@ def _html(summary: str, rows: list[tuple[str, str, str]], more: int) -> str:
     head = html.escape(summary)
     if not rows:
         return f"<small>{head}</small>"
-    lines = "".join(
-        f"<tr><td><code>{html.escape(call)}</code></td><td>{html.escape(outcome)}</td>"
-        f"<td><code>{html.escape(said)}</code></td></tr>"
-        for call, outcome, said in rows
-    )
+    lines = "".join(map(_line, rows))
     rest = "".join(f"<p>{html.escape(line.strip())}</p>" for line in _more(more))
-    table = f"<table><tr><th>call</th><th>outcome</th><th>answer</th></tr>{lines}</table>"
+    table = f"<table>{_HEAD}{lines}</table>"
     return f"<details><summary><small>{head}</small></summary>{table}{rest}</details>"
+
+
+_LEFT = 'style="text-align:left"'
+_HEAD = f"<tr><th {_LEFT}>call</th><th {_LEFT}>outcome</th><th {_LEFT}>answer</th></tr>"
+
+
+def _line(row: tuple[str, str, str]) -> str:
+    call, outcome, said = map(html.escape, row)
+    return (
+        f"<tr><td {_LEFT}><code>{call}</code></td><td {_LEFT}>{outcome}</td>"
+        f"<td {_LEFT}><code>{said}</code></td></tr>"
+    )

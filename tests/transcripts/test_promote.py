@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import sys
+
 import pytest
 
 from py_code_mode import SkillError, SkillValidationError, create_skill_library
 from py_code_mode.cli import main
+from py_code_mode.promote.names import free_names
 from py_code_mode.skills.file import FileSkillStore
 from tests.transcripts.conftest import SECRET
 
@@ -195,3 +199,37 @@ async def test_the_command_line_tests_it(make_executor, registry, tmp_path, caps
 
     code = await asyncio.to_thread(main, ["skills", "test", "--skills", str(tmp_path / "skills")])
     assert (code, capsys.readouterr().out) == (0, "add: .\n1 tested, 0 failed\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "missing"),
+    [
+        ("x += 1", ["x"]),
+        ("x: int\ny = x", ["x"]),
+        ("for i in range(2): pass\ni", []),
+        ("[a for b in c for a in b]\nb", ["c", "b"]),
+        ("def f(n=d): return g(n)\ndef g(n): return h", ["d", "h"]),
+        ("lambda n=d: e", ["d", "e"]),
+        ("class A(B):\n    c = 1\n    d = c\nc", ["B", "c"]),
+        ("import a.b\na.c", []),
+        ("try: pass\nexcept E as e: e", ["E"]),
+        ("with a as (b, *c): b, c", ["a"]),
+        ("match m:\n    case K(x) | [x]: x", ["m", "K"]),
+        ("async def f():\n    await g()\n    async for i in h: i", ["g", "h"]),
+        ("print(tools, skills, artifacts, display, len, __name__)", []),
+        *(
+            [
+                ("def f[T](x: T) -> list[T]: return x", []),
+                ("class A[T](B[T]): x: T", ["B"]),
+                ("type X[T] = dict[T, Y]\nX", ["Y"]),
+            ]
+            if sys.version_info >= (3, 12)
+            else []
+        ),
+    ],
+)
+def test_names_that_are_missing_are_found(code, missing):
+    """Names are looked up as Python would, in the order in which code runs."""
+    tree = ast.parse(code)
+    body = "".join(f"    {line}\n" for line in code.split("\n"))
+    assert free_names([tree], [], f"async def run():\n{body}") == missing

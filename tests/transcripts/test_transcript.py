@@ -103,6 +103,26 @@ async def test_skills_and_artifacts_are_kept_as_they_were_found(executor):
     assert len(branch.transcript.metadata["py_code_mode"]["skills"]) == 1
 
 
+async def test_a_kernel_that_dies_leaves_a_transcript(executor):
+    """Calls that nobody waited for any more are there, and say why they have no answer."""
+    await executor.run(
+        "import threading, os\nthreading.Timer(0.1, os._exit, [1]).start()\ntools.wait(seconds=30)"
+    )
+    (cell,) = executor.transcript.cells
+    (call,) = about(cell)["tool_calls"]
+    assert (call["outcome"], about(cell)["state_lost"]) == ("cancelled", True)
+    assert "cancelled" in call["not_recorded"]
+
+
+def test_an_answer_that_was_not_sent_is_not_kept():
+    """A kernel that is gone gets no answer, so there is none to record."""
+    recording = Recording(Limits())
+    recording.ended(ToolCall("t", {}, 0.1, "ok"))
+    request = Request(1, "tools.call", {"name": "t", "arguments": {}})
+    recording.answered(request, {"value": 1}, b"", [])
+    assert "was gone" in recording.asked[0].left_out
+
+
 def test_who_ran_a_cell_shows():
     """A cell that a person ran says so, in its metadata and to a reader."""
     notebook = Notebook()
