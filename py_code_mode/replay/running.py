@@ -57,9 +57,14 @@ async def replay(
     """
     run = await asyncio.to_thread(read_run, Path(path))
     tools = RecordedTools(run.tools)
-    refusals, cells = Refusals(), []
+    refusals, cells, last = Refusals(), list[CellReport](), 0
     async with _session(run, tools, refusals, kernel) as executor:
         for cell in run.cells:
+            if cell.execution_count is not None:
+                if cell.execution_count <= last:  # it began anew: somebody had reset the session
+                    await executor.reset()
+                last = cell.execution_count
+            last = 0 if cell.state_lost else last
             tools.begin(cell.calls)
             refusals.begin(cell)
             cells.append(await _again(cell, executor, tools, timeout))

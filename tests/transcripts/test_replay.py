@@ -104,6 +104,17 @@ async def test_a_cell_that_was_stopped_is_stopped_again(make_executor, registry,
     assert report.cells[0].seconds < 10
 
 
+async def test_a_session_that_was_reset_is_reset_again(make_executor, tmp_path):
+    """Numbers that begin anew tell that the variables were gone."""
+    executor = await make_executor()
+    await executor.run("x = 1")
+    await executor.run("x")
+    await executor.reset()
+    await executor.run("'x' in globals()")
+    report = await replay(executor.export_notebook(tmp_path / "run.ipynb"))
+    assert report.same
+
+
 async def test_what_was_refused_is_refused_again(make_executor, registry, tmp_path):
     """A replay runs no shell command, and gives no answer, that the session's policy denied."""
 
