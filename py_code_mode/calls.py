@@ -13,12 +13,13 @@ from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.limits import Limits
-from kernel_bootstrap.wire.messages import Failure, Reply, Request
+from kernel_bootstrap.wire.messages import Failure, Method, Reply, Request
 from py_code_mode.backlog import Backlog
 from py_code_mode.dispatch import Dispatcher, Origin
 from py_code_mode.errors import ToolDeniedError
 from py_code_mode.events import Event, ToolLogged, ToolProgressed
 from py_code_mode.governance.budget import Spent
+from py_code_mode.recording import Recording
 from py_code_mode.results import ToolCall
 from py_code_mode.timelimit import TimeLimit
 from py_code_mode.tools.reports import Progress, Report
@@ -97,6 +98,8 @@ class SessionCalls:
         if too_much:
             self._refuse(kernel, request, too_much)
             return
+        if request.method == Method.SKILLS_USED and (cell := _recording(kernel, parent_id)):
+            cell.ran(request.params.get("used"))  # now: the cell may be over when the task runs
         key = (kernel, request.id)
         if key in self._tasks:
             return  # a hostile kernel repeats an id: the first one stands
@@ -130,7 +133,9 @@ class SessionCalls:
         origin = self._origin_of(kernel, parent_id, limit)
         async with self._backlog.turn(request.method):
             data, buffers = await self._dispatcher.handle(request, origin)
-            kernel.reply(data, self._backlog.counted(buffers))
+            content = kernel.reply(data, self._backlog.counted(buffers))
+            if origin.recording is not None:
+                origin.recording.answered(request, data, content, buffers)
 
     def _origin_of(self, kernel: KernelProcess, parent_id: str, limit: TimeLimit) -> Origin:
         """Return where a request comes from; those of one cell share it."""
@@ -145,6 +150,7 @@ class SessionCalls:
                 limit.waiting,
                 self._author,
                 self._uploads,
+                _recording(kernel, parent_id),
             )
             self._last = cell, origin
         return self._last[1]
@@ -175,6 +181,11 @@ class SessionCalls:
         """Wait until all work has ended."""
         while self._tasks:
             await asyncio.wait(set(self._tasks.values()))
+
+
+def _recording(kernel: KernelProcess, parent_id: str) -> Recording | None:
+    execution = kernel.execution(parent_id)
+    return None if execution is None else execution.transcript.recording
 
 
 def _recorder(kernel: KernelProcess, parent_id: str) -> Callable[[ToolCall], None]:

@@ -60,7 +60,7 @@ class CellQueue:
         self.slot = KernelSlot(name, settings, self._calls, self._begin_other)
         self.listeners = Listeners()
         self.spent = self._calls.spent
-        self.notebook = Notebook()
+        self.notebook = Notebook(settings.limits)
         self.closed = False
 
     @property

@@ -6,23 +6,23 @@ Place in the house: executor layer, above ``session``, below ``executor``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from py_code_mode.branches import Checkpoint, Trials
 from py_code_mode.events import Event
+from py_code_mode.notebook import Notebook
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.session import Session
+from py_code_mode.settings import SessionSettings
+from py_code_mode.transcribed import Transcribed
 
 if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
     from py_code_mode.lab import LabPage
 
 __all__ = ["DefaultSession"]
 
 
-class DefaultSession:
+class DefaultSession(Transcribed):
     """Repeats the methods of the session that is ``default``."""
 
     @property
@@ -84,11 +84,5 @@ class DefaultSession:
         """Open the default session in JupyterLab; see ``Session.open_lab``."""
         return await self.default.open_lab(browser=browser)
 
-    @property
-    def transcript(self) -> NotebookNode:
-        """The default session's cells as a notebook; see ``Session.transcript``."""
-        return self.default.transcript
-
-    def export_notebook(self, path: str | Path) -> Path:
-        """Write the default session's notebook; see ``Session.export_notebook``."""
-        return self.default.export_notebook(path)
+    def _record(self) -> tuple[str, Notebook, SessionSettings]:
+        return self.default._record()

@@ -92,6 +92,7 @@ class CodeExecutor(DefaultSession):
         self._settings = SessionSettings(
             dispatcher, self.registry, kernel or KernelConfig(), limits, default_timeout, author
         )
+        self._settings.skills, self._settings.secrets = self.skill_library, self.registry.secrets
         # Held for life, so that its helper process does not start and end with each call.
         reaper.acquire()
         self._closing: asyncio.Task[None] | None = None

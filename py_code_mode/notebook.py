@@ -1,191 +1,151 @@
 """A session's cells as a Jupyter notebook.
 
-Place in the house: executor layer, below ``session``; the only user of nbformat.
+Place in the house: executor layer, below ``session``, above ``transcripts``. It remembers; what a
+notebook looks like is known there.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-import textwrap
 import uuid
 from collections import deque
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from kernel_bootstrap.wire.limits import Limits
+from kernel_bootstrap.wire.messages import METADATA_KEY
 from py_code_mode.outputs import Output
 from py_code_mode.results import ExecutionResult
+from py_code_mode.secrets import Secrets
+from py_code_mode.tools.base import ToolInfo
+from py_code_mode.transcripts.cells import make_cell
+from py_code_mode.transcripts.entry import AGENT, Entry
+from py_code_mode.transcripts.rundata import Before, tools_data
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["Notebook", "write_notebook"]
+__all__ = ["Notebook"]
 
 MAX_CELLS = 2_000
 MAX_BYTES = 256 * 1024 * 1024
+_MAX_ORIGIN = 100
 
-
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    """One cell; its id stays the same however often the notebook is built."""
-
-    id: str
-    code: str
-    result: ExecutionResult
-    size: int
-    origin: str
-    started: datetime
+KERNELSPEC = {
+    "name": "py-code-mode",
+    "display_name": "py-code-mode (Python)",
+    "language": "python",
+}
 
 
 class Notebook:
-    """Remembers cells and results; the oldest go when there are too many."""
+    """Remembers cells and results; the oldest go when there are too many.
 
-    def __init__(self) -> None:
-        self._cells: deque[_Recorded] = deque()
-        self._bytes = 0
+    Args:
+        limits: Bounds of what is recorded of tools' answers.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._cells: deque[Entry] = deque()
+        self._bytes = self._recorded = self._dropped = 0
+        self._before = Before()
+
+    @property
+    def cells(self) -> Sequence[Entry]:
+        """The cells, the oldest first."""
+        return tuple(self._cells)
 
     def add(
         self,
         code: str,
         result: ExecutionResult,
         *,
-        origin: str = "agent",
+        origin: str = AGENT,
         started: datetime | None = None,
     ) -> None:
         """Remember one cell.
 
         Args:
-            code: What it ran.
+            code: What ran.
             result: What came of it.
-            origin: Who sent it, as in ``Started``.
-            started: When it began.
+            origin: Who ran it: ``agent``, or the name of a front end such as ``jupyter``.
+            started: When it started; None: as long before now as it took.
         """
         size = len(code) + sum(_size(output) for output in result.outputs)
+        if started is None:
+            started = datetime.now(UTC) - timedelta(seconds=result.seconds)
         # Values and the streams' text are in no notebook, and may be large.
         shown = replace(result, value=None, stdout="", stderr="")
-        self._cells.append(
-            _Recorded(uuid.uuid4().hex[:8], code, shown, size, origin, started or datetime.now(UTC))
+        self._record(shown)
+        entry = Entry(
+            uuid.uuid4().hex[:8], code, shown, origin[:_MAX_ORIGIN], started.astimezone(UTC), size
         )
+        self._cells.append(entry)
         self._bytes += size
+        self._recorded += entry.recorded
         while len(self._cells) > MAX_CELLS or (self._bytes > MAX_BYTES and len(self._cells) > 1):
-            self._bytes -= self._cells.popleft().size
+            old = self._cells.popleft()
+            self._bytes -= old.size
+            self._recorded -= old.recorded
+            self._dropped += 1
+
+    def _record(self, result: ExecutionResult) -> None:
+        """Take over what was recorded, if there is room for it."""
+        recording, most = result.recording, self._limits.recorded_bytes
+        if recording is None:
+            return
+        if self._recorded + self._before.size + recording.size > most:
+            recording.forget(
+                f"the session's recorded answers have {most:,} bytes (Limits.recorded_bytes)"
+            )
+        self._before.take(recording)
 
     def copy(self) -> Notebook:
         """Return one that begins with the same cells."""
-        copy = Notebook()
+        copy = Notebook(self._limits)
         copy._cells.extend(self._cells)
-        copy._bytes = self._bytes
+        copy._bytes, copy._recorded, copy._dropped = self._bytes, self._recorded, self._dropped
+        copy._before = self._before.copy()
         return copy
 
-    def build(self, session: str) -> NotebookNode:
-        """Make the notebook, valid nbformat 4.5."""
+    def build(
+        self,
+        session: str,
+        *,
+        secrets: Secrets | None = None,
+        tools: Sequence[ToolInfo] = (),
+    ) -> NotebookNode:
+        """Make the notebook, valid nbformat 4.5.
+
+        Args:
+            session: The session's name.
+            secrets: What it must not show.
+            tools: The tools that the session has; a replay needs their descriptions.
+        """
         from nbformat.v4 import new_notebook
 
+        secrets = secrets or Secrets()
+        called = {call.tool for entry in self._cells for call in entry.result.tool_calls}
+        described, more = tools_data(tools, called)
+        about: dict[str, Any] = {"session": session, "format": 1, **self._before.data(secrets)}
+        if described:
+            about["tools"] = secrets.redact(described)
+        if more:
+            about["tools_left_out"] = more
+        if self._dropped:
+            about["cells_dropped"] = self._dropped
         notebook = new_notebook(
             metadata={
-                "kernelspec": {
-                    "name": "python3",
-                    "display_name": "Python 3",
-                    "language": "python",
-                },
+                "kernelspec": dict(KERNELSPEC),
                 "language_info": {"name": "python"},
-                "py_code_mode": {"session": session},
+                METADATA_KEY: about,
             }
         )
-        notebook.cells = [_cell(recorded) for recorded in self._cells]
+        notebook.cells = [make_cell(entry, secrets) for entry in self._cells]
         return notebook
-
-    def write(self, session: str, path: Path) -> Path:
-        """Write the notebook to ``path``, whole or not at all."""
-        return write_notebook(self.build(session), path)
-
-
-def write_notebook(notebook: NotebookNode, path: Path) -> Path:
-    """Write a notebook to ``path``, whole or not at all; return the path."""
-    import nbformat
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            nbformat.write(notebook, file)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def _size(output: Output) -> int:
     return sum(len(value) for value in output.data.values() if isinstance(value, str))
-
-
-def _cell(recorded: _Recorded) -> NotebookNode:
-    from nbformat.v4 import new_code_cell
-
-    result = recorded.result
-
-    calls = [
-        {"tool": c.tool, "seconds": round(c.seconds, 6), "outcome": c.outcome, "error": c.error}
-        for c in result.tool_calls
-    ]
-    about: dict[str, Any] = {
-        "origin": recorded.origin,
-        "started": recorded.started.isoformat(),
-        "seconds": round(result.seconds, 6),
-        "tool_calls": calls,
-    }
-    if result.state_lost:
-        about["state_lost"] = True
-    return new_code_cell(
-        id=recorded.id,
-        source=textwrap.dedent(recorded.code).strip("\n"),
-        execution_count=result.execution_count or None,
-        outputs=_outputs(result),
-        metadata={"py_code_mode": about},
-    )
-
-
-def _outputs(result: ExecutionResult) -> list[NotebookNode]:
-    from nbformat.v4 import new_output
-
-    outputs = [_output(output, result) for output in result.outputs if output.kind != "error"]
-    if result.error is not None:
-        error = result.error
-        outputs.append(
-            new_output(
-                "error",
-                ename=error.name,
-                evalue=error.message,
-                traceback=error.text.split("\n"),
-            )
-        )
-    return outputs
-
-
-def _notebook_mime(mime: str, value: Any) -> str:
-    """Return the name under which nbformat takes structured data: it must end in ``+json``.
-
-    Altair 6 says ``application/vnd.vegalite.v6.json``.
-    """
-    if isinstance(value, str) or not mime.endswith(".json"):
-        return mime
-    return mime.removesuffix(".json") + "+json"
-
-
-def _output(output: Output, result: ExecutionResult) -> NotebookNode:
-    from nbformat.v4 import new_output
-
-    if output.kind == "stream":
-        return new_output("stream", name=output.name or "stdout", text=output.text or "")
-    data = {_notebook_mime(mime, value): value for mime, value in output.data.items()}
-    if output.kind == "result":
-        return new_output(
-            "execute_result",
-            data=data,
-            metadata=dict(output.metadata),
-            execution_count=result.execution_count or None,
-        )
-    return new_output("display_data", data=data, metadata=dict(output.metadata))

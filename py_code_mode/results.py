@@ -18,6 +18,7 @@ from py_code_mode.resultpage import to_html
 
 if TYPE_CHECKING:
     from py_code_mode.parts import ContentPart
+    from py_code_mode.recording import Recording
 
 __all__ = [
     "Cut",
@@ -105,6 +106,8 @@ class ExecutionResult:
         state_lost: The kernel was replaced: its variables are gone.
         truncated: What was cut, and where the whole of it is.
         new_variables: Names it added to the session.
+        recording: What it asked of the host and was answered, for the transcript; None where that
+            is not known, as on the other side of a server.
     """
 
     value: Any = None
@@ -118,6 +121,7 @@ class ExecutionResult:
     state_lost: bool = False
     truncated: list[Cut] = field(default_factory=list)
     new_variables: list[str] = field(default_factory=list)
+    recording: Recording | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_ok(self) -> bool:

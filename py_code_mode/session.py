@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.messages import Query
@@ -17,20 +16,19 @@ from py_code_mode.cellqueue import CellQueue
 from py_code_mode.errors import KernelError
 from py_code_mode.events import Event, Finished
 from py_code_mode.listeners import Mailbox
+from py_code_mode.notebook import Notebook
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.settings import SessionSettings
+from py_code_mode.transcribed import Transcribed
 from py_code_mode.values import read_variable
 
 if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
     from py_code_mode.lab import LabPage
-
 
 __all__ = ["Session"]
 
 
-class Session:
+class Session(Transcribed):
     """One isolated namespace that lives across runs.
 
     Made by ``CodeExecutor``; its methods may be called from tasks of one event loop.
@@ -259,14 +257,8 @@ class Session:
         (page,) = await asyncio.to_thread(open_sessions, [note], browser=browser)
         return page
 
-    @property
-    def transcript(self) -> NotebookNode:
-        """The cells run so far with their outputs, as an nbformat notebook (4.5)."""
-        return self._cells.notebook.build(self.name)
-
-    def export_notebook(self, path: str | Path) -> Path:
-        """Write the transcript to a file; return its path."""
-        return self._cells.notebook.write(self.name, Path(path))
+    def _record(self) -> tuple[str, Notebook, SessionSettings]:
+        return self.name, self._cells.notebook, self._settings
 
     async def aclose(self) -> None:
         """End the session and its kernel; closing twice is fine.

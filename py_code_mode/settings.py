@@ -19,6 +19,8 @@ from py_code_mode.dispatch import Dispatcher, ToolSource
 from py_code_mode.kernel.template import Holds
 from py_code_mode.livedoor import LiveDoor
 from py_code_mode.replies import describe_tool
+from py_code_mode.secrets import Secrets
+from py_code_mode.skills.library import SkillLibrary, create_skill_library
 from py_code_mode.tools.base import ToolInfo
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class SessionSettings:
         limits: Bounds of runs.
         default_timeout: Seconds a run may take if it does not say; None: no limit.
         author: On whose behalf the code runs.
+        skills: The skills.
+        secrets: What no transcript shows.
         sessions: The executor's sessions by name.
         door: Where other programs get the sessions' notebooks.
         closing: What ends sessions now; one of the same name may be among ``sessions`` already.
@@ -58,6 +62,8 @@ class SessionSettings:
     limits: Limits
     default_timeout: float | None
     author: str = ""
+    skills: SkillLibrary = field(default_factory=create_skill_library)
+    secrets: Secrets = field(default_factory=Secrets)
     sessions: dict[str, Session] = field(default_factory=dict)
     closing: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     door: LiveDoor = field(init=False, repr=False)

@@ -19,6 +19,7 @@ from py_code_mode.governance.budget import Spent
 from py_code_mode.governance.gates import Waiting
 from py_code_mode.governance.governor import Governor
 from py_code_mode.policy import Action
+from py_code_mode.recording import Recording
 from py_code_mode.replies import shown_arguments, size_of
 from py_code_mode.results import ToolCall
 from py_code_mode.tools.base import ToolInfo
@@ -68,6 +69,7 @@ class Origin:
         waiting: Entered while a call waits for an answer or for its turn.
         author: On whose behalf the session runs; empty when nobody said.
         uploads: Artifacts its kernel is writing.
+        recording: Keeps what its cell is answered; None: nobody asks for that.
     """
 
     session: str
@@ -78,6 +80,7 @@ class Origin:
     waiting: Waiting = contextlib.nullcontext
     author: str = ""
     uploads: Uploads = field(default_factory=Uploads)
+    recording: Recording | None = None
 
 
 class ToolCaller:

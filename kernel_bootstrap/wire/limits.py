@@ -40,6 +40,8 @@ class Limits:
         pending_requests: Requests of one session that may be unanswered at once.
         spill_bytes: What is kept of one flooded output as an artifact; 0 keeps none.
         code_chars: Source of one cell.
+        recorded_call_bytes: One answer of a tool that the transcript keeps for replay.
+        recorded_bytes: All of them that one session's transcript keeps; 0 keeps none.
     """
 
     stream_chars: int = MIB
@@ -53,6 +55,8 @@ class Limits:
     pending_requests: int = 25_000
     spill_bytes: int = 128 * MIB
     code_chars: int = 4 * MIB
+    recorded_call_bytes: int = MIB
+    recorded_bytes: int = 32 * MIB
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -31,6 +31,10 @@ COMMANDS = {
     ),
     "lab": ("py_code_mode.cli.lab", "open live sessions in JupyterLab"),
     "mcp": ("py_code_mode.cli.mcp", "serve clients of the Model Context Protocol"),
+    "replay": (
+        "py_code_mode.cli.replay",
+        "run a notebook's cells again, tools out of its recording",
+    ),
     "run": ("py_code_mode.cli.run", "run Python as an agent's code would run"),
     "serve": ("py_code_mode.cli.serve", "run the session server: sessions over HTTP"),
     "skills": ("py_code_mode.cli.skills", "list, show, search, add, remove, test and sync skills"),

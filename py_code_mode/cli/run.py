@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds each cell may take; 0: no limit (default: the project's, or no limit)",
     )
-    parser.add_argument("--notebook", metavar="FILE", help="write the cells and what they showed")
+    parser.add_argument(
+        "--notebook", metavar="FILE", help="write the cells and what they showed; .html: as a page"
+    )
     add_json(parser, "print the results as a JSON list when all is done, and nothing else")
     parser.set_defaults(run=_run)
 

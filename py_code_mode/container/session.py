@@ -197,7 +197,7 @@ class RemoteSession:
 
     async def export_notebook(self, path: str | Path) -> Path:
         """Write the transcript to a file; return its path."""
-        from py_code_mode.notebook import write_notebook
+        from py_code_mode.transcripts.files import write_notebook
 
         return await asyncio.to_thread(write_notebook, await self.transcript(), Path(path))
 

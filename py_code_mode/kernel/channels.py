@@ -81,14 +81,27 @@ class Channels:
         buffers: Sequence[Buffer] = (),
     ) -> str:
         """Send one message; return its id. Never waits."""
+        return self.post(channel, msg_type, content, metadata=metadata, buffers=buffers)[0]
+
+    def post(
+        self,
+        channel: str,
+        msg_type: str,
+        content: Mapping[str, Any],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        buffers: Sequence[Buffer] = (),
+    ) -> tuple[str, bytes]:
+        """Send one message; return its id, and its content as it went. Never waits."""
         socket = self._sockets.get(channel)
         if socket is None:
-            return ""
+            return "", b""
         id_, header = self._writer.new_header(msg_type)
-        send_frames(socket, [*self._writer.frames(header, {}, metadata or {}, content), *buffers])
+        frames = self._writer.frames(header, {}, metadata or {}, content)
+        send_frames(socket, [*frames, *buffers])
         # Sending may swallow the edge that announces incoming messages.
         self._drain_soon(channel)
-        return id_
+        return id_, frames[-1]
 
     def drain(self) -> None:
         """Read what has arrived, without waiting for the loop's turn."""

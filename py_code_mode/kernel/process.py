@@ -192,9 +192,10 @@ class KernelProcess:
             return other.execution
         return self._executions.get(msg_id)
 
-    def reply(self, data: dict[str, Any], buffers: list[Buffer]) -> None:
-        """Answer a request of the kernel, on the control channel."""
-        self._send_comm("comm_msg", {"comm_id": COMM_ID, "data": data}, buffers)
+    def reply(self, data: dict[str, Any], buffers: list[Buffer]) -> bytes:
+        """Answer a request of the kernel, on the control channel; return the content as it went."""
+        content = {"comm_id": COMM_ID, "data": data}
+        return self._channels.post("control", "comm_msg", content, buffers=buffers)[1]
 
     async def query(self, method: str, **params: Any) -> Any:
         """Ask the kernel something between cells.

@@ -27,6 +27,7 @@ from py_code_mode.events import (
 from py_code_mode.kernel.bounded import SLACK, Outputs
 from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle
 from py_code_mode.outputs import RemoteValue
+from py_code_mode.recording import Recording
 from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
 from py_code_mode.values import read_remote
 
@@ -53,6 +54,7 @@ class Transcript:
 
     Attributes:
         received: Bytes of text received so far of each stream.
+        recording: What the cell asked of the host.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -60,6 +62,7 @@ class Transcript:
         self._outputs = Outputs(limits)
         self._error: ErrorInfo | None = None
         self._value: tuple[Any, list[Buffer]] | None = None
+        self.recording = Recording(limits)
         self._calls: list[ToolCall] = []
         self._calls_dropped = 0
         self._error_cuts: list[Cut] = []
@@ -103,6 +106,7 @@ class Transcript:
         """Take one finished tool call."""
         if len(self._calls) < MAX_TOOL_CALLS:
             self._calls.append(call)
+            self.recording.ended(call)
         else:
             self._calls_dropped += 1
         return ToolCalled(call)
@@ -219,6 +223,7 @@ class Transcript:
             state_lost=state_lost,
             truncated=[*_read_cuts(told.get("truncated")), *self._all_cuts()],
             new_variables=_read_names(told.get("new_variables")),
+            recording=self.recording,
         )
 
     @property
