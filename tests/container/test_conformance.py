@@ -50,6 +50,9 @@ def verbs(protocol: type) -> list[str]:
     )
 
 
+LOCAL = (CodeExecutor, Session)
+
+
 @pytest.mark.parametrize(
     ("kind", "protocol"),
     [
@@ -66,9 +69,14 @@ def test_the_signatures_are_those_of_the_protocol(kind, protocol):
     for verb in verbs(protocol):
         wanted = inspect.signature(getattr(protocol, verb)).parameters.values()
         found = inspect.signature(getattr(kind, verb)).parameters.values()
-        assert [(p.name, p.kind, p.default) for p in found] == [
-            (p.name, p.kind, p.default) for p in wanted
-        ], verb
+        assert [(p.name, p.kind) for p in found] == [(p.name, p.kind) for p in wanted], verb
+        # Without code the `stream` of a session at hand listens: what the others need, it may do without.
+        free = [
+            (p.name, q.default)
+            for p, q in zip(wanted, found, strict=True)
+            if p.default != q.default
+        ]
+        assert free == ([("code", None)] if verb == "stream" and kind in LOCAL else []), verb
 
 
 def test_sessions_have_the_same_verbs():
@@ -76,7 +84,14 @@ def test_sessions_have_the_same_verbs():
     here = {name for name in dir(Session) if not name.startswith("_")}
     there = {name for name in dir(RemoteSession) if not name.startswith("_")}
     assert there - here == {"end", "execute", "id", "info", "of"}
-    assert here - there == {"become", "checkpoint", "rollback", "save_skill_from", "try_each"}
+    assert here - there == {
+        "become",
+        "checkpoint",
+        "open_lab",
+        "rollback",
+        "save_skill_from",
+        "try_each",
+    }
 
 
 # --- results -----------------------------------------------------------------------------------
