@@ -14,7 +14,7 @@ import pexpect
 import psutil
 from pexpect.fdpexpect import fdspawn
 
-from py_code_mode import ToolRegistry
+from py_code_mode import ToolRegistry, live
 from py_code_mode.cli import main
 from tests.bootstrap.fakes import eventually
 from tests.kernelspec.conftest import gone
@@ -108,12 +108,12 @@ async def test_a_console_on_a_session_of_another_program(make_executor, tmp_path
     registry = ToolRegistry()
     registry.add(double)
     executor = await make_executor(registry=registry)
-    where = "from ipykernel.connect import get_connection_file\nx = 20\nget_connection_file()"
-    file = (await executor.run(where)).value
-    program = f"from py_code_mode.console import attach_console\nattach_console({file!r})"
+    await executor.run("x = 20")
+    (session,) = live.live_sessions()
 
     def talk() -> None:
-        with terminal(tmp_path, "-c", program) as (screen, process):
+        words = ("-m", "py_code_mode", "console", "--session", session.id)
+        with terminal(tmp_path, *words) as (screen, process):
             prompt(screen, 1)
             screen.send("tools.double(x=x) + 2\r")
             screen.expect_exact("42\r\n")
