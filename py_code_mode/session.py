@@ -249,7 +249,8 @@ class Session(Transcribed):
         """
         from py_code_mode.lab import open_sessions
 
-        await self.start()
+        if self._cells.slot.current is None:  # else a cell may run, and is not waited for
+            await self.start()
         kernel = self._cells.slot.current
         note = None if kernel is None else live.read_note(kernel.launched.directory / live.NOTE)
         if note is None:

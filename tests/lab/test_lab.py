@@ -156,7 +156,7 @@ async def test_the_end_of_a_session_is_told(executor: CodeExecutor, page: Page):
     await other.run("x = 1")
     opened = await other.open_lab(browser=False)
     await page.goto(opened.url)
-    await expect(status(page)).to_have_attribute("data-status", "idle")
+    assert "42" in await run_cell(page, "x + 41")  # before it is connected it says idle, too
     await other.aclose()
     gone = re.compile("dead|disconnected")  # the former, and then it looks for it in vain
     await expect(status(page)).to_have_attribute("data-status", gone)
@@ -166,7 +166,12 @@ async def test_a_persons_notes_are_kept(executor: CodeExecutor):
     """Opening a session anew brings its new cells, and loses nothing that a person has written."""
     opened = await executor.open_lab(browser=False)
     await executor.run("later = 1")
-    again = await executor.open_lab(browser=False)
+    # Also while a cell runs, for which it does not wait.
+    running = asyncio.create_task(executor.run("import time\ntime.sleep(100)"))
+    again = await asyncio.wait_for(executor.open_lab(browser=False), 60)
+    assert not running.done()
+    await executor.interrupt()
+    assert (await running).error.name == "KeyboardInterrupt"
     assert again.notebook == opened.notebook
     assert "later = 1" in opened.notebook.read_text()
     notes = opened.notebook.read_text().replace("later = 1", "my own thought")
