@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import papermill
 from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from py_code_mode import CodeExecutor, KernelConfig
 
 CELLS = (
     "counted = tools.wc(file='words.txt')",
@@ -40,8 +43,8 @@ def test_nbclient_runs_a_notebook(project, jupyter):
     assert printed == [PRINTED]
 
 
-def test_papermill_and_nbconvert_run_a_notebook(project, jupyter):
-    """Parameters arrive, and both write down what the cells showed."""
+def test_papermill_runs_a_notebook(project, jupyter):
+    """Parameters arrive, and what the cells showed is written down."""
     folder = project / "notebooks"
     made = notebook("file = 'none'", "tools.wc(file=file)", CELLS[1].replace("counted", "file"))
     made.cells[0].metadata.tags = ["parameters"]
@@ -56,10 +59,26 @@ def test_papermill_and_nbconvert_run_a_notebook(project, jupyter):
     out = nbformat.read(folder / "out.ipynb", 4)
     assert "3 words.txt" in out.cells[2].outputs[0].data["text/plain"]
 
-    nbformat.write(notebook(*CELLS), folder / "again.ipynb")
+
+async def test_nbconvert_runs_an_exported_notebook(project, jupyter, monkeypatch):
+    """What a session exports is a notebook of our kernel: it runs again, with the project's tools."""
+    folder, file = project / "notebooks", project / "notebooks" / "exported.ipynb"
+    monkeypatch.chdir(folder)  # where commands run
+    async with await CodeExecutor.create(
+        tools=project / "my_tools",
+        skills=project / "my_skills",
+        artifacts=project / "data",
+        kernel=KernelConfig(cwd=folder),
+    ) as executor:
+        for cell in CELLS:
+            assert (await executor.run(cell)).is_ok
+        executor.export_notebook(file)
+    nbformat.validate(nbformat.read(file, 4))
     command = (sys.executable, "-m", "nbconvert", "--execute", "--to", "notebook", "--inplace")
-    subprocess.run([*command, "again.ipynb"], cwd=folder, check=True, timeout=90, env=os.environ)
-    again = nbformat.read(folder / "again.ipynb", 4)
+    await asyncio.to_thread(
+        subprocess.run, [*command, file.name], cwd=folder, check=True, timeout=90, env=os.environ
+    )
+    again = nbformat.read(file, 4)
     assert again.cells[1].outputs == [PRINTED]
     nbformat.validate(again)
 
