@@ -11,6 +11,9 @@ from typing import Any
 
 __all__ = ["renew_debugger"]
 
+_former: list[object] = []
+"""Debuggers of former lives: taken apart, their tasks would complain in a cell of the user."""
+
 
 def renew_debugger(kernel: Any) -> None:
     """Give a kernel a debugger that uses its sockets of now; without debugpy there is none.
@@ -21,6 +24,7 @@ def renew_debugger(kernel: Any) -> None:
     former = getattr(kernel, "debugger", None)
     if former is None:
         return
+    _former.append(former)
     known = {
         "log": kernel.log,
         "debugpy_stream": kernel.debugpy_stream,

@@ -34,6 +34,7 @@ _EXTRAS = {
     "mcp": ("mcp", "tools of MCP servers, and py-code-mode-mcp"),
     "http": ("httpx", "tools of HTTP APIs"),
     "embed": ("tokenizers", "search by meaning"),
+    "images": ("PIL", "pictures scaled down for models"),
     "container": ("httpx", "SessionClient"),
     "server": ("prometheus_client", "the session server"),
     "lab": ("jupyterlab", "JupyterLab"),

@@ -179,7 +179,8 @@ async def test_silence_is_a_break(server):
     async def slow(asked: Asked, writer: asyncio.StreamWriter) -> None:
         if asked.method == "POST":
             server.runs["s"] = asked.json["run"]
-            writer.write(EVENT_STREAM + server.frames("s")[:400])
+            frames = server.frames("s")
+            writer.write(EVENT_STREAM + frames[: frames.index(b"\n\n", 300) + 2])
             for _ in range(10):  # longer than the client's patience, were it not for these
                 await asyncio.sleep(0.1)
                 writer.write(b": ping\n\n")

@@ -116,7 +116,7 @@ async def lab(executor: CodeExecutor) -> AsyncIterator[AsyncKernelClient]:
     await executor.start()
     client = AsyncKernelClient()
     client.load_connection_file(
-        executor.default._cells.slot.current._launched.manager.connection_file
+        executor.default._cells.slot.current.launched.manager.connection_file
     )
     client.start_channels()
     await client.wait_for_ready(timeout=30)

@@ -56,7 +56,9 @@ async def test_a_persons_cell(executor, join, eventually):
     assert agents.metadata.py_code_mode.origin == "agent"
     assert persons.metadata.py_code_mode.origin == "jupyter"
     assert persons.source == "mine = tools.double(x=sum(data)); print(mine); mine"
-    assert [output.output_type for output in persons.outputs] == ["stream", "execute_result"]
+    kinds = [output.output_type for output in persons.outputs]
+    assert kinds == ["stream", "execute_result", "display_data"]
+    assert "by a person" in persons.outputs[-1].data["text/plain"]
     (call,) = persons.metadata.py_code_mode.tool_calls
     assert (call.tool, call.outcome) == ("double", "ok")
     assert (await executor.run("mine + 1")).value == 13
@@ -121,7 +123,8 @@ async def test_an_agent_waits_for_a_person(executor, join, eventually):
     assert (await waiting).value == 2
     persons = executor.transcript.cells[1:-1]
     assert [cell.metadata.py_code_mode.origin for cell in persons] == ["agent", "jupyter"]
-    assert persons[1].outputs[-1].ename == "KeyboardInterrupt"
+    (error,) = [each for each in persons[1].outputs if each.output_type == "error"]
+    assert error.ename == "KeyboardInterrupt"
 
 
 async def test_a_person_interrupts_the_agent(executor, join):

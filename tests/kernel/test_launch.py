@@ -22,10 +22,10 @@ from jupyter_client.provisioning import KernelProvisionerFactory
 
 import kernel_bootstrap
 from kernel_bootstrap.wire.birth import LOG_FILE
-from py_code_mode import KernelConfig
+from py_code_mode import KernelConfig, live
 from py_code_mode.errors import KernelStartError
 from py_code_mode.kernel.bootstrap import bootstrap_command
-from py_code_mode.kernel.launch import ENVIRONMENT, _environment, _socket_root, launch
+from py_code_mode.kernel.launch import ENVIRONMENT, _environment, launch
 from py_code_mode.kernel.provisioner import LocalKernelProvisioner
 
 PACKAGE = Path(kernel_bootstrap.__file__).parent
@@ -47,7 +47,7 @@ HOST = {
 @pytest.fixture
 def root(monkeypatch) -> Iterator[Path]:
     """An empty directory, short enough for sockets, in which kernels make theirs."""
-    with tempfile.TemporaryDirectory(dir=_socket_root()) as directory:
+    with tempfile.TemporaryDirectory(dir=live.roots()[0]) as directory:
         monkeypatch.setattr(tempfile, "tempdir", directory)
         yield Path(directory)
 
@@ -182,9 +182,9 @@ async def test_a_launched_kernel_has_a_private_directory(root, context):
 def test_long_temporary_directories_are_avoided(monkeypatch):
     """Socket paths have a bound, so a long temporary directory is not used."""
     monkeypatch.setattr(tempfile, "tempdir", "/var/" + "x" * 80)
-    assert len(_socket_root()) < 60
+    assert len(str(live.roots()[0])) < 60
     monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")
-    assert _socket_root() == "/var/tmp"
+    assert live.roots() == (Path("/var/tmp"),)
 
 
 # --- the provisioner ---------------------------------------------------------------------------
