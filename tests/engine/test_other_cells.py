@@ -130,11 +130,11 @@ async def test_an_agent_waits_for_a_person(executor, join, eventually):
 async def test_a_person_interrupts_the_agent(executor, join):
     """An interrupt from a front end breaks the agent's cell; the session goes on."""
     client = await join(executor)
-    running = asyncio.create_task(executor.run("import time\ntime.sleep(60)"))
-    while True:
-        message = await client.get_iopub_msg(timeout=10)
-        if message["msg_type"] == "execute_input" and "sleep" in message["content"]["code"]:
-            break
+    code = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
+    running = asyncio.create_task(executor.run(code))
+    # Before its code runs, an interrupt has nothing to break.
+    while (await client.get_iopub_msg(timeout=10))["msg_type"] != "stream":
+        pass
     client.control_channel.send(client.session.msg("interrupt_request", {}))
     assert (await asyncio.wait_for(running, 10)).error.name == "KeyboardInterrupt"
     assert (await executor.run("len(data)")).value == 3
