@@ -6,11 +6,9 @@ Place in the house: above ``kernel``, below ``template`` and ``branch``; ``__mai
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import faulthandler
 import os
 import signal
-import socket
 import sys
 import threading
 import uuid
@@ -26,7 +24,7 @@ from tornado import ioloop
 from traitlets.config import Config
 
 from kernel_bootstrap.kernel.figures import set_figure_format
-from kernel_bootstrap.kernel.interrupts import ignore_interrupt
+from kernel_bootstrap.kernel.interrupts import InterruptWatch, ignore_interrupt
 from kernel_bootstrap.kernel.iopub import DirectIOPub
 from kernel_bootstrap.kernel.kernel import SessionKernel
 from kernel_bootstrap.kernel.session import KernelSession
@@ -228,7 +226,8 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         # the loop. In a branch there is one already, that of the kernel it was forked from.
         self.io_loop = ioloop.IOLoop.current()
         self.main_loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
-        self._wakeup = _wake_on_signals(self.main_loop)
+        control_loop = self.control_thread.io_loop.asyncio_loop
+        self._watch = InterruptWatch(self.main_loop, control_loop)
         if self.poller is not None:
             self.poller.start()
         self._await_host(os.environ.pop(AWAIT_HOST, ""))
@@ -241,23 +240,3 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
                 continue
             if self.on_stop is None or not self.on_stop():
                 break
-
-
-def _wake_on_signals(loop: asyncio.AbstractEventLoop) -> tuple[socket.socket, socket.socket]:
-    """Make the waiting loop notice signals that another thread received.
-
-    Returns:
-        The sockets that carry the notice; they must stay open with the loop.
-    """
-    read, write = socket.socketpair()
-    for end in (read, write):
-        end.settimeout(0)
-
-    def drain() -> None:
-        with contextlib.suppress(BlockingIOError, InterruptedError):
-            read.recv(4096)
-
-    loop.add_reader(read, drain)
-    # full buffer: the loop is awake anyway
-    signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
-    return read, write

@@ -7,12 +7,23 @@ whole, and once.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+import socket
 import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["Interrupts", "counts_as_waiting", "ignore_interrupt", "interrupts", "is_waiting"]
+__all__ = [
+    "InterruptWatch",
+    "Interrupts",
+    "counts_as_waiting",
+    "ignore_interrupt",
+    "interrupts",
+    "is_waiting",
+]
 
 
 class Interrupts:
@@ -20,12 +31,16 @@ class Interrupts:
 
     What they wait for is a lock that the main thread holds: taking one is a single step, which
     no signal handler of the user's can leave half done.
+
+    Attributes:
+        taken: How many interrupts a handler in Python has seen.
     """
 
     def __init__(self) -> None:
         self._main = threading.main_thread().ident
         self._waits: list[Callable[[], bool]] = []
         self._pending = False
+        self.taken = 0
 
     def wait_while(self, held: Callable[[], bool]) -> None:
         """Let interrupts wait while ``held`` says that the calling thread holds its lock.
@@ -36,6 +51,7 @@ class Interrupts:
 
     def handle(self, _signum: int, _frame: FrameType | None) -> None:
         """Handle SIGINT while a cell runs."""
+        self.taken += 1
         if self._must_wait():
             self._pending = True
         else:
@@ -59,11 +75,70 @@ interrupts = Interrupts()
 """Those of this process: signals belong to processes."""
 
 
-def ignore_interrupt(signum: int, frame: FrameType | None) -> None:
+def ignore_interrupt(_signum: int, _frame: FrameType | None) -> None:
     """Handle SIGINT while no cell runs.
 
     A function, not ``SIG_IGN``: that would be inherited by child processes.
     """
+    interrupts.taken += 1
+
+
+_PATIENCE = (0.01, 0.05, 0.25, 1.0)
+"""Seconds after which an interrupt that no handler has seen is followed by a nudge."""
+
+
+class InterruptWatch:
+    """Sees to it that an interrupt reaches the main thread's Python code.
+
+    Python's handlers run between two instructions. An interrupt that comes after the last of them
+    and before the system call that blocks (``time.sleep``, a lock, a read) is noted, and the call
+    begins all the same; so does one that another thread receives. On a busy machine that is no
+    rare thing: the thread that sends the interrupt gets the interpreter in that very moment. So
+    the control thread hears of each signal, and nudges the main thread out of its system call
+    while no handler has run. The nudge is SIGURG: by default it does nothing, in children too.
+
+    Args:
+        main_loop: The loop of the main thread, which calls this; it is woken as well.
+        control_loop: The loop of the control thread.
+    """
+
+    def __init__(
+        self, main_loop: asyncio.AbstractEventLoop, control_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._main_loop, self._control_loop = main_loop, control_loop
+        self._main = threading.get_ident()
+        self._known = interrupts.taken
+        self._read, self._write = socket.socketpair()
+        for end in (self._read, self._write):
+            end.settimeout(0)
+        control_loop.call_soon_threadsafe(control_loop.add_reader, self._read, self._hear)
+        if signal.getsignal(signal.SIGURG) in {signal.SIG_DFL, signal.SIG_IGN}:
+            signal.signal(signal.SIGURG, _do_nothing)
+        # full buffer: the thread is about to look anyway
+        signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+
+    def _hear(self) -> None:
+        """Take the numbers of the signals that have come, in the control thread."""
+        numbers = b""
+        with contextlib.suppress(BlockingIOError, InterruptedError):
+            numbers = self._read.recv(4096)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the kernel is ending
+            self._main_loop.call_soon_threadsafe(lambda: None)
+        if signal.SIGINT in numbers:
+            self._see_through(_PATIENCE)
+
+    def _see_through(self, waits: tuple[float, ...]) -> None:
+        if interrupts.taken != self._known:
+            self._known = interrupts.taken
+            return
+        if waits is not _PATIENCE:
+            signal.pthread_kill(self._main, signal.SIGURG)
+        if waits:
+            self._control_loop.call_later(waits[0], self._see_through, waits[1:])
+
+
+def _do_nothing(_signum: int, _frame: FrameType | None) -> None:
+    """Handle the nudge: that a handler runs is all it is for."""
 
 
 _waiting: set[CodeType] = set()

@@ -281,6 +281,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
 
         def handle(signum: int, frame: FrameType | None) -> None:
             if is_waiting(frame):
+                interrupts.taken += 1
                 loop.call_soon_threadsafe(future.cancel)
             else:
                 interrupts.handle(signum, frame)

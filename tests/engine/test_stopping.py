@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from py_code_mode import ExecutionTimeout, KernelConfig, ToolRegistry
+from py_code_mode.events import Printed
 
 pytestmark = pytest.mark.alone
 
@@ -298,3 +299,25 @@ async def test_a_limit_that_ends_while_abandoned_code_cleans_up_kills_nothing(ex
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await executor.run("kept, cleaned")).value == (7, True)
+
+
+@pytest.mark.parametrize("before", ["", "import asyncio; await asyncio.sleep(0)\n"])
+async def test_an_interrupt_is_not_lost_on_its_way_into_a_system_call(executor, before):
+    """One that is noted, while the call that would have to hear of it blocks, breaks the cell."""
+    # As the main thread does not take it, another does: noted, and nothing woken.
+    code = (
+        f"{before}import signal, time\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+        "print('begun', flush=True)\n"
+        "try: time.sleep(20)\n"
+        "finally: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})"
+    )
+    began = time.monotonic()
+    async with asyncio.timeout(15):
+        async for event in executor.stream(code):
+            if isinstance(event, Printed):
+                await executor.interrupt()
+        result = event.result
+    assert result.error.name == "KeyboardInterrupt"
+    assert time.monotonic() - began < 2 + MACHINE
+    assert (await executor.run("6 * 7")).value == 42
