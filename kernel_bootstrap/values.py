@@ -11,28 +11,26 @@ frame for its whole repr. An interrupt always passes.
 from __future__ import annotations
 
 import operator
-import sys
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer, encode
 from kernel_bootstrap.wire.errors import ValueNotEncodableError
 from kernel_bootstrap.wire.parts import type_name, well_formed
 
-__all__ = ["Summary", "bounded_repr", "describe_variables", "outgoing"]
+__all__ = ["FAILURES", "Summary", "bounded_repr", "cut_middle", "outgoing"]
 
 REPR_CHARS = 2000
-PREVIEW_CHARS = 120
 
 _VERSION = 1
 _DEPTH = 30  # of containers that are shown; the stack is not endless
 _CLOSING = 32  # characters kept back for what ends a repr
 _BIG_INT_BITS = 14_000  # Python refuses to write larger ones in decimal
-_FAILURES = (Exception, SystemExit)  # exit() in a property must not end the kernel
+FAILURES = (Exception, SystemExit)
+"""What looking at objects of users may raise: exit() in a property must not end the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,93 +86,25 @@ def outgoing(
     return {"v": _VERSION, "value": tree}, buffers
 
 
-# --- variables -----------------------------------------------------------------------------
-
-
-def describe_variables(namespace: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
-    """Describe the variables ``names``, leaving out those that do not exist.
-
-    Returns:
-        One dict a variable: ``name``; ``type``; ``shape``, a list of ints or None; ``length`` or
-        None; ``size`` in bytes or None, without what it refers to; ``preview``, one line.
-    """
-    return [_describe(name, namespace[name]) for name in names if name in namespace]
-
-
-def _describe(name: str, value: Any) -> dict[str, Any]:
-    shape = _try(_shape, value)
-    return {
-        "name": name,
-        "type": type_name(type(value)),
-        "shape": shape,
-        "length": _try(_length, value),
-        "size": _try(_size, value),
-        "preview": _try(_short_form, value, shape)
-        or _preview(bounded_repr(value, 4 * PREVIEW_CHARS)),
-    }
-
-
-def _try(ask: Callable[..., Any], *args: Any) -> Any:
-    """Return what ``ask`` says, or None: it runs code of users."""
-    try:
-        return ask(*args)
-    except _FAILURES:
-        return None
-
-
-def _shape(value: Any) -> list[int] | None:
-    shape = None if isinstance(value, type) else getattr(value, "shape", None)
-    return [operator.index(side) for side in shape] if isinstance(shape, tuple) else None
-
-
-def _length(value: Any) -> int | None:
-    # dask computes the whole frame to know its length
-    return None if hasattr(type(value), "__dask_graph__") else len(value)
-
-
-def _size(value: Any) -> int:
-    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
-    if pandas and isinstance(value, pandas.DataFrame):
-        return int(value.memory_usage(deep=False).sum())
-    if polars and isinstance(value, (polars.DataFrame, polars.Series)):
-        return int(value.estimated_size())
-    size = getattr(value, "nbytes", None)
-    return size if type(size) is int else sys.getsizeof(value)
-
-
-def _short_form(value: Any, shape: list[int] | None) -> str | None:
-    """Return a line for arrays and frames, whose own repr takes several."""
-    if not shape:
-        return None
-    title = f"{type(value).__name__} ({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
-    columns = getattr(value, "columns", None)
-    if columns is not None:
-        names = ", ".join(bounded_repr(name, 30) for name in islice(columns, 10))
-        return _preview(f"{title} {names}")
-    dtype = getattr(value, "dtype", None)
-    return None if dtype is None else _preview(f"{title} {dtype}")
-
-
-def _preview(text: str) -> str:
-    """Return ``text`` as one line without control characters."""
-    line = " ".join(text.split())
-    clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    return _cut(clean, PREVIEW_CHARS)
-
-
 # --- reprs ---------------------------------------------------------------------------------
 
 
-def bounded_repr(value: Any, limit: int = REPR_CHARS) -> str:
+def bounded_repr(value: Any, limit: int = REPR_CHARS, *, ask: bool = True) -> str:
     """Return ``repr(value)``, or its head and tail if it has more than ``limit`` characters.
 
     Builtin containers are not asked for all of it first. The text is well-formed, whatever the
     object returns; a repr that raises is reported in its place.
+
+    Args:
+        value: Any object.
+        limit: Characters, at most.
+        ask: Whether classes of users are asked, which runs their code; else they are only named.
     """
-    return _cut(well_formed(_cut(_Sketch(limit).of(value), limit)), limit)
+    return cut_middle(well_formed(cut_middle(_Sketch(limit, ask=ask).of(value), limit)), limit)
 
 
-def _cut(text: str, limit: int) -> str:
+def cut_middle(text: str, limit: int) -> str:
+    """Return ``text``, or its head and tail around an ellipsis if it is longer."""
     if len(text) <= limit:
         return text
     tail = limit // 3
@@ -184,8 +114,9 @@ def _cut(text: str, limit: int) -> str:
 class _Sketch:
     """Writes the repr of one value, and stops when ``limit`` characters are nearly used up."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, ask: bool) -> None:
         self._limit = limit
+        self._ask = ask
         self._room = max(limit - _CLOSING, limit // 2)
         self._inside: list[int] = []
 
@@ -198,7 +129,7 @@ class _Sketch:
                     return f"{form.opening}...{form.closing}"
                 return self._container(value, form)
             text = self._leaf(value)
-        except _FAILURES as error:
+        except FAILURES as error:
             text = f"<{type_name(type(value))} object whose repr raised {type_name(type(error))}>"
         self._room -= len(text)
         return text
@@ -222,15 +153,17 @@ class _Sketch:
     def _leaf(self, value: Any) -> str:
         room = max(self._room, _CLOSING) if self._inside else self._limit
         method: Any = type(value).__repr__
+        if not (self._ask or _is_plain(type(value))):
+            return f"<{type_name(type(value))} object>"
         base = _TEXTS.get(method)
         if base is not None and base.__len__(value) > room:
             # Where the two ends meet is in the middle, which is cut out.
             ends = slice(None, room), slice(-room, None)
             value = base.__getitem__(value, ends[0]) + base.__getitem__(value, ends[1])
         if method is _INT_REPR and int.bit_length(value) > _BIG_INT_BITS:
-            return _cut(int.__format__(value, "#x"), room)
+            return cut_middle(int.__format__(value, "#x"), room)
         # A subclass of str may be returned, with a length of its own.
-        return _cut(str.__getitem__(repr(value), slice(None)), room)
+        return cut_middle(str.__getitem__(repr(value), slice(None)), room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,3 +209,13 @@ _FORMS: dict[Any, _Form] = {
 }
 _TEXTS: dict[Any, Any] = {base.__repr__: base for base in (str, bytes, bytearray)}
 _INT_REPR: Any = int.__repr__
+_PLAIN = frozenset(
+    {int, float, complex, bool, str, bytes, bytearray, range, slice, type, type(None), type(...)}
+    | {type(print), type(bounded_repr), type(operator)}
+)
+_PLAIN_MODULES = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "numpy"})
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether the reprs of a class run no code of users."""
+    return kind in _PLAIN or getattr(kind, "__module__", None) in _PLAIN_MODULES

@@ -60,8 +60,9 @@ if TYPE_CHECKING:
     from py_code_mode.outputs import Media, Output, RemoteValue, ResourceLink
     from py_code_mode.packages import PackagePolicy
     from py_code_mode.parts import ContentPart, ImagePart, TextPart
+    from py_code_mode.peek import Peek
     from py_code_mode.policy import Action, Decision, Policy
-    from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, ToolCall, Variable
+    from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, StackFrame, ToolCall, Variable
     from py_code_mode.search.keeping import IndexKeeper
     from py_code_mode.search.local import SentenceTransformersEmbedder
     from py_code_mode.search.meaning import Embedder
@@ -140,7 +141,8 @@ _WHERE = {
     "parts": ("ContentPart", "ImagePart", "TextPart"),
     "packages": ("PackagePolicy",),
     "policy": ("Action", "Decision", "Policy"),
-    "results": ("Cut", "ErrorInfo", "ExecutionResult", "ToolCall", "Variable"),
+    "peek": ("Peek",),
+    "results": ("Cut", "ErrorInfo", "ExecutionResult", "StackFrame", "ToolCall", "Variable"),
     "search.keeping": ("IndexKeeper",),
     "search.local": ("SentenceTransformersEmbedder",),
     "search.meaning": ("Embedder",),
@@ -215,6 +217,7 @@ __all__ = [
     "OpenAPIAdapter",
     "Output",
     "PackagePolicy",
+    "Peek",
     "Policy",
     "PolicyError",
     "Printed",
@@ -241,6 +244,7 @@ __all__ = [
     "SkillUsage",
     "SkillValidationError",
     "SkillVersion",
+    "StackFrame",
     "Started",
     "StartingAdapter",
     "TextPart",

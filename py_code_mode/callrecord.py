@@ -23,7 +23,8 @@ class ToolCall:
         tool: Its full name.
         arguments: As they were used, also if a policy changed them; long ones are shortened.
         seconds: How long it took on the host.
-        outcome: ``"ok"``, ``"error"``, ``"denied"`` or ``"cancelled"``.
+        outcome: ``"ok"``, ``"error"``, ``"denied"`` or ``"cancelled"``; ``"running"`` for one that
+            has not ended.
         bytes: Size of the reply's binary and text content.
         error: The error's text, if it failed.
         waited: Seconds of these before it began: for an answer of ``on_tool_call`` or its turn.
@@ -32,7 +33,7 @@ class ToolCall:
     tool: str
     arguments: Mapping[str, Any]
     seconds: float
-    outcome: Literal["ok", "error", "denied", "cancelled"]
+    outcome: Literal["ok", "error", "denied", "cancelled", "running"]
     bytes: int = 0
     error: str = ""
     waited: float = 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from py_code_mode.errors import ToolDeniedError
 from py_code_mode.events import Event, ToolLogged, ToolProgressed
 from py_code_mode.governance.budget import Spent
 from py_code_mode.recording import Recording
+from py_code_mode.replies import shown_arguments
 from py_code_mode.results import ToolCall
 from py_code_mode.timelimit import TimeLimit
 from py_code_mode.tools.reports import Progress, Report
@@ -35,6 +37,8 @@ _limit: ContextVar[TimeLimit | None] = ContextVar("py_code_mode_limit", default=
 
 _PENDING_TIMES, _PENDING_BYTES = 2, 64 * 1024 * 1024
 """Requests that are pending may have together so many times what one may, or so many bytes."""
+
+MAX_NAME = 200
 
 MAX_UNWINDING = 2.0
 """Seconds a result waits for calls that were cancelled, so that they are on record."""
@@ -72,6 +76,7 @@ class SessionCalls:
         self._dispatcher = dispatcher
         self._limits = limits
         self._tasks: dict[tuple[KernelProcess, int], asyncio.Task[None]] = {}
+        self._asked: dict[tuple[KernelProcess, int], tuple[Request, float]] = {}
         self._context: Context | None = None
         self._limit = TimeLimit(None)
         self._last: tuple[tuple[KernelProcess, str, TimeLimit], Origin] | None = None
@@ -107,9 +112,23 @@ class SessionCalls:
         serving = self._serve(kernel, request, parent_id, self._limit)
         context = None if self._context is None else self._context.copy()
         task = asyncio.create_task(serving, context=context)
-        self._tasks[key] = task
+        self._tasks[key], self._asked[key] = task, (request, time.monotonic())
         self._pending_bytes += request.size
         task.add_done_callback(lambda _: self._done(key, request.size))
+
+    def in_flight(self) -> list[ToolCall]:
+        """List the tool calls that have not ended, oldest first."""
+        now = time.monotonic()
+        return [
+            ToolCall(
+                str(request.params.get("name", ""))[:MAX_NAME],
+                shown_arguments(request.params.get("arguments")),
+                now - began,
+                "running",
+            )
+            for request, began in self._asked.values()
+            if request.method == Method.TOOLS_CALL
+        ]
 
     def _excess(self, size: int) -> str:
         """Say what there would be too much of with one more request; empty if nothing."""
@@ -125,6 +144,7 @@ class SessionCalls:
 
     def _done(self, key: tuple[KernelProcess, int], size: int) -> None:
         self._tasks.pop(key, None)
+        self._asked.pop(key, None)
         self._pending_bytes -= size
 
     async def _serve(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from py_code_mode import tracing
@@ -17,6 +19,8 @@ from py_code_mode.errors import CodeModeError, KernelDied, KernelError, SessionC
 from py_code_mode.events import Finished, Started
 from py_code_mode.listeners import Emit, Listeners
 from py_code_mode.notebook import Notebook
+from py_code_mode.peek import Peek
+from py_code_mode.peeking import look_at, without_secrets
 from py_code_mode.results import ExecutionResult
 from py_code_mode.settings import SessionSettings
 from py_code_mode.slot import KernelSlot
@@ -97,7 +101,7 @@ class CellQueue:
     async def _run_cell(self, run: CellRun) -> ExecutionResult:
         async with self.held():
             with tracing.span("run", session=self._name) as note:
-                result = await self._result_of(run)
+                result = without_secrets(await self._result_of(run), self._settings.secrets)
                 failed = "" if result.error is None else result.error.name[:200]
                 note(failed, execution_count=result.execution_count, ok=result.is_ok)
             self.notebook.add(run.code, result)
@@ -138,6 +142,24 @@ class CellQueue:
             await kernel.interrupt()
         elif run is not None:
             await run.interrupt(kernel)
+
+    async def peek(self) -> Peek:
+        """Look at what runs; see ``Session.peek``."""
+        self.check_open()
+        kernel, run = self.slot.current, self._running
+        if kernel is None:
+            return Peek()
+        look = functools.partial(
+            look_at, calls=self._calls.in_flight(), secrets=self._settings.secrets
+        )
+        other = kernel.others.current
+        if other is not None:
+            seen = await look(kernel, other.execution)
+            return replace(seen, code=other.code, origin="jupyter", seconds=other.seconds)
+        if run is None or run.execution is None:
+            return Peek()
+        seen = await look(kernel, run.execution)
+        return replace(seen, code=run.code, seconds=run.seconds)
 
     async def end_cell(self) -> None:
         """End the running cell with its kernel."""

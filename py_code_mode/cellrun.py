@@ -91,11 +91,18 @@ class CellRun:
         self._interrupted = True
         await kernel.interrupt()
 
-    def _seconds(self) -> float:
+    @property
+    def execution(self) -> Execution | None:
+        """Its story so far; None before it was sent."""
+        return self._execution
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running."""
         return time.monotonic() - self._started
 
     def _finished(self, execution: Execution) -> ExecutionResult:
-        result = execution.transcript.result(seconds=self._seconds())
+        result = execution.transcript.result(seconds=self.seconds)
         error = result.error
         if self._interrupted and error is not None and error.name == "CancelledError":
             # An awaiting cell is cancelled by an interrupt; callers know it as what it is.
@@ -120,8 +127,8 @@ class CellRun:
             if ended in done and ended.result() == "done":
                 await slot.unwind()
                 stuck = execution.transcript.error
-                error = _stopped(name, text, stuck.traceback if stuck else "")
-                return execution.transcript.result(seconds=self._seconds(), error=error)
+                error = _stopped(name, text, stuck)
+                return execution.transcript.result(seconds=self.seconds, error=error)
             if done:
                 return await self._after_death(kernel, slot, execution)
         stack = await kernel.stack()
@@ -131,7 +138,9 @@ class CellRun:
         await slot.unwind()
         text += f"; it did not stop when interrupted, so its kernel was killed {self.grace} s later"
         return execution.transcript.result(
-            seconds=self._seconds(), error=_stopped(name, text, stack), state_lost=True
+            seconds=self.seconds,
+            error=_stopped(name, text, ErrorInfo(name, text, stack)),
+            state_lost=True,
         )
 
     async def _after_death(
@@ -141,11 +150,14 @@ class CellRun:
         await slot.replace(kernel)
         await slot.unwind()
         error = ErrorInfo(KernelDied.__name__, kernel.how_it_ended())
-        return execution.transcript.result(seconds=self._seconds(), error=error, state_lost=True)
+        return execution.transcript.result(seconds=self.seconds, error=error, state_lost=True)
 
 
-def _stopped(name: str, message: str, stack: str) -> ErrorInfo:
-    return ErrorInfo(name, message, f"{stack}\n\n{name}: {message}" if stack else "")
+def _stopped(name: str, message: str, stuck: ErrorInfo | None) -> ErrorInfo:
+    """Return the error of a cell that was stopped, with where it was stuck."""
+    if stuck is None or not stuck.traceback:
+        return ErrorInfo(name, message)
+    return ErrorInfo(name, message, f"{stuck.traceback}\n\n{name}: {message}", stuck.frame)
 
 
 def _in_use(kernel: KernelProcess) -> ExecutionResult:

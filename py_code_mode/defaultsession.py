@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from py_code_mode.branches import Checkpoint, Trials
 from py_code_mode.events import Event
 from py_code_mode.notebook import Notebook
+from py_code_mode.peek import Peek
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.session import Session
 from py_code_mode.settings import SessionSettings
@@ -47,6 +48,10 @@ class DefaultSession(Transcribed):
     async def interrupt(self) -> None:
         """Break the default session's running cell; see ``Session.interrupt``."""
         await self.default.interrupt()
+
+    async def peek(self) -> Peek:
+        """Look at the default session's running cell; see ``Session.peek``."""
+        return await self.default.peek()
 
     async def reset(self) -> None:
         """Replace the default session's kernel; see ``Session.reset``."""

@@ -15,6 +15,7 @@ from py_code_mode.errors import ExecutionError, ExecutionTimeout, ProtocolError
 from py_code_mode.jsonform import NUMBER, pack, read_fields, unpack
 from py_code_mode.outputs import Output, OutputKind, RemoteValue
 from py_code_mode.resultpage import to_html
+from py_code_mode.stackframes import StackFrame, Variable
 
 if TYPE_CHECKING:
     from py_code_mode.parts import ContentPart
@@ -27,6 +28,7 @@ __all__ = [
     "Output",
     "OutputKind",
     "RemoteValue",
+    "StackFrame",
     "ToolCall",
     "Variable",
     "value_from_dict",
@@ -42,11 +44,19 @@ class ErrorInfo:
         name: Name of the exception's type: ``"NameError"``, ``"ExecutionTimeout"``, ...
         message: Its message.
         traceback: The traceback as IPython shows it, without ANSI codes; may be empty.
+        frame: The innermost frame of the user's own code, with its variables; None if no such
+            code failed, or if it is not known.
     """
 
     name: str
     message: str
     traceback: str = ""
+    frame: StackFrame | None = None
+
+    @property
+    def locals(self) -> list[Variable]:
+        """Variables of the frame that failed; secrets are hidden in their previews."""
+        return [] if self.frame is None else list(self.frame.locals)
 
     @property
     def text(self) -> str:
@@ -60,34 +70,16 @@ class ErrorInfo:
         Raises:
             ProtocolError: It is malformed.
         """
-        return cls(**read_fields("an error", data, name=str, message=str, traceback=str))
+        fields = read_fields("an error", data, name=str, message=str, traceback=str)
+        # Earlier versions knew no frames.
+        frame = data.get("frame")
+        return cls(**fields, frame=None if frame is None else StackFrame.from_dict(frame))
 
     def __contains__(self, needle: str) -> bool:
         return needle in str(self) or needle in self.traceback
 
     def __str__(self) -> str:
         return f"{self.name}: {self.message}" if self.message else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One variable of a session.
-
-    Attributes:
-        name: Its name.
-        type: Qualified name of its type.
-        shape: Shape of an array or frame, else None.
-        length: ``len()`` of it, else None.
-        size: Bytes it takes, as far as can be told cheaply.
-        preview: One line.
-    """
-
-    name: str
-    type: str
-    shape: tuple[int, ...] | None
-    length: int | None
-    size: int
-    preview: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ HIDDEN = "***"
 _SHORTEST = 4
 """Shorter values are not hidden: ``1`` or ``on`` stand in every other text."""
 
+_TELLING = 24
+"""Characters of a longer secret that tell it, where its end may have been cut."""
+
 _NAMED = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -82,6 +85,18 @@ class Secrets:
         if self._pattern is None:
             return value
         return self._redacted(value)
+
+    def redact_preview(self, text: str) -> str:
+        """Hide secrets in the repr of something, or in a part of it that ends amid one."""
+        if self._pattern is None:
+            return text
+        text = self._pattern.sub(HIDDEN, text)
+        for secret in self._hidden:
+            shown = repr(secret)[1:-1]
+            text = text.replace(shown, HIDDEN)
+            if len(shown) > _TELLING:
+                text = re.sub(re.escape(shown[:_TELLING]) + r"[^\s'\"]*", HIDDEN, text)
+        return text
 
     def without(self, error: CodeModeError) -> CodeModeError:
         """Return an error whose message and details show no secret; itself, if it shows none."""

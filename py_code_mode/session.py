@@ -17,10 +17,11 @@ from py_code_mode.errors import KernelError
 from py_code_mode.events import Event, Finished
 from py_code_mode.listeners import Mailbox
 from py_code_mode.notebook import Notebook
+from py_code_mode.peek import Peek
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.settings import SessionSettings
 from py_code_mode.transcribed import Transcribed
-from py_code_mode.values import read_variable
+from py_code_mode.values import read_variable, read_variables
 
 if TYPE_CHECKING:
     from py_code_mode.lab import LabPage
@@ -109,6 +110,21 @@ class Session(Transcribed):
         """Break the running cell; nothing happens if none runs."""
         await self._cells.interrupt()
 
+    async def peek(self) -> Peek:
+        """Look at the running cell: its stack, variables, tool calls and last output.
+
+        The cell goes on meanwhile, and none of its code runs for the answer: objects of the
+        user's own classes are only named. Code in C that keeps Python from running, and for which
+        a stack alone can be had, is waited for two seconds.
+
+        Returns:
+            What was seen; ``running`` is false if no cell runs.
+
+        Raises:
+            SessionClosed: The session was closed.
+        """
+        return await self._cells.peek()
+
     async def reset(self) -> None:
         """Replace the kernel: all variables are gone, a running cell ends with an error."""
         self._cells.check_usable()
@@ -122,11 +138,7 @@ class Session(Transcribed):
         Raises:
             KernelDied: The kernel ended meanwhile.
         """
-        rows = await self._cells.query(Query.VARIABLES)
-        return [
-            Variable(**{**row, "shape": None if row["shape"] is None else tuple(row["shape"])})
-            for row in rows
-        ]
+        return read_variables(await self._cells.query(Query.VARIABLES))
 
     async def get_variable(self, name: str) -> Any:
         """Return a variable's value, exactly, or a ``RemoteValue``.

@@ -9,8 +9,9 @@ from typing import Any
 
 from kernel_bootstrap.wire.errors import ProtocolError
 from py_code_mode.outputs import RemoteValue
+from py_code_mode.stackframes import Variable
 
-__all__ = ["read_remote", "read_variable"]
+__all__ = ["read_remote", "read_variable", "read_variables"]
 
 
 def read_remote(remote: Any, data: Any = None) -> RemoteValue:
@@ -36,3 +37,14 @@ def read_variable(answer: Any) -> Any:
     if not isinstance(answer, dict) or not answer.keys() & {"remote", "value"}:
         raise ProtocolError("the answer to get_variable is malformed")
     return read_remote(answer["remote"]) if "remote" in answer else answer["value"]
+
+
+def read_variables(answer: Any) -> list[Variable]:
+    """Read the kernel's answer to ``variables``.
+
+    Raises:
+        ProtocolError: It is malformed.
+    """
+    if not isinstance(answer, list):
+        raise ProtocolError("the answer to variables is malformed")
+    return [Variable.from_dict(row) for row in answer]

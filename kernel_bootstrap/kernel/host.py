@@ -24,7 +24,8 @@ from kernel_bootstrap.skills import Skills
 from kernel_bootstrap.spills import Flood, Spill
 from kernel_bootstrap.transfers import Upload, piece_size
 from kernel_bootstrap.uses import Uses
-from kernel_bootstrap.values import describe_variables, outgoing
+from kernel_bootstrap.values import outgoing
+from kernel_bootstrap.variables import describe_variables
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError, ProtocolError
 from kernel_bootstrap.wire.limits import Cut, Limits
@@ -74,6 +75,7 @@ class HostComm:
             Query.GET_VARIABLE: self._get_variable,
             Query.SET_VARIABLE: self._set_variable,
             Query.FORK: self._fork,
+            Query.PEEK: self._peek,
             Query.BEGIN: self._begin,
         }
         self.pin()
@@ -202,6 +204,9 @@ class HostComm:
         )
         # The reply encodes once more: a tree of its own would nest twice as deep.
         return {"remote": tree["remote"]} if "remote" in tree else {"value": namespace[name]}
+
+    def _peek(self) -> dict[str, Any]:
+        return self._shell.stacks.now(self._shell.cell_task, self._shell.kernel.parent.main_loop)
 
     def _set_variable(self, name: str, value: Any) -> None:
         self._shell.user_ns[name] = value

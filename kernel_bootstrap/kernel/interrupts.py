@@ -12,7 +12,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "Interrupts",
     "counts_as_waiting",
     "ignore_interrupt",
+    "interrupt_after",
     "interrupts",
     "is_waiting",
 ]
@@ -81,6 +82,32 @@ def ignore_interrupt(_signum: int, _frame: FrameType | None) -> None:
     A function, not ``SIG_IGN``: that would be inherited by child processes.
     """
     interrupts.taken += 1
+
+
+@contextlib.contextmanager
+def interrupt_after(seconds: float) -> Iterator[None]:
+    """Interrupt what the main thread does in the block, in a cell, if it takes longer.
+
+    Raises:
+        KeyboardInterrupt: It did, or the cell was interrupted.
+    """
+    lock, over = threading.Lock(), False
+    main = threading.get_ident()
+
+    def strike() -> None:
+        with lock:
+            if not over:
+                signal.pthread_kill(main, signal.SIGINT)
+
+    timer = threading.Timer(seconds, strike)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            over = True
+        timer.cancel()
 
 
 _PATIENCE = (0.01, 0.05, 0.25, 1.0)

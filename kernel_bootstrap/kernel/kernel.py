@@ -34,7 +34,7 @@ from kernel_bootstrap.kernel.shell import SessionShell
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError
 from kernel_bootstrap.wire.jupyter import split
-from kernel_bootstrap.wire.limits import Cut, cut_text
+from kernel_bootstrap.wire.limits import cut_text
 from kernel_bootstrap.wire.messages import METADATA_KEY
 
 __all__ = ["SessionKernel"]
@@ -54,8 +54,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         self._control_lock = asyncio.Lock()
         self.executing = False
         self.host = HostComm(self.shell)
-        self._truncated: list[Cut] = []
-        self._new_variables: list[str] = []
+        self._told: dict[str, Any] = {}
         self._streams: dict[int, Any] = {}
         self._comm_topic: list[bytes] = []
         self.capture: DescriptorCapture | None = None
@@ -195,7 +194,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         """Run a cell; whatever happens to it, a reply leaves."""
         cell = current()
         before = list(self.shell.user_ns)
-        self._truncated = []
+        self._told, self.shell.failed = {}, None
         assert self.capture is not None
         self.capture.begin(cell)
         self.executing = True
@@ -203,6 +202,8 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             try:
                 signal.signal(signal.SIGINT, interrupts.handle)
                 reply = await super().do_execute(code, silent, *args, **kwargs)
+                if "evalue" in reply and cell.wants_value:
+                    self._told["frame"] = self.shell.failed_frame()
             finally:
                 signal.signal(signal.SIGINT, ignore_interrupt)
                 self.executing = False
@@ -214,7 +215,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
         if "evalue" in reply:
             reply["evalue"] = cut_text(reply["evalue"], cell.limits.text_chars)
         self._finish_cell(cell)
-        self._new_variables = self.shell.variables_since(before)
+        self._told["new_variables"] = self.shell.variables_since(before)
         self.shell.restore_pinned()
         return reply
 
@@ -245,20 +246,18 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
                 left_out = flood.cut.total - flood.cut.kept
                 tail = f"\n... {left_out:,} characters cut ...\n{tail}"
             ends.append((stream, tail))
-        self._truncated = self.host.keep_floods([*floods, *cell.floods], cell)
+        cuts = self.host.keep_floods([*floods, *cell.floods], cell)
+        self._told["truncated"] = [cut.to_dict() for cut in cuts]
         for stream, tail in ends:
             stream.write_unmetered(cell, tail)
             stream.flush()
         self.host.finish_cell()
 
     def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
-        """Tell the host beside the reply what was cut and which variables are new."""
+        """Tell the host beside the reply what was cut, which variables are new, and what failed."""
         metadata = super().finish_metadata(parent, metadata, reply_content)
         if current().wants_value:
-            metadata[METADATA_KEY] = {
-                "truncated": [cut.to_dict() for cut in self._truncated],
-                "new_variables": self._new_variables,
-            }
+            metadata[METADATA_KEY] = self._told
         return metadata
 
     # Interrupts.
@@ -287,7 +286,9 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
                 interrupts.handle(signum, frame)
 
         saved = signal.signal(signal.SIGINT, handle)
+        self.shell.cell_task = future
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, saved)
+            self.shell.cell_task = None

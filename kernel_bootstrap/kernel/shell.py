@@ -7,6 +7,7 @@ three names ``tools``, ``skills`` and ``artifacts`` cannot be lost.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from traitlets import Type
 from kernel_bootstrap.cells import current
 from kernel_bootstrap.kernel.display import CellDisplayHook, CellDisplayPublisher
 from kernel_bootstrap.kernel.formats import SessionFormatter
+from kernel_bootstrap.kernel.stack import Stacks
 from kernel_bootstrap.wire.limits import Cut, cut_text, strip_ansi
 
 __all__ = ["SHELL_MAGICS", "SessionShell"]
@@ -121,6 +123,7 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._pinned: dict[str, Any] = {}
+        self.failed: TracebackType | None = None
         self._transformed: tuple[str, str] | None = None
         self._asked: tuple[tuple[Any, ...], bool] | None = None
         cleanup = self.input_transformer_manager.cleanup_transforms
@@ -130,6 +133,8 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
             *(t for t in cleanup if t not in _REPLACED),
         ]
         self.pin({"exit": _Exit(), "quit": _Exit()})
+        self.stacks = Stacks(self.compile.format_code_name, self.user_ns_hidden)
+        self.cell_task: asyncio.Future[Any] | None = None
 
     def init_display_formatter(self) -> None:
         """Make what asks objects how to show themselves."""
@@ -232,7 +237,13 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
         """Leave our own frames out of tracebacks: they tell an agent nothing."""
         etype, value, tb = super()._get_exc_info(exc_tuple)
         forget_our_causes(value)
-        return etype, value, without_our_frames(tb)
+        self.failed = without_our_frames(tb)
+        return etype, value, self.failed
+
+    def failed_frame(self) -> dict[str, Any] | None:
+        """Describe where the user's code last failed; asked a second time, None."""
+        failed, self.failed = self.failed, None
+        return self.stacks.of_failure(failed)
 
     def _showtraceback(self, etype: type[BaseException], evalue: object, stb: list[str]) -> None:
         """Publish an exception, within the limit of one output's text."""

@@ -88,7 +88,7 @@ class Method:
 
 
 class Query:
-    """Names of what the host may ask of a kernel between cells."""
+    """Names of what the host may ask of a kernel: ``PEEK`` while it runs a cell, else between."""
 
     HELLO = "hello"
     CATALOGUE = "catalogue"
@@ -97,6 +97,7 @@ class Query:
     SET_VARIABLE = "set_variable"
     FORK = "fork"
     BEGIN = "begin"
+    PEEK = "peek"
 
 
 @dataclass(frozen=True, slots=True)

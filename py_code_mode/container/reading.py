@@ -11,9 +11,8 @@ from urllib.parse import quote
 
 from py_code_mode.errors import KernelError, ProtocolError, SessionNotFound
 from py_code_mode.jsonform import read_fields
-from py_code_mode.results import Variable
 
-__all__ = ["checked_id", "read_session", "read_variable", "session_path", "variable_path"]
+__all__ = ["checked_id", "read_session", "session_path", "variable_path"]
 
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}")
 
@@ -57,26 +56,3 @@ def read_session(data: Any) -> tuple[str, str, tuple[str, ...]]:
     said = data.get("warnings")
     texts = [each for each in said if isinstance(each, str)] if isinstance(said, list) else []
     return found["id"], found["name"] or found["id"], tuple(texts)
-
-
-def read_variable(data: Any) -> Variable:
-    """Return a variable the server describes.
-
-    Raises:
-        ProtocolError: It is no description.
-    """
-    found = read_fields(
-        "a variable",
-        data,
-        name=str,
-        type=str,
-        shape=(list, type(None)),
-        length=(int, type(None)),
-        size=int,
-        preview=str,
-    )
-    if found["shape"] is not None:
-        if not all(type(part) is int for part in found["shape"]):
-            raise ProtocolError("the shape of a variable must be integers")
-        found["shape"] = tuple(found["shape"])
-    return Variable(**found)

@@ -15,7 +15,6 @@ from py_code_mode.container.connection import Connection
 from py_code_mode.container.reading import (
     checked_id,
     read_session,
-    read_variable,
     session_path,
     variable_path,
 )
@@ -149,7 +148,7 @@ class RemoteSession:
         data = await self._ask("GET", "/variables")
         with self._connection.checking():
             rows = read_fields("the answer", data, variables=list)["variables"]
-            return [read_variable(row) for row in rows]
+            return [Variable.from_dict(row) for row in rows]
 
     async def get_variable(self, name: str) -> Any:
         """Return a variable's value, exactly, or a ``RemoteValue``.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer, decode
@@ -29,6 +30,7 @@ from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle
 from py_code_mode.outputs import RemoteValue
 from py_code_mode.recording import Recording
 from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
+from py_code_mode.stackframes import read_frame
 from py_code_mode.values import read_remote
 
 __all__ = ["Transcript"]
@@ -208,7 +210,7 @@ class Transcript:
             state_lost: Whether the kernel is gone.
         """
         told = self._told()
-        failed = error or self._error
+        failed = error or self.error
         if failed is None and self._reply is None:
             failed = ErrorInfo("CellNotRun", "the kernel gave no reply")
         return ExecutionResult(
@@ -228,8 +230,14 @@ class Transcript:
 
     @property
     def error(self) -> ErrorInfo | None:
-        """What the code raised, so far."""
-        return self._error
+        """What the code raised, so far; where it did is known when the reply has come."""
+        if self._error is None:
+            return None
+        return replace(self._error, frame=read_frame(self._told().get("frame")))
+
+    def printed(self, name: str) -> str:
+        """What is on a stream so far."""
+        return self._outputs.text(name)
 
     def _told(self) -> dict[str, Any]:
         told = self._reply.metadata.get(METADATA_KEY) if self._reply is not None else None

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel_bootstrap.values import bounded_repr, describe_variables, outgoing
+from kernel_bootstrap.values import bounded_repr, outgoing
+from kernel_bootstrap.variables import describe_variables
 from kernel_bootstrap.wire.codec import decode
 from tests.wire.strategies import same, values
 
