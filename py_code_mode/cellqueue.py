@@ -42,6 +42,7 @@ class CellQueue:
         owner: The session; cells that wait for it cannot use it.
 
     Attributes:
+        name: The session's name.
         slot: Where the session's kernel sits.
         spent: Counts the session's tool calls.
         notebook: The cells run so far, whoever sent them.
@@ -50,7 +51,7 @@ class CellQueue:
     """
 
     def __init__(self, name: str, settings: SessionSettings, owner: object) -> None:
-        self._name = name
+        self.name = name
         self._settings = settings
         self._owner = owner
         self._lock = asyncio.Lock()
@@ -72,6 +73,11 @@ class CellQueue:
         """Whether a cell runs now."""
         return self._running is not None
 
+    async def start(self) -> None:
+        """Start the kernel, if there is none."""
+        async with self.held():
+            await self.slot.ready()
+
     async def run(self, code: str, timeout: float | None, emit: Emit | None) -> ExecutionResult:
         """Run a cell when those before it have ended; see ``Session.run``."""
         self.check_usable()
@@ -82,7 +88,7 @@ class CellQueue:
             )
         limit = self._settings.default_timeout if timeout is None else timeout
         run = CellRun(code, limit, self._settings.kernel.grace, emit, outer_limit())
-        inner = asyncio.create_task(self._run_cell(run), name=f"run {self._name}")
+        inner = asyncio.create_task(self._run_cell(run), name=f"run {self.name}")
         self._submitted += 1
         inner.add_done_callback(self._count_down)
         try:
@@ -100,7 +106,7 @@ class CellQueue:
 
     async def _run_cell(self, run: CellRun) -> ExecutionResult:
         async with self.held():
-            with tracing.span("run", session=self._name) as note:
+            with tracing.span("run", session=self.name) as note:
                 result = without_secrets(await self._result_of(run), self._settings.secrets)
                 failed = "" if result.error is None else result.error.name[:200]
                 note(failed, execution_count=result.execution_count, ok=result.is_ok)
@@ -228,7 +234,7 @@ class CellQueue:
         self.check_usable()
         if self._submitted:
             raise KernelError(
-                f"a cell is running in session {self._name!r}: wait for it, or interrupt it"
+                f"a cell is running in session {self.name!r}: wait for it, or interrupt it"
             )
         async with self.held():
             yield
@@ -236,14 +242,14 @@ class CellQueue:
     def check_open(self) -> None:
         """Refuse work when the session is closed."""
         if self.closed:
-            raise SessionClosed(f"session {self._name!r} is closed")
+            raise SessionClosed(f"session {self.name!r} is closed")
 
     def check_usable(self) -> None:
         """Refuse work when the session is closed, or waits for whoever asks."""
         self.check_open()
         if self._owner in ancestry():
             raise KernelError(
-                f"session {self._name!r} waits for this tool call, so it cannot run code now: "
+                f"session {self.name!r} waits for this tool call, so it cannot run code now: "
                 "use another session (await executor.session())"
             )
 

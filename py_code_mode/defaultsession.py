@@ -6,24 +6,22 @@ Place in the house: executor layer, above ``session``, below ``executor``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from py_code_mode.branches import Checkpoint, Trials
+from py_code_mode.cellqueue import CellQueue
 from py_code_mode.events import Event
+from py_code_mode.inspectable import Inspectable
 from py_code_mode.notebook import Notebook
-from py_code_mode.peek import Peek
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.session import Session
 from py_code_mode.settings import SessionSettings
 from py_code_mode.transcribed import Transcribed
 
-if TYPE_CHECKING:
-    from py_code_mode.lab import LabPage
-
 __all__ = ["DefaultSession"]
 
 
-class DefaultSession(Transcribed):
+class DefaultSession(Transcribed, Inspectable):
     """Repeats the methods of the session that is ``default``."""
 
     @property
@@ -48,10 +46,6 @@ class DefaultSession(Transcribed):
     async def interrupt(self) -> None:
         """Break the default session's running cell; see ``Session.interrupt``."""
         await self.default.interrupt()
-
-    async def peek(self) -> Peek:
-        """Look at the default session's running cell; see ``Session.peek``."""
-        return await self.default.peek()
 
     async def reset(self) -> None:
         """Replace the default session's kernel; see ``Session.reset``."""
@@ -85,9 +79,8 @@ class DefaultSession(Transcribed):
         """Run each code in a branch of the default session; see ``Session.try_each``."""
         return await self.default.try_each(codes, timeout=timeout)
 
-    async def open_lab(self, *, browser: bool = True) -> LabPage:
-        """Open the default session in JupyterLab; see ``Session.open_lab``."""
-        return await self.default.open_lab(browser=browser)
+    def _queue(self) -> CellQueue:
+        return self.default._queue()
 
     def _record(self) -> tuple[str, Notebook, SessionSettings]:
         return self.default._record()

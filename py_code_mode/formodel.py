@@ -24,7 +24,7 @@ from py_code_mode.pictures import Picture, PictureError, can_scale, read_picture
 from py_code_mode.tokens import cut_to_tokens, estimate_tokens, well_formed
 
 if TYPE_CHECKING:
-    from py_code_mode.results import ExecutionResult, ToolCall
+    from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
 
 __all__ = ["LEAST_TOKENS", "to_parts"]
 
@@ -41,6 +41,9 @@ _MOST_NOTES = 6
 _NOTE_TOKENS = 80
 _ERROR_HEAD = 0.25
 """Of a cut traceback that much is the beginning; the end tells more."""
+
+_MAX_VARIABLES = 12
+"""Of a frame that failed."""
 
 _MAX_PICTURES = 20
 """More are not looked at, from each end."""
@@ -88,6 +91,8 @@ def to_parts(
     ]
     if result.error is not None and not result.error_is_shown():
         items.append(_Text(well_formed(result.error.text), is_error=True))
+    if result.error is not None and result.error.locals:
+        items.append(_Text(well_formed(_variables(result.error))))
     texts = _name_left_out(_draw(items, room, max_image_px))
     used = sum(item.tokens for item in texts if isinstance(item, ImagePart))
     parts = [*_fit_texts(texts, room - used)]
@@ -110,6 +115,15 @@ def _item(result: ExecutionResult, output: Output, rows: int) -> _Text | Picture
     text = describe_output(output, value, rows=rows, where=where)
     text = well_formed(render_terminal(text)).strip("\n")
     return _Text(text, where, is_error=output.kind == "error") if text else None
+
+
+def _variables(error: ErrorInfo) -> str:
+    """The variables of the frame that failed: what a person would look at first."""
+    frame, shown = error.frame, error.locals[:_MAX_VARIABLES]
+    assert frame is not None
+    more = len(frame.locals) - len(shown) + frame.omitted
+    lines = [f"Variables in {frame.where}:", *(f"  {variable}" for variable in shown)]
+    return "\n".join([*lines, f"  and {more:,} more"] if more else lines)
 
 
 def _notes(result: ExecutionResult) -> Iterator[str]:

@@ -91,6 +91,11 @@ class Notebook:
             self._recorded -= old.recorded
             self._dropped += 1
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a cell in it has failed."""
+        return any(entry.result.error is not None for entry in self._cells)
+
     def _record(self, result: ExecutionResult) -> None:
         """Take over what was recorded, if there is room for it."""
         recording, most = result.recording, self._limits.recorded_bytes

@@ -51,7 +51,7 @@ class Peek:
             that awaits: what it awaits.
         others: Tasks and threads of the user's code beside it.
         calls: Tool calls that have not ended; ``outcome`` is ``"running"``.
-        stdout: The end of what it has printed so far, at most 2,000 characters.
+        stdout: The end of what it had printed a fifth of a second ago, at most 2,000 characters.
         stderr: The same of standard error.
         trace: The stack as plain text, where code in C keeps Python from running: then ``stack``
             is empty.

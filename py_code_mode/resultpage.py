@@ -173,13 +173,27 @@ def _error(error: ErrorInfo) -> str:
     title = f'<b style="color:var(--jp-error-color1,#d33)">{_escape(error.name)}</b>'
     message = _escape(cut_text(error.message, MAX_TEXT))
     said = f'<span style="white-space:pre-wrap">{": " if message else ""}{message}</span>'
-    folded = [_folded("Traceback", _pre(error.traceback, _RED))]
+    folded = [
+        _folded("Traceback", _pre(error.traceback, _RED)),
+        "" if error.frame is None else _folded(f"Variables in {error.frame.where}", _table(error)),
+    ]
     return "\n".join(
         [
             f'<div style="margin:2px 0;padding:2px 6px;background:{_RED}">{title}{said}</div>',
             *filter(None, folded),
         ]
     )
+
+
+def _table(error: ErrorInfo) -> str:
+    """Return the variables of the frame that failed."""
+    rows = [("name", "type", "size", "value")]
+    for each in error.locals:
+        sides = each.shape or (() if each.length is None else (each.length,))
+        rows.append((each.name, each.type, " x ".join(f"{side:,}" for side in sides), each.preview))
+    style = "border-collapse:collapse;color:var(--jp-content-font-color1,inherit)"
+    body = "".join(_row(row, "td" if index else "th") for index, row in enumerate(rows))
+    return f'<table style="{style}">{body}</table>' if len(rows) > 1 else ""
 
 
 def _calls(calls: Sequence[ToolCall]) -> str:

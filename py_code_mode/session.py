@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kernel_bootstrap.wire.messages import Query
-from py_code_mode import live
 from py_code_mode.branches import Checkpoint, Trials
 from py_code_mode.cellqueue import CellQueue
 from py_code_mode.errors import KernelError
 from py_code_mode.events import Event, Finished
+from py_code_mode.inspectable import Inspectable
 from py_code_mode.listeners import Mailbox
 from py_code_mode.notebook import Notebook
-from py_code_mode.peek import Peek
 from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.settings import SessionSettings
 from py_code_mode.transcribed import Transcribed
 from py_code_mode.values import read_variable, read_variables
 
-if TYPE_CHECKING:
-    from py_code_mode.lab import LabPage
-
 __all__ = ["Session"]
 
 
-class Session(Transcribed):
+class Session(Transcribed, Inspectable):
     """One isolated namespace that lives across runs.
 
     Made by ``CodeExecutor``; its methods may be called from tasks of one event loop.
@@ -62,8 +58,7 @@ class Session(Transcribed):
             KernelStartError: It did not come up.
             SessionClosed: The session was closed.
         """
-        async with self._cells.held():
-            await self._cells.slot.ready()
+        await self._cells.start()
 
     async def run(self, code: str, *, timeout: float | None = None) -> ExecutionResult:
         """Run code and return all it returned and showed.
@@ -109,21 +104,6 @@ class Session(Transcribed):
     async def interrupt(self) -> None:
         """Break the running cell; nothing happens if none runs."""
         await self._cells.interrupt()
-
-    async def peek(self) -> Peek:
-        """Look at the running cell: its stack, variables, tool calls and last output.
-
-        The cell goes on meanwhile, and none of its code runs for the answer: objects of the
-        user's own classes are only named. Code in C that keeps Python from running, and for which
-        a stack alone can be had, is waited for two seconds.
-
-        Returns:
-            What was seen; ``running`` is false if no cell runs.
-
-        Raises:
-            SessionClosed: The session was closed.
-        """
-        return await self._cells.peek()
 
     async def reset(self) -> None:
         """Replace the kernel: all variables are gone, a running cell ends with an error."""
@@ -248,27 +228,8 @@ class Session(Transcribed):
             spent.session = max(spent.session, theirs.session)
         await branch.aclose()
 
-    async def open_lab(self, *, browser: bool = True) -> LabPage:
-        """Open the session in JupyterLab: its cells so far, on the live kernel.
-
-        Args:
-            browser: Whether to open the page in a browser; its url is returned anyway.
-
-        Raises:
-            ConfigError: JupyterLab is not installed (extra ``lab``).
-            KernelError: JupyterLab did not come up.
-            KernelStartError: The session had no kernel, and none could be started.
-        """
-        from py_code_mode.lab import open_sessions
-
-        if self._cells.slot.current is None:  # else a cell may run, and is not waited for
-            await self.start()
-        kernel = self._cells.slot.current
-        note = None if kernel is None else live.read_note(kernel.launched.directory / live.NOTE)
-        if note is None:
-            raise KernelError(f"session {self.name!r} could not be announced; the log says why")
-        (page,) = await asyncio.to_thread(open_sessions, [note], browser=browser)
-        return page
+    def _queue(self) -> CellQueue:
+        return self._cells
 
     def _record(self) -> tuple[str, Notebook, SessionSettings]:
         return self.name, self._cells.notebook, self._settings

@@ -44,6 +44,7 @@ _LIBRARIES = (
     *{sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")},
 )
 _PACKAGES = re.compile(r"/(?:site|dist)-packages/")
+_MACHINERY = re.compile(rf"{re.escape(_OURS)}|.*/(?:site|dist)-packages/(?:IPython|ipykernel|zmq)/")
 _INNER = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 _WORD = re.compile(r"[^\W\d]\w*")
 _NO_DATA = (ModuleType, FunctionType, type)
@@ -130,8 +131,8 @@ class Stacks:
         stack = []
         for index in range(mine.index(True), len(passed)):
             frame, line = passed[index]
-            if frame.f_code.co_filename.startswith(_OURS):
-                break  # what the bootstrap does for a call is no concern of the user's
+            if _MACHINERY.match(frame.f_code.co_filename):
+                continue
             variables = self._variables(passed, index) if mine[index] else []
             rows = [
                 describe_variable(name, value, ask=False, hide=hide)
@@ -229,6 +230,7 @@ def _is_running(task: asyncio.Task[Any]) -> bool:
 
 def _tasks(loop: Any, but: object) -> list[asyncio.Task[Any]]:
     try:
-        return [task for task in asyncio.all_tasks(loop) if task is not but and not task.done()]
+        found = [task for task in asyncio.all_tasks(loop) if task is not but and not task.done()]
     except RuntimeError:  # they change too fast to be listed
         return []
+    return sorted(found, key=lambda task: (len(task.get_name()), task.get_name()))

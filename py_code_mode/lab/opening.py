@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = ["LabPage", "open_sessions"]
+
+_OURS = ("%debug",)
+"""Cells that were put there for a person to run."""
 
 FIND_SECONDS = 15.0
 """How long the server may take to find a kernel."""
@@ -44,7 +48,9 @@ class LabPage:
     server: int
 
 
-def open_sessions(sessions: Sequence[LiveSession], *, browser: bool = True) -> list[LabPage]:
+def open_sessions(
+    sessions: Sequence[LiveSession], *, browser: bool = True, then: str = ""
+) -> list[LabPage]:
     """Give each session a notebook in JupyterLab that is attached to its live kernel.
 
     JupyterLab is started if it does not run. A notebook that is open in it is left as it is; one
@@ -53,6 +59,7 @@ def open_sessions(sessions: Sequence[LiveSession], *, browser: bool = True) -> l
     Args:
         sessions: Which; may be another program's.
         browser: Whether to open the first one's page in a browser.
+        then: Code of a last cell, for a person to run.
 
     Raises:
         ConfigError: JupyterLab is not installed.
@@ -65,7 +72,7 @@ def open_sessions(sessions: Sequence[LiveSession], *, browser: bool = True) -> l
     # Nothing of the environment: a proxy has no business on loopback.
     with httpx.Client(base_url=server.url, headers=headers, timeout=30, trust_env=False) as client:
         try:
-            pages = [_open(client, server, session) for session in sessions]
+            pages = [_open(client, server, session, then) for session in sessions]
         except httpx.HTTPError as error:
             raise KernelError(f"JupyterLab at {server.url} does not answer: {error}") from error
     if browser and pages:
@@ -73,13 +80,13 @@ def open_sessions(sessions: Sequence[LiveSession], *, browser: bool = True) -> l
     return pages
 
 
-def _open(client: httpx.Client, server: LabServer, session: LiveSession) -> LabPage:
+def _open(client: httpx.Client, server: LabServer, session: LiveSession, then: str) -> LabPage:
     path = f"{session.id}.ipynb"
     file = server.folder.notebooks / path
     kernel_id = _kernel_of(client, session)
     shown = next((each for each in _get(client, "api/sessions") if each["path"] == path), None)
     if shown is None or not shown["kernel"]["connections"]:
-        _write(file, fetch_notebook(session))
+        _write(file, _with_cell(fetch_notebook(session), then))
     if shown is None:
         wanted = {"path": path, "name": path, "type": "notebook", "kernel": {"id": kernel_id}}
         client.post("api/sessions", json=wanted).raise_for_status()
@@ -105,6 +112,14 @@ def _kernel_of(client: httpx.Client, session: LiveSession) -> str:
     raise KernelError(f"JupyterLab does not find the kernel of session {session.id}")
 
 
+def _with_cell(notebook: dict[str, Any], code: str) -> dict[str, Any]:
+    if not code:
+        return notebook
+    empty: dict[str, Any] = {"execution_count": None, "metadata": {}, "outputs": []}
+    cell = {"cell_type": "code", "id": uuid.uuid4().hex[:8], "source": code, **empty}
+    return {**notebook, "cells": [*notebook["cells"], cell]}
+
+
 def _write(file: Path, notebook: dict[str, Any]) -> None:
     if file.exists() and _has_own_cells(file, notebook):
         names = (file.with_stem(f"{file.stem}-{number}") for number in range(1, 10_000))
@@ -118,7 +133,7 @@ def _has_own_cells(file: Path, notebook: dict[str, Any]) -> bool:
     """Whether a person has written something that the session's own notebook lacks."""
     try:
         cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-        known = {"", *map(_text, notebook["cells"])}
+        known = {"", *_OURS, *map(_text, notebook["cells"])}
         return not known.issuperset(map(_text, cells))
     except (OSError, ValueError, KeyError, TypeError):
         return True

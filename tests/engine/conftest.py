@@ -19,7 +19,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 OWN_WAYS = {
     *("test_branches", "test_interpreters", "test_templates"),
-    *("test_governance", "test_tracing", "test_artifacts", "test_charts"),
+    *("test_governance", "test_tracing", "test_artifacts", "test_charts", "test_debugging"),
 }
 """Modules that choose their kernels themselves, or that are about the host alone; all others run
 in kernels of every kind."""
