@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from py_code_mode import live
 from py_code_mode.cellqueue import CellQueue
-from py_code_mode.debugging import Ask, PostMortem, Show, write_out
+from py_code_mode.debugging import Ask, Show, debug_failure, write_out
 from py_code_mode.errors import KernelError
 from py_code_mode.peek import Peek
 
@@ -87,7 +87,7 @@ class Inspectable(ABC):
                 debugger is left (``quit``, or Ctrl-D). ``"lab"``: opens the session in JupyterLab,
                 with a last cell that opens the debugger when a person runs it.
             ask: Shows a prompt and returns a line; called in a thread. In the console only.
-            show: Takes what the debugger prints; called in a thread. In the console only.
+            show: Takes what the debugger prints. In the console only.
             browser: Whether to open the page in a browser. In the lab only.
 
         Returns:
@@ -95,6 +95,7 @@ class Inspectable(ABC):
 
         Raises:
             KernelError: No cell of the session has failed, one is running, or its kernel is gone.
+            KernelDied: The kernel ended meanwhile.
             ConfigError: JupyterLab is not installed (extra ``lab``).
         """
         queue = self._queue()
@@ -104,5 +105,5 @@ class Inspectable(ABC):
         if where == "lab":
             return await self._open_lab(browser=browser, then="%debug")
         async with queue.idle():
-            await PostMortem(str(kernel.launched.manager.connection_file), ask, show).run()
+            await debug_failure(kernel, ask, show)
         return None
