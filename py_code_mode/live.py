@@ -26,6 +26,7 @@ __all__ = [
     "NOTE",
     "LiveSession",
     "announce",
+    "ask_host",
     "fetch_notebook",
     "find_session",
     "live_sessions",
@@ -141,16 +142,31 @@ def fetch_notebook(session: LiveSession) -> dict[str, Any]:
     Raises:
         KernelError: The program does not answer.
     """
+    return ask_host(session, "notebook", "cells")
+
+
+def ask_host(session: LiveSession, want: str, key: str) -> dict[str, Any]:
+    """Ask the program that has a session.
+
+    Args:
+        session: Which.
+        want: ``"notebook"`` or ``"peek"``.
+        key: A key that the answer has.
+
+    Raises:
+        KernelError: The program does not answer.
+    """
+    question = {"key": session.key, "session": session.name, "want": want}
     try:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(ANSWER_SECONDS)
             line.connect(session.door)
-            line.sendall(json.dumps({"key": session.key, "session": session.name}).encode() + b"\n")
+            line.sendall(json.dumps(question).encode() + b"\n")
             answer = json.loads(b"".join(_all_of(line)))
     except (OSError, ValueError) as error:
-        raise KernelError(f"session {session.id} gives no notebook: {error}") from error
-    if not isinstance(answer, dict) or "cells" not in answer:
-        raise KernelError(f"session {session.id} gives no notebook: it is closed, or another's")
+        raise KernelError(f"session {session.id} gives no {want}: {error}") from error
+    if not isinstance(answer, dict) or key not in answer:
+        raise KernelError(f"session {session.id} gives no {want}: it is closed, or another's")
     return answer
 
 

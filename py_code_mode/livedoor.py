@@ -1,4 +1,4 @@
-"""The door of an executor: other programs of the same user get its sessions' notebooks there.
+"""The door of an executor: other programs of the same user look into its sessions there.
 
 Place in the house: executor layer, below ``settings``. A Unix socket in a private directory; a
 caller shows the key that stands in the notes of the sessions (see ``live``), so that a sandboxed
@@ -14,7 +14,7 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from py_code_mode import live, reaper
@@ -31,18 +31,19 @@ _numbers = itertools.count(1)
 
 
 class LiveDoor:
-    """Gives notebooks to whoever has the key.
+    """Answers whoever has the key.
 
     Args:
-        notebook: Returns a session's notebook as JSON, or None if there is no such session.
+        answers: By what is wanted: returns it as JSON for the session of a name, or None if there
+            is no such session.
 
     Attributes:
         executor: Number of the executor in this process, from 1.
         key: What a caller must show.
     """
 
-    def __init__(self, notebook: Callable[[str], str | None]) -> None:
-        self._notebook = notebook
+    def __init__(self, answers: Mapping[str, Callable[[str], Awaitable[str | None]]]) -> None:
+        self._answers = answers
         self._server: asyncio.Server | None = None
         self._opening: asyncio.Lock = asyncio.Lock()
         self._directory: Path | None = None
@@ -74,17 +75,20 @@ class LiveDoor:
         with contextlib.suppress(OSError, ValueError, TimeoutError):
             async with asyncio.timeout(ASK_SECONDS):
                 question = json.loads(await reader.readline())
-            writer.write(self._answer(question).encode("utf-8", "replace"))
+            writer.write((await self._answer(question)).encode("utf-8", "replace"))
             await writer.drain()
         writer.close()
 
-    def _answer(self, question: object) -> str:
+    async def _answer(self, question: object) -> str:
         if not isinstance(question, dict):
             return "{}"
-        key, name = question.get("key"), question.get("session")
+        key, name, want = (question.get(each) for each in ("key", "session", "want"))
         if not isinstance(key, str) or not hmac.compare_digest(key.encode(), self.key.encode()):
             return "{}"
-        return (self._notebook(name) if isinstance(name, str) else None) or "{}"
+        answer = self._answers.get(want) if isinstance(want, str) else None
+        if answer is None or not isinstance(name, str):
+            return "{}"
+        return await answer(name) or "{}"
 
     async def close(self) -> None:
         """Close it."""

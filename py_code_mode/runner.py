@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
 
 from py_code_mode.events import Event
+from py_code_mode.peek import Peek
 from py_code_mode.results import ExecutionResult, Variable
 
 __all__ = ["Runner", "SessionHost"]
@@ -38,6 +39,10 @@ class Runner(Protocol):
 
     async def interrupt(self) -> None:
         """Break the running cell; nothing happens if none runs."""
+        ...
+
+    async def peek(self) -> Peek:
+        """Look at the running cell: stack, variables, tool calls, last output."""
         ...
 
     async def reset(self) -> None:

@@ -16,6 +16,7 @@ from kernel_bootstrap.wire.codec import dumps
 from py_code_mode import live
 from py_code_mode.config import KernelConfig, Limits
 from py_code_mode.dispatch import Dispatcher, ToolSource
+from py_code_mode.jsonform import dump_json
 from py_code_mode.kernel.template import Holds
 from py_code_mode.livedoor import LiveDoor
 from py_code_mode.replies import describe_tool
@@ -75,7 +76,7 @@ class SessionSettings:
     _context: zmq.Context[zmq.Socket[bytes]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.door = LiveDoor(self._notebook)
+        self.door = LiveDoor({"notebook": self._notebook, "peek": self._peek})
 
     def context(self) -> zmq.Context[zmq.Socket[bytes]]:
         """Return the executor's zmq context, made with the first kernel."""
@@ -118,7 +119,11 @@ class SessionSettings:
         except OSError as error:
             log.warning("JupyterLab will not find session %s: %s", name, error)
 
-    def _notebook(self, name: str) -> str | None:
+    async def _peek(self, name: str) -> str | None:
+        session = self.sessions.get(name)
+        return None if session is None else dump_json((await session.peek()).to_dict()).decode()
+
+    async def _notebook(self, name: str) -> str | None:
         session = self.sessions.get(name)
         if session is None:
             return None

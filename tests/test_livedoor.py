@@ -15,7 +15,11 @@ from py_code_mode.livedoor import LiveDoor
 async def door(monkeypatch):
     """An open door that knows one session."""
     monkeypatch.setattr(livedoor, "ASK_SECONDS", 0.5)
-    door = LiveDoor({"known": '{"cells": []}'}.get)
+
+    async def notebook(name: str) -> str | None:
+        return '{"cells": []}' if name == "known" else None
+
+    door = LiveDoor({"notebook": notebook})
     yield door
     await door.close()
 
@@ -37,8 +41,10 @@ def asked(**fields: object) -> bytes:
 async def test_with_the_key(door):
     """A session's notebook is given; of one that is not there nothing is."""
     path = await door.open()
-    assert await ask(path, asked(key=door.key, session="known")) == b'{"cells": []}'
-    assert await ask(path, asked(key=door.key, session="other")) == b"{}"
+    assert (
+        await ask(path, asked(key=door.key, session="known", want="notebook")) == b'{"cells": []}'
+    )
+    assert await ask(path, asked(key=door.key, session="other", want="notebook")) == b"{}"
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
@@ -46,7 +52,8 @@ async def test_with_the_key(door):
     "question",
     [
         asked(session="known"),
-        asked(key="wrong", session="known"),
+        asked(key="wrong", session="known", want="notebook"),
+        asked(session="known", want="nothing"),
         asked(key=["x"], session="known"),
         asked(key="\udcff", session="known"),
         b"[]\n",
@@ -62,7 +69,9 @@ async def test_without(door, question):
     """Whoever lacks the key, asks nonsense, too much or nothing gets no notebook; others do."""
     path = await door.open()
     assert b"cells" not in await ask(path, question)
-    assert await ask(path, asked(key=door.key, session="known")) == b'{"cells": []}'
+    assert (
+        await ask(path, asked(key=door.key, session="known", want="notebook")) == b'{"cells": []}'
+    )
 
 
 async def test_open_and_closed(door):

@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "lab": ("py_code_mode.cli.lab", "open live sessions in JupyterLab"),
     "mcp": ("py_code_mode.cli.mcp", "serve clients of the Model Context Protocol"),
+    "peek": ("py_code_mode.cli.peek", "look at what a live session is doing"),
     "replay": (
         "py_code_mode.cli.replay",
         "run a notebook's cells again, tools out of its recording",

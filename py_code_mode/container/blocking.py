@@ -16,6 +16,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from py_code_mode.container.client import SessionClient
 from py_code_mode.errors import SessionClosed
 from py_code_mode.events import Event
+from py_code_mode.peek import Peek
 from py_code_mode.results import ExecutionResult, Variable
 
 if TYPE_CHECKING:
@@ -110,6 +111,10 @@ class SyncSessionClient:
     def interrupt(self) -> None:
         """Break the running cell; see ``SessionClient.interrupt``."""
         self._wait(self._open.interrupt)
+
+    def peek(self) -> Peek:
+        """Look at the running cell, from another thread; see ``SessionClient.peek``."""
+        return self._wait(self._open.peek)
 
     def reset(self) -> None:
         """Replace the kernel: all variables are gone; see ``SessionClient.reset``."""

@@ -17,6 +17,7 @@ from py_code_mode.container.session import RemoteSession
 from py_code_mode.errors import RemoteError, SessionClosed
 from py_code_mode.events import Event
 from py_code_mode.jsonform import read_fields
+from py_code_mode.peek import Peek
 from py_code_mode.results import ExecutionResult, Variable
 
 if TYPE_CHECKING:
@@ -138,6 +139,10 @@ class SessionClient:
     async def interrupt(self) -> None:
         """Break the default session's running cell; see ``RemoteSession.interrupt``."""
         await self.default.interrupt()
+
+    async def peek(self) -> Peek:
+        """Look at the default session's running cell; see ``RemoteSession.peek``."""
+        return await self.default.peek()
 
     async def reset(self) -> None:
         """Replace the default session's kernel; see ``RemoteSession.reset``."""

@@ -26,6 +26,7 @@ from py_code_mode.errors import (
 )
 from py_code_mode.events import Event, Finished
 from py_code_mode.jsonform import pack, read_fields
+from py_code_mode.peek import Peek
 from py_code_mode.results import ExecutionResult, Variable, value_from_dict
 
 if TYPE_CHECKING:
@@ -129,6 +130,14 @@ class RemoteSession:
         """Break the running cell; nothing happens if none runs."""
         if self._id is not None:
             await self._ask("POST", "/interrupt", waits=False)
+
+    async def peek(self) -> Peek:
+        """Look at the running cell: its stack, variables, tool calls and last output."""
+        if self._id is None:
+            return Peek()
+        data = await self._ask("GET", "/peek", waits=False)
+        with self._connection.checking():
+            return Peek.from_dict(data)
 
     async def reset(self) -> None:
         """Replace the kernel: all variables are gone, a running cell ends with an error.

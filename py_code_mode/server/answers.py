@@ -10,12 +10,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from py_code_mode.server.forms import Kind
+from py_code_mode.server.frameforms import FrameForm, StackForm, VariableForm
 
 __all__ = [
     "ArtifactForm",
     "ArtifactList",
     "ErrorAnswer",
     "Health",
+    "PeekAnswer",
     "Readiness",
     "ResultAnswer",
     "SessionAnswer",
@@ -114,6 +116,7 @@ class ErrorForm(BaseModel):
     name: str
     message: str
     traceback: str
+    frame: FrameForm | None = Field(description="the innermost frame of the user's own code")
 
 
 class CallForm(BaseModel):
@@ -122,7 +125,7 @@ class CallForm(BaseModel):
     tool: str
     arguments: Packed
     seconds: float
-    outcome: Literal["ok", "error", "denied", "cancelled"]
+    outcome: Literal["ok", "error", "denied", "cancelled", "running"]
     bytes: int
     error: str
     waited: float
@@ -166,15 +169,19 @@ class SimpleAnswer(BaseModel):
     created: bool = Field(description="whether this call made the session")
 
 
-class VariableForm(BaseModel):
-    """A variable."""
+class PeekAnswer(BaseModel):
+    """A look at a running cell; `Peek.from_dict` rebuilds it."""
 
-    name: str
-    type: str
-    shape: list[int] | None
-    length: int | None
-    size: int
-    preview: str
+    running: bool
+    code: str
+    origin: Literal["agent", "jupyter"] = Field(description="who sent it")
+    seconds: float
+    stack: list[FrameForm]
+    others: list[StackForm]
+    calls: list[CallForm]
+    stdout: str = Field(description="the end of what it printed")
+    stderr: str
+    trace: str = Field(description="the stack as text, where `stack` cannot be had")
 
 
 class VariableList(BaseModel):

@@ -9,7 +9,13 @@ from starlette.responses import Response
 
 from py_code_mode.jsonform import dump_json
 from py_code_mode.results import value_from_dict, value_to_dict
-from py_code_mode.server.answers import SessionAnswer, SessionList, ValueAnswer, VariableList
+from py_code_mode.server.answers import (
+    PeekAnswer,
+    SessionAnswer,
+    SessionList,
+    ValueAnswer,
+    VariableList,
+)
 from py_code_mode.server.forms import InterruptRequest, Maker, ValueRequest
 from py_code_mode.server.operations import Answer, Call, Operation, as_json
 from py_code_mode.server.problems import Problem
@@ -72,6 +78,13 @@ async def _interrupt(call: Call) -> Response:
     elif name in served.streams:
         served.streams[name].give_up()
     return Response(status_code=204)
+
+
+async def _peek(call: Call) -> Response:
+    served = served_of(call)
+    with served.busy():
+        seen = await served.session.peek()
+    return as_json(seen.to_dict())
 
 
 async def _reset(call: Call) -> Response:
@@ -194,6 +207,16 @@ OPERATIONS = (
         body=InterruptRequest,
         optional=True,
         errors=(*_BODY, 404, 410),
+    ),
+    Operation(
+        "GET",
+        "/sessions/{id}/peek",
+        _peek,
+        "Look at the running cell",
+        {200: Answer("What it does; `running` is false if none runs.", PeekAnswer)},
+        "run",
+        "Its stack, variables, tool calls and last output; the cell goes on.",
+        errors=_HERE,
     ),
     Operation(
         "POST",

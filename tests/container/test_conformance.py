@@ -87,6 +87,7 @@ def test_sessions_have_the_same_verbs():
     assert here - there == {
         "become",
         "checkpoint",
+        "debug",
         "open_lab",
         "rollback",
         "save_skill_from",
@@ -288,6 +289,23 @@ async def test_reset(runner):
     await runner.reset()
     assert (await asyncio.wait_for(running, 20)).error.name == "KernelDied"
     assert (await runner.run("'time' in dir()")).value is False
+
+
+async def test_peek(runner):
+    """A look at a running cell has its stack, its variables and what it printed."""
+    assert not (await runner.peek()).running
+    running = await begin(runner, "import time\ndef f(n):\n    time.sleep(60)\nf(3)")
+    async with asyncio.timeout(20):
+        while not (seen := await runner.peek()).stack or not seen.stdout:
+            await asyncio.sleep(0.02)
+    assert (seen.running, seen.stdout) == (True, "begun\n")
+    assert seen.code.endswith("time.sleep(60)\nf(3)")
+    assert [frame.function for frame in seen.stack] == ["<module>", "f"]
+    assert [(each.name, each.preview) for each in seen.stack[1].locals] == [("n", "3")]
+    await runner.interrupt()
+    result = await running
+    assert result.error.frame.where == "f, line 4 of Cell In[1]"
+    assert result.error.locals == list(seen.stack[1].locals)
 
 
 # --- variables, sessions -----------------------------------------------------------------------

@@ -233,7 +233,7 @@ async def test_peek_at_code_in_c(executor):
         await asyncio.sleep(0.01)
     assert "line 1 in <module>" in seen.trace
     assert seen.trace in seen.text
-    await executor.interrupt()
+    await executor.reset()
     await running
 
 
