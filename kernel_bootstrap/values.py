@@ -153,7 +153,7 @@ class _Sketch:
     def _leaf(self, value: Any) -> str:
         room = max(self._room, _CLOSING) if self._inside else self._limit
         method: Any = type(value).__repr__
-        if not (self._ask or _is_plain(type(value))):
+        if not (self._ask or method in _FORMS or _is_plain(type(value))):
             return f"<{type_name(type(value))} object>"
         base = _TEXTS.get(method)
         if base is not None and base.__len__(value) > room:

@@ -27,6 +27,7 @@ from kernel_bootstrap.cells import current
 from kernel_bootstrap.kernel.display import CellDisplayHook, CellDisplayPublisher
 from kernel_bootstrap.kernel.formats import SessionFormatter
 from kernel_bootstrap.kernel.stack import Stacks
+from kernel_bootstrap.kernel.tracebacks import forget_our_causes, without_our_frames
 from kernel_bootstrap.wire.limits import Cut, cut_text, strip_ansi
 
 __all__ = ["SHELL_MAGICS", "SessionShell"]
@@ -36,7 +37,6 @@ SHELL_MAGICS = frozenset({"!", "!!", "bash", "sh", "script", "system", "sx", "pe
 
 
 _REPLACED = (leading_empty_lines, leading_indent, classic_prompt)
-_OURS = str(Path(__file__).parent.parent) + "/"
 
 
 class _Exit:
@@ -73,41 +73,6 @@ def strip_prompts(lines: list[str]) -> list[str]:
     return classic_prompt(lines) if first.lstrip().startswith(">>>") else lines
 
 
-def without_our_frames(tb: TracebackType | None) -> TracebackType | None:
-    """Unlink the bootstrap's frames, and those of the futures it waits on, from a traceback."""
-    frames = []
-    while tb is not None:
-        frames.append(tb)
-        tb = tb.tb_next
-    ours = [frame.tb_frame.f_code.co_filename.startswith(_OURS) for frame in frames]
-    kept = []
-    for index, frame in enumerate(frames):
-        inside_ours = any(ours[:index]) and "/concurrent/futures/" in _filename(frame)
-        if not ours[index] and not inside_ours:
-            kept.append(frame)
-    for frame, after in zip(kept, [*kept[1:], None], strict=True):
-        frame.tb_next = after
-    return kept[0] if kept else None
-
-
-def forget_our_causes(error: BaseException | None) -> None:
-    """Unlink causes that lie wholly in the bootstrap; trim those that pass through it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        cause = error.__cause__ or error.__context__
-        if cause is not None and cause.__traceback__ is not None:
-            cause.__traceback__ = without_our_frames(cause.__traceback__)
-            if cause.__traceback__ is None:
-                # Setting a cause, even to None, also keeps the context from being shown.
-                error.__cause__ = error.__context__ = None
-        error = error.__cause__ or error.__context__
-
-
-def _filename(frame: TracebackType) -> str:
-    return frame.tb_frame.f_code.co_filename
-
-
 class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
     """``ZMQInteractiveShell`` for code that a model wrote."""
 
@@ -135,6 +100,13 @@ class SessionShell(ZMQInteractiveShell):  # type: ignore[misc]
         self.pin({"exit": _Exit(), "quit": _Exit()})
         self.stacks = Stacks(self.compile.format_code_name, self.user_ns_hidden)
         self.cell_task: asyncio.Future[Any] | None = None
+
+    @property
+    def debugger_cls(self) -> type:
+        """What ``%debug`` runs; imported when it does, as it brings much with it."""
+        from kernel_bootstrap.kernel.postmortem import SessionPdb
+
+        return SessionPdb
 
     def init_display_formatter(self) -> None:
         """Make what asks objects how to show themselves."""

@@ -73,7 +73,7 @@ class Stacks:
         second at most. The main thread calls this, in a cell.
         """
         passed = [(tb.tb_frame, tb.tb_lineno) for tb in _links(tb)]
-        ours = [index for index, (frame, _) in enumerate(passed) if self._is_users(frame)]
+        ours = [index for index, (frame, _) in enumerate(passed) if self.is_users(frame)]
         if not ours:
             return None
         last = ours[-1]
@@ -125,7 +125,7 @@ class Stacks:
 
     def _stack(self, passed: Sequence[_Where], hide: Hide) -> list[dict[str, Any]]:
         """Describe frames from the first that is the user's; those of libraries only by place."""
-        mine = [self._is_users(frame) for frame, _ in passed]
+        mine = [self.is_users(frame) for frame, _ in passed]
         if True not in mine:
             return []
         stack = []
@@ -142,7 +142,8 @@ class Stacks:
             stack.append({**place, "locals": rows, "omitted": len(variables) - len(rows)})
         return stack if len(stack) <= MAX_FRAMES else [stack[0], *stack[1 - MAX_FRAMES :]]
 
-    def _is_users(self, frame: FrameType) -> bool:
+    def is_users(self, frame: FrameType) -> bool:
+        """Whether a frame runs code that the user has written: a cell's, a skill's, a module's."""
         name = frame.f_code.co_filename
         if self._cell_name(name) is not None:
             return True

@@ -125,6 +125,28 @@ async def test_a_person_joins_in(executor: CodeExecutor, page: Page, eventually)
     assert (await executor.run("mine + len(data)")).value == 33
 
 
+async def test_a_person_debugs_a_failure(executor: CodeExecutor, page: Page):
+    """A last cell opens the debugger on the agent's failed frame; its prompt is in the page."""
+    await executor.run("def share(total, parts):\n    return total / parts\nshare(sum(data), 0)")
+    opened = await executor.debug("lab", browser=False)
+    await page.goto(opened.url)
+    cell = page.locator(".jp-Notebook .jp-CodeCell").last
+    await expect(cell.locator(".cm-content")).to_have_text("%debug")
+    await cell.locator(".cm-content").click()
+    await page.keyboard.press("Control+Enter")
+    for typed, shown in (("p total, parts", "(14, 0)"), ("up", "share(sum(data), 0)")):
+        # The former field is there a moment longer.
+        prompt = cell.locator(".jp-Stdin-input").last
+        await expect(prompt).to_have_value("")
+        await prompt.fill(typed)
+        await prompt.press("Enter")
+        await expect(cell.locator(".jp-Cell-outputArea")).to_contain_text(shown)
+    await picture(page, "lab-post-mortem")
+    await cell.locator(".jp-Stdin-input").last.fill("quit")
+    await cell.locator(".jp-Stdin-input").last.press("Enter")
+    assert (await executor.run("len(data)")).value == 5
+
+
 async def test_nothing_of_lab_ends_a_session(executor: CodeExecutor):
     """Shutting down the kernel from Lab, all kernels, or the server, leaves the session alone."""
     opened = await executor.open_lab(browser=False)
