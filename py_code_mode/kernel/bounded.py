@@ -7,6 +7,7 @@ here a hostile one is cut again.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,11 +57,17 @@ class _Stream:
     kept: int = 0
 
 
+@functools.lru_cache(maxsize=64)
+def _with_slack(limits: Limits) -> Limits:
+    """Return limits whose texts have room for the marks that the kernel's cuts leave."""
+    return dataclasses.replace(limits, text_chars=limits.text_chars + SLACK)
+
+
 class Outputs:
     """Everything one cell has shown, in order, bounded."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = dataclasses.replace(limits, text_chars=limits.text_chars + SLACK)
+        self._limits = _with_slack(limits)
         self._items: list[_Segment | Output] = []
         self._streams: dict[str, _Stream] = {}
         self._bytes = 0

@@ -109,6 +109,8 @@ class OtherCells:
         Returns:
             Whether none runs.
         """
+        if self.current is None:  # a timer would cost each cell of ours
+            return True
         try:
             async with asyncio.timeout(timeout):
                 await self._none.wait()
