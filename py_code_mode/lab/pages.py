@@ -18,11 +18,15 @@ from jupyter_server.services.kernels.connection.base import (
     serialize_msg_to_ws_v1,
 )
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 
-__all__ = ["SessionConnection"]
+__all__ = ["SessionConnection", "connect_again"]
 
 AGAIN_SECONDS = 0.2
 """Between requests, until the kernel is heard."""
+
+SERVICE_RESTART = 1012
+"""Why a websocket is closed; pages do not connect again after 1000 and 1001."""
 
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
 
@@ -86,3 +90,10 @@ class SessionConnection(ZMQChannelsWebsocketConnection):  # type: ignore[misc]
                 self._on_control.discard(asked)
                 stream = "shell"  # where the page expects it
         super().handle_outgoing_message(stream, outgoing_msg)
+
+
+def connect_again(kernel: ServerKernelManager) -> None:
+    """Have the pages of a kernel connect anew; they then ask what it does, and send what waits."""
+    for connection in [*SessionConnection._open_sockets]:
+        if connection.kernel_manager is kernel:
+            connection.websocket_handler.close(SERVICE_RESTART)

@@ -168,6 +168,11 @@ async def test_a_page_opened_in_the_midst_of_a_cell(executor: CodeExecutor, page
     assert (await asyncio.wait_for(running, 20)).error.name == "KeyboardInterrupt"
     await expect(status(page)).to_have_attribute("data-status", "idle")
     assert "42" in await run_cell(page, "x + 41")
+    # A restart is refused, and the page does not wait for it.
+    await page.get_by_title("Restart the kernel").first.click()
+    await page.get_by_role("button", name="Confirm Kernel Restart").click()
+    await expect(status(page)).to_have_attribute("data-status", "idle")
+    assert "43" in await run_cell(page, "x + 42")
     await other.aclose()
     gone = re.compile("dead|disconnected")  # the former, and then it looks for it in vain
     await expect(status(page)).to_have_attribute("data-status", gone)
