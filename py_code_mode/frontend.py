@@ -25,9 +25,12 @@ LIMITS = Limits(
     output_bytes=64 * MIB,
     outputs=1_000,
     outputs_bytes=256 * MIB,
+    recorded_bytes=0,  # the front end's notebook is what is kept, and it has none of them
 )
 """A person may look at more than a model; a flood still does not fill the notebook."""
 
+TRANSCRIPT_BYTES = 4 * MIB
+"""Cells that the host keeps for ``py-code-mode lab``; the front end has its own notebook."""
 
 FOLLOW_SECONDS = 1.0
 
@@ -48,6 +51,7 @@ async def begin(session: Session, *, notice: str = "", refusal: str = "") -> Ker
         KernelDied: It ended at once.
     """
     cells = session._cells
+    cells.notebook.max_bytes = TRANSCRIPT_BYTES
     if refusal:
         cells.refuse(refusal)
     kernel = await cells.slot.ready()

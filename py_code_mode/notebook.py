@@ -13,9 +13,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kernel_bootstrap.wire.limits import Limits
+from kernel_bootstrap.wire.limits import Limits, bundle_size
 from kernel_bootstrap.wire.messages import METADATA_KEY
-from py_code_mode.outputs import Output
 from py_code_mode.results import ExecutionResult
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import ToolInfo
@@ -44,9 +43,13 @@ class Notebook:
 
     Args:
         limits: Bounds of what is recorded of tools' answers.
+
+    Attributes:
+        max_bytes: Bound of the cells' code and outputs together.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
+        self.max_bytes = MAX_BYTES
         self._limits = limits or Limits()
         self._cells: deque[Entry] = deque()
         self._bytes = self._recorded = self._dropped = 0
@@ -73,7 +76,7 @@ class Notebook:
             origin: Who ran it: ``agent``, or the name of a front end such as ``jupyter``.
             started: When it started; None: as long before now as it took.
         """
-        size = len(code) + sum(_size(output) for output in result.outputs)
+        size = len(code) + sum(bundle_size(output.data) for output in result.outputs)
         if started is None:
             started = datetime.now(UTC) - timedelta(seconds=result.seconds)
         # Values and the streams' text are in no notebook, and may be large.
@@ -85,7 +88,7 @@ class Notebook:
         self._cells.append(entry)
         self._bytes += size
         self._recorded += entry.recorded
-        while len(self._cells) > MAX_CELLS or (self._bytes > MAX_BYTES and len(self._cells) > 1):
+        while len(self._cells) > MAX_CELLS or self._bytes > self.max_bytes:
             old = self._cells.popleft()
             self._bytes -= old.size
             self._recorded -= old.recorded
@@ -110,6 +113,7 @@ class Notebook:
     def copy(self) -> Notebook:
         """Return one that begins with the same cells."""
         copy = Notebook(self._limits)
+        copy.max_bytes = self.max_bytes
         copy._cells.extend(self._cells)
         copy._bytes, copy._recorded, copy._dropped = self._bytes, self._recorded, self._dropped
         copy._before = self._before.copy()
@@ -150,7 +154,3 @@ class Notebook:
         )
         notebook.cells = [make_cell(entry, secrets) for entry in self._cells]
         return notebook
-
-
-def _size(output: Output) -> int:
-    return sum(len(value) for value in output.data.values() if isinstance(value, str))

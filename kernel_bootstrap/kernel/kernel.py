@@ -20,7 +20,6 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
-from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.session import extract_header
 from traitlets import Type
 
@@ -31,6 +30,7 @@ from kernel_bootstrap.kernel.debugger import renew_debugger
 from kernel_bootstrap.kernel.host import HostComm
 from kernel_bootstrap.kernel.interrupts import ignore_interrupt, interrupts, is_waiting
 from kernel_bootstrap.kernel.shell import SessionShell
+from kernel_bootstrap.kernel.status import StatusKernel
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import CodeModeError
 from kernel_bootstrap.wire.jupyter import split
@@ -40,7 +40,7 @@ from kernel_bootstrap.wire.messages import METADATA_KEY
 __all__ = ["SessionKernel"]
 
 
-class SessionKernel(IPythonKernel):  # type: ignore[misc]
+class SessionKernel(StatusKernel):
     """``IPythonKernel`` with a comm to its host."""
 
     shell_class = Type(SessionShell)
@@ -88,6 +88,7 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
                 setattr(self, name, value)
         self._stdout, self._stderr = sys.stdout, sys.stderr
         self._main_asyncio_lock, self._control_lock = asyncio.Lock(), asyncio.Lock()
+        self.renew_status()
         self._shell_context = copy_context()
         self.shell.displayhook.pub_socket = self.shell.display_pub.pub_socket = self.iopub_socket
         self.shell.move_profile(self.profile_dir)
@@ -176,19 +177,6 @@ class SessionKernel(IPythonKernel):  # type: ignore[misc]
             await super().execute_request(stream, ident, parent)
         except MemoryError:
             os.kill(os.getpid(), signal.SIGKILL)
-
-    def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
-        """Say busy or idle; the busy of a cell leaves with the ``execute_input`` that follows.
-
-        Each message that leaves alone wakes the host once more.
-        """
-        request = self.get_parent(channel) if parent is None else parent
-        content = request.get("content") or {}
-        if status == "busy" and "code" in content and not content.get("silent"):
-            msg = self.session.msg("status", {"execution_state": status}, extract_header(request))
-            self.iopub_thread.queue(self.session.serialize(msg, self._topic("status")))
-        else:
-            super()._publish_status(status, channel, parent)
 
     async def do_execute(self, code: str, silent: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001 - ipykernel's signature
         """Run a cell; whatever happens to it, a reply leaves."""

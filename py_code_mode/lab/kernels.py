@@ -18,15 +18,19 @@ from jupyter_server.services.kernels.kernelmanager import (
     AsyncMappingKernelManager,
     ServerKernelManager,
 )
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets import default
 
 from py_code_mode import live
+from py_code_mode.lab.pages import connect_again
 
 __all__ = ["SessionKernelManager", "SessionMappingKernelManager"]
 
 LOOK_MILLISECONDS = 1000
 """Between looks for sessions that have begun or ended."""
+
+REFUSED_SECONDS = 0.3
+"""From a refusal to restart until pages connect anew: they must have taken it in."""
 
 
 class SessionKernelManager(ServerKernelManager):  # type: ignore[misc]
@@ -61,7 +65,9 @@ class SessionKernelManager(ServerKernelManager):  # type: ignore[misc]
             "this kernel belongs to an agent's session, which would lose its variables: "
             "reset the session in its program"
         )
-        self.log.warning("Not restarted: %s", why)  # the page is told no reason
+        self.log.warning("Not restarted: %s", why)  # JupyterLab shows no reason that it is told
+        # It takes the kernel for restarting, and holds messages back, until it connects anew.
+        IOLoop.current().call_later(REFUSED_SECONDS, connect_again, self)
         raise RuntimeError(why)
 
     def add_restart_callback(self, callback: Callable[[], None], event: str = "restart") -> None:

@@ -152,6 +152,7 @@ def _settings(folder: LabFolder) -> dict[str, Any]:
             "allow_external_kernels": True,
             "external_connection_dir": str(folder.connections),
             "kernel_manager_class": "py_code_mode.lab.kernels.SessionMappingKernelManager",
+            "kernel_websocket_connection_class": "py_code_mode.lab.pages.SessionConnection",
             "shutdown_no_activity_timeout": IDLE_SECONDS,
         },
         "LabApp": {

@@ -9,6 +9,7 @@ import time
 
 import psutil
 
+from py_code_mode import live
 from tests.bootstrap.fakes import eventually
 from tests.kernelspec.conftest import FrontEnd, front_end, gone
 
@@ -40,6 +41,7 @@ def test_a_notebook_s_cells_have_the_project_s_names(project):
         assert front.run("input('who? ')", answer=lambda: "Ada").value == "'Ada'"
         _try_a_comm(front)
         _try_interrupts(front)
+        _try_a_flood(front)
         kernel = kernel_of(front)
         kernel.kill()
         assert front.process.wait(30) == 128 + signal.SIGKILL
@@ -59,6 +61,19 @@ def _try_a_comm(front: FrontEnd) -> None:
     while (message := front.client.get_iopub_msg(timeout=30))["msg_type"] != "comm_msg":
         pass
     assert message["content"]["data"] == {"echo": 7}
+
+
+def _try_a_flood(front: FrontEnd) -> None:
+    """What a person prints is the front end's to keep: the host soon forgets it."""
+    assert len(front.run("print('x' * 5_000_000)").text()) == 5_000_001
+    front.run("'small'")
+    session = next(each for each in live.live_sessions() if each.pid == front.process.pid)
+
+    def kept() -> list[str]:
+        return ["".join(cell["source"]) for cell in live.fetch_notebook(session)["cells"]]
+
+    eventually(lambda: kept()[-1:] == ["'small'"], 10)
+    assert kept() == ["'small'"]
 
 
 def _try_interrupts(front: FrontEnd) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -172,13 +173,28 @@ async def test_nothing_of_lab_ends_a_session(executor: CodeExecutor):
     assert (await executor.run("tools.double(x=4)")).value == 8
 
 
-async def test_the_end_of_a_session_is_told(executor: CodeExecutor, page: Page):
-    """A page that shows a session which is closed says that its kernel is gone."""
+async def test_a_page_opened_in_the_midst_of_a_cell(executor: CodeExecutor, page: Page):
+    """It says busy, can interrupt and go on; and when the session ends, that the kernel is gone."""
     other = await executor.session("other")
-    await other.run("x = 1")
+    # JupyterLab's server starts in the midst, too: nobody there has seen the cell begin.
+    running = asyncio.create_task(other.run("import time\nx = 1\ntime.sleep(1000)"))
+    async with contextlib.aclosing(other.stream()) as events:
+        assert "sleep" in (await anext(events)).code
     opened = await other.open_lab(browser=False)
     await page.goto(opened.url)
-    assert "42" in await run_cell(page, "x + 41")  # before it is connected it says idle, too
+    await expect(status(page)).to_have_attribute("data-status", "busy")
+    await page.reload()
+    await expect(status(page)).to_have_attribute("data-status", "busy")
+    assert not running.done()
+    await page.get_by_title("Interrupt the kernel").click()
+    assert (await asyncio.wait_for(running, 20)).error.name == "KeyboardInterrupt"
+    await expect(status(page)).to_have_attribute("data-status", "idle")
+    assert "42" in await run_cell(page, "x + 41")
+    # A restart is refused, and the page does not wait for it.
+    await page.get_by_title("Restart the kernel").first.click()
+    await page.get_by_role("button", name="Confirm Kernel Restart").click()
+    await expect(status(page)).to_have_attribute("data-status", "idle")
+    assert "43" in await run_cell(page, "x + 42")
     await other.aclose()
     gone = re.compile("dead|disconnected")  # the former, and then it looks for it in vain
     await expect(status(page)).to_have_attribute("data-status", gone)

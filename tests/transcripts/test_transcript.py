@@ -137,6 +137,19 @@ def test_who_ran_a_cell_shows():
     assert "variables are gone" in ours(second)["text/html"]
 
 
+def test_the_oldest_cells_go():
+    """All cells together keep the bound, outputs of any form counted; what went is told."""
+    notebook = Notebook()
+    notebook.max_bytes = 1000
+    for number, data in enumerate(({"text/plain": "x" * 600}, {"application/json": ["x" * 600]})):
+        notebook.add(str(number), ExecutionResult(outputs=[Output("display", data)]))
+    built = notebook.build("s")
+    assert [cell.source for cell in built.cells] == ["1"]
+    assert built.metadata["py_code_mode"]["cells_dropped"] == 1
+    notebook.add("2", ExecutionResult(outputs=[Output("display", {"text/html": "x" * 1001})]))
+    assert notebook.copy().build("s").cells == []
+
+
 HOSTILE = "</details></table><script>alert(1)</script>"
 
 
