@@ -35,6 +35,7 @@ class Interrupts:
 
     Attributes:
         taken: How many interrupts a handler in Python has seen.
+        loop: The loop of the control thread, once there is one.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Interrupts:
         self._waits: list[Callable[[], bool]] = []
         self._pending = False
         self.taken = 0
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def wait_while(self, held: Callable[[], bool]) -> None:
         """Let interrupts wait while ``held`` says that the calling thread holds its lock.
@@ -92,22 +94,21 @@ def interrupt_after(seconds: float) -> Iterator[None]:
         KeyboardInterrupt: It did, or the cell was interrupted.
     """
     lock, over = threading.Lock(), False
-    main = threading.get_ident()
+    main, loop = threading.get_ident(), interrupts.loop
+    assert loop is not None, "a cell runs"
 
     def strike() -> None:
         with lock:
             if not over:
                 signal.pthread_kill(main, signal.SIGINT)
 
-    timer = threading.Timer(seconds, strike)
-    timer.daemon = True
-    timer.start()
+    # In a thread that is there: without memory a new one would be waited for in vain.
+    loop.call_soon_threadsafe(loop.call_later, seconds, strike)
     try:
         yield
     finally:
         with lock:
             over = True
-        timer.cancel()
 
 
 _PATIENCE = (0.01, 0.05, 0.25, 1.0)
@@ -133,6 +134,7 @@ class InterruptWatch:
         self, main_loop: asyncio.AbstractEventLoop, control_loop: asyncio.AbstractEventLoop
     ) -> None:
         self._main_loop, self._control_loop = main_loop, control_loop
+        interrupts.loop = control_loop
         self._main = threading.get_ident()
         self._known = interrupts.taken
         self._read, self._write = socket.socketpair()

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from types import FrameType
 from typing import Any
@@ -191,7 +191,8 @@ class SessionKernel(StatusKernel):
                 signal.signal(signal.SIGINT, interrupts.handle)
                 reply = await super().do_execute(code, silent, *args, **kwargs)
                 if "evalue" in reply and cell.wants_value:
-                    self._told["frame"] = self.shell.failed_frame()
+                    with suppress(MemoryError):  # what there is goes to the reply
+                        self._told["frame"] = self.shell.failed_frame()
             finally:
                 signal.signal(signal.SIGINT, ignore_interrupt)
                 self.executing = False

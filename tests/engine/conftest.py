@@ -25,11 +25,17 @@ OWN_WAYS = {
 in kernels of every kind."""
 
 
+FORKED_ONCE = {"test_floods"}
+"""Modules for which a kernel out of the pool is the same as one that is forked at once: what they
+look at is in each kernel alike, and takes long."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test once for each way."""
     module = metafunc.module.__name__.rpartition(".")[2]
     if "way" in metafunc.fixturenames and module not in OWN_WAYS:
-        metafunc.parametrize("way", WAYS, indirect=True)
+        ways = [way for way in WAYS if way != "pool" or module not in FORKED_ONCE]
+        metafunc.parametrize("way", ways, indirect=True)
 
 
 @pytest.fixture

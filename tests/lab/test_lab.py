@@ -135,16 +135,16 @@ async def test_a_person_debugs_a_failure(executor: CodeExecutor, page: Page):
     await expect(cell.locator(".cm-content")).to_have_text("%debug")
     await cell.locator(".cm-content").click()
     await page.keyboard.press("Control+Enter")
-    for typed, shown in (("p total, parts", "(14, 0)"), ("up", "share(sum(data), 0)")):
+    typing = (("p total, parts", "(14, 0)"), ("up", "share(sum(data), 0)"), ("quit", "quit"))
+    for typed, shown in typing:
         # The former field is there a moment longer.
         prompt = cell.locator(".jp-Stdin-input").last
         await expect(prompt).to_have_value("")
         await prompt.fill(typed)
         await prompt.press("Enter")
         await expect(cell.locator(".jp-Cell-outputArea")).to_contain_text(shown)
-    await picture(page, "lab-post-mortem")
-    await cell.locator(".jp-Stdin-input").last.fill("quit")
-    await cell.locator(".jp-Stdin-input").last.press("Enter")
+        if typed == "up":
+            await picture(page, "lab-post-mortem")
     assert (await executor.run("len(data)")).value == 5
 
 
