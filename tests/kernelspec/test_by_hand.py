@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import psutil
 
@@ -130,10 +131,11 @@ def test_a_killed_host_takes_the_kernel_along_and_is_started_again(project):
 def test_what_is_wrong_is_said_in_the_notebook(project):
     """An unknown key is told, and nothing is used instead; the kernel ends with its front end."""
     (project / "py-code-mode.toml").write_text('tools = "my_tools"\n\n[kernel]\npyton = "x"\n')
-    with (
-        subprocess.Popen(["sleep", "1000"]) as parent,
-        front_end(project, parent=parent.pid) as front,
-    ):
+    with ExitStack() as stack:
+        parent = stack.enter_context(subprocess.Popen(["sleep", "1000"]))
+        stack.callback(parent.kill)  # a failure must not wait for its end
+        front = stack.enter_context(front_end(project, parent=parent.pid))
+        front.ready()  # or what the first cell says may go out before anybody listens
         first = front.run("print(1 + 1)")
         assert first.text() == "2\n"
         assert "py-code-mode.toml:4: key 'kernel.pyton'" in first.text("stderr")
