@@ -7,7 +7,9 @@ for a builtin type, unless somebody registers another.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
+from contextlib import nullcontext
 from typing import Any
 
 from IPython.core import formatters
@@ -19,6 +21,9 @@ _PLAIN = frozenset(
     {bool, bytes, complex, dict, float, frozenset, int, list, range, set, str, tuple, type(None)}
 )
 _TEXT = "text/plain"
+_VEGALITE = "application/vnd.vegalite.v"
+_VEGALITE_5 = f"{_VEGALITE}5+json"
+_Formats = tuple[dict[str, Any], dict[str, Any]]
 _STANDARD = frozenset(
     kind
     for name, kind in vars(formatters).items()
@@ -35,13 +40,34 @@ class SessionFormatter(DisplayFormatter):  # type: ignore[misc]
         obj: Any,
         include: Collection[str] | None = None,
         exclude: Collection[str] | None = None,
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> _Formats:
         """Return an object's formats and their metadata."""
+        module: object = type(obj).__module__
+        if isinstance(module, str) and module.startswith("altair."):
+            return self._format_chart(obj, include, exclude)
         if type(obj) not in _PLAIN or include or exclude or self._somebody_formats(obj):
-            formats: tuple[dict[str, Any], dict[str, Any]] = super().format(obj, include, exclude)
+            formats: _Formats = super().format(obj, include, exclude)
             return formats
         text = self.formatters[_TEXT](obj)
         return ({} if text is None else {_TEXT: text}), {}
+
+    def _format_chart(
+        self, chart: Any, include: Collection[str] | None, exclude: Collection[str] | None
+    ) -> _Formats:
+        """Return altair's charts as data, unless the user has chosen another renderer.
+
+        Altair's own choice is a page that loads Vega from the network, which models cannot read
+        and JupyterLab shows only of notebooks it trusts. JupyterLab 4 draws the data, if they are
+        called those of version 5; it takes newer ones.
+        """
+        renderers = getattr(sys.modules.get("altair"), "renderers", None)
+        is_default = getattr(renderers, "active", None) == "default"
+        with renderers.enable("mimetype") if is_default and renderers else nullcontext():
+            formats, metadata = super().format(chart, include, exclude)
+        found = [mime for mime in formats if mime.startswith(_VEGALITE)]
+        if found and _VEGALITE_5 not in formats:
+            formats = {_VEGALITE_5: formats[found[0]], **formats}
+        return formats, metadata
 
     def _somebody_formats(self, obj: Any) -> bool:
         """Whether anything but text was registered for a builtin object or its types."""

@@ -67,15 +67,18 @@ async def test_plotly_gives_its_figure(executor):
 
 
 async def test_altair_gives_vega_lite(executor):
-    """An altair chart is shown as a page, or as a Vega-Lite specification if that is asked for."""
+    """An altair chart is shown as a Vega-Lite specification, or as what the user asks for."""
     result = await executor.run(
         "import altair as alt, pandas as pd\n"
         "alt.Chart(pd.DataFrame({'x': [1], 'y': [2]})).mark_point().encode(x='x', y='y')"
     )
+    (shown,) = result.outputs
+    assert shown.vegalite["mark"]["type"] == "point"
+    assert shown.data["application/vnd.vegalite.v5+json"] == shown.vegalite, "JupyterLab's"
+    assert shown.html is None
+    result = await executor.run("_ = alt.renderers.enable('html')\nOut[1]")
     assert "vegaEmbed" in result.outputs[-1].html
-    result = await executor.run("_ = alt.renderers.enable('mimetype')\nOut[1]")
-    (spec,) = [output.vegalite for output in result.outputs if output.vegalite]
-    assert spec["mark"]["type"] == "point"
+    assert result.outputs[-1].vegalite is None
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,16 @@ plt.title("what the agent found")
 """
 
 
+SHOWN = (
+    "import altair as alt, pandas as pd, plotly.express as px, ipywidgets; "
+    "from bokeh.plotting import figure, output_notebook, show; from bokeh.resources import INLINE; "
+    "output_notebook(INLINE); plot = figure(height=150, width=300); _ = plot.line([1, 2], [3, 4]); "
+    "frame = pd.DataFrame({'a': [1, 2], 'b': [3, 4]}); "
+    "show(plot); display(alt.Chart(frame).mark_bar().encode(x='a', y='b'), "
+    "px.bar(frame, x='a', y='b', height=250), ipywidgets.IntSlider(value=7))"
+)
+
+
 def double(x: int) -> int:
     """Double a number.
 
@@ -107,6 +117,11 @@ async def test_a_person_joins_in(executor: CodeExecutor, page: Page, eventually)
     await page.keyboard.press("Control+Enter")
     await expect(page.locator(".jp-Notebook")).to_contain_text("Double a number.")
     await picture(page, "lab-person")
+
+    # Charts and widgets of every kind are drawn, with nothing from the network.
+    await run_cell(page, SHOWN)
+    for drawn in (".vega-embed canvas", ".js-plotly-plot", ".bk-Figure", ".widget-slider"):
+        await expect(last.locator(drawn).first).to_be_visible()
 
     # The debugger knows the agent's variables.
     await page.locator(".jp-DebuggerBugButton").click()
