@@ -229,7 +229,7 @@ async def test_peek_at_a_tool_call(executor):
 async def test_peek_at_code_in_c(executor):
     """Where Python cannot answer, the stack is told all the same."""
     running = asyncio.create_task(executor.run("sum(range(10**9))"))
-    while not (seen := await executor.peek()).running:
+    while not (seen := await executor.peek()).trace:  # it may not have begun
         await asyncio.sleep(0.01)
     assert "line 1 in <module>" in seen.trace
     assert seen.trace in seen.text
