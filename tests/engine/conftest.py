@@ -19,23 +19,17 @@ WAYS: dict[str, dict[str, Any]] = {
 
 OWN_WAYS = {
     *("test_branches", "test_interpreters", "test_templates"),
-    *("test_governance", "test_tracing", "test_artifacts", "test_charts", "test_debugging"),
+    *("test_governance", "test_tracing", "test_artifacts", "test_charts"),
 }
 """Modules that choose their kernels themselves, or that are about the host alone; all others run
 in kernels of every kind."""
-
-
-FORKED_ONCE = {"test_floods"}
-"""Modules for which a kernel out of the pool is the same as one that is forked at once: what they
-look at is in each kernel alike, and takes long."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test once for each way."""
     module = metafunc.module.__name__.rpartition(".")[2]
     if "way" in metafunc.fixturenames and module not in OWN_WAYS:
-        ways = [way for way in WAYS if way != "pool" or module not in FORKED_ONCE]
-        metafunc.parametrize("way", ways, indirect=True)
+        metafunc.parametrize("way", WAYS, indirect=True)
 
 
 @pytest.fixture
