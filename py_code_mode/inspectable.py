@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from py_code_mode import live
 from py_code_mode.cellqueue import CellQueue
-from py_code_mode.debugging import Ask, Show, debug_failure, write_out
 from py_code_mode.errors import KernelError
+from py_code_mode.kernel.debugging import Ask, Show, debug_failure, write_out
 from py_code_mode.peek import Peek
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Post-mortem debugging: ``%debug`` in a session's kernel, its prompt in this terminal.
 
-Place in the house: executor layer, beside ``lab``, below ``session``. A further client of the
-kernel runs the magic and answers its prompts, as a console would. Whoever types takes long, so
-that is waited for in a thread: the session's host must serve tools meanwhile.
+Place in the house: inside ``kernel``, above ``process``. A further client of the kernel runs the
+magic and answers its prompts, as a console would. Whoever types takes long, so that is waited for
+in a thread: the session's host must serve tools meanwhile.
 """
 
 from __future__ import annotations
