@@ -33,7 +33,7 @@ def cell_data(entry: Entry, secrets: Secrets) -> dict[str, Any]:
     }
     recording = result.recording
     if recording is not None and recording.skills:
-        data["skills"] = dict(recording.skills)
+        data["skills"] = secrets.redact(dict(recording.skills))
     if recording is not None and (recording.refused or recording.more_refused):
         rows = [{"command": command, "said": said} for command, said in recording.refused.items()]
         data["refused_commands"] = [secrets.redact(row) for row in rows]
@@ -59,8 +59,8 @@ def asked_of(entry: Entry) -> Sequence[Asked]:
 def _call_data(asked: Asked, secrets: Secrets) -> dict[str, Any]:
     call = asked.call
     data: dict[str, Any] = {
-        "tool": call.tool,
-        "arguments": secrets.redact(_shown(call)),
+        "tool": secrets.redact(call.tool),
+        "arguments": _shown(call, secrets),
         "outcome": call.outcome,
         "seconds": round(call.seconds, 6),
     }
@@ -81,10 +81,13 @@ def _call_data(asked: Asked, secrets: Secrets) -> dict[str, Any]:
     return data
 
 
-def _shown(call: ToolCall) -> Any:
-    """Return the arguments as JSON; what JSON has no word for is shown as the codec says it."""
+def _shown(call: ToolCall, secrets: Secrets) -> Any:
+    """Return the arguments as JSON; what JSON has no word for is shown as the codec says it.
+
+    Secrets are hidden before: in bytes, which become base64, they would not be seen any more.
+    """
     try:
-        return encode(dict(call.arguments))[0]
+        return encode(secrets.redact(dict(call.arguments)))[0]
     except ValueNotEncodableError:
         return {}
 

@@ -96,12 +96,15 @@ def _output(output: Output, result: ExecutionResult, secrets: Secrets) -> Notebo
         text = secrets.redact(output.text or "")
         return new_output("stream", name=output.name or "stdout", text=text)
     data = {
-        _notebook_mime(mime, value): _redacted(mime, value, secrets)
+        secrets.redact(_notebook_mime(mime, value)): _redacted(mime, value, secrets)
         for mime, value in output.data.items()
     }
     # A kernel cannot pass off its output as ours.
     metadata = {key: value for key, value in output.metadata.items() if key != METADATA_KEY}
-    metadata = secrets.redact(metadata)
+    try:
+        metadata = secrets.redact(metadata)
+    except RecursionError:  # as in `_redacted`
+        metadata = {}
     if output.kind == "result":
         return new_output(
             "execute_result",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import nbformat
@@ -60,6 +61,7 @@ async def test_no_secret_is_in_a_transcript(executor, tmp_path):
     await executor.run(f"raise ValueError({{'k': '{SECRET}'}})")
     text = nbformat.writes(executor.transcript)
     assert SECRET not in text
+    assert base64.b64encode(SECRET.encode()).decode().rstrip("=")[:-1] not in text
     assert text.count("***") > 5
     page = executor.export_notebook(tmp_path / "run.html").read_text()
     assert SECRET not in page
@@ -148,6 +150,18 @@ def test_the_oldest_cells_go():
     assert built.metadata["py_code_mode"]["cells_dropped"] == 1
     notebook.add("2", ExecutionResult(outputs=[Output("display", {"text/html": "x" * 1001})]))
     assert notebook.copy().build("s").cells == []
+
+
+def test_what_is_nested_too_deep_to_be_searched_is_left_out():
+    """Metadata of an output as deep as JSON can be read stop no transcript that hides secrets."""
+    deep: dict[str, object] = {}
+    for _ in range(950):
+        deep = {"deeper": deep}
+    notebook = Notebook()
+    output = Output("display", {"text/plain": "shown"}, {"deep": deep})
+    notebook.add("1", ExecutionResult(outputs=[output]))
+    (cell,) = notebook.build("s", secrets=Secrets({"A": "a secret"})).cells
+    assert cell.outputs[0].data["text/plain"] == "shown"
 
 
 HOSTILE = "</details></table><script>alert(1)</script>"
