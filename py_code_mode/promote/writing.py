@@ -6,6 +6,7 @@ Place in the house: top of ``promote``.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,6 +144,39 @@ def _check_params(
                     f"{cell.label}, line {made[param.name]}: the code makes {param.name!r} itself; "
                     "give the parameter another name"
                 )
+    _check_hidden([param.name for param in params], cells, trees)
+
+
+def _check_hidden(names: Sequence[str], cells: Sequence[Cell], trees: Sequence[ast.Module]) -> None:
+    """Refuse parameters that would mean something else in parts of the code."""
+    for cell, tree in zip(cells, trees, strict=True):
+        used = {node.id for node in ast.walk(cell.tree) if isinstance(node, ast.Name)}
+        inner = _inner_names(tree)
+        for name in names:
+            if name in used and hasattr(builtins, name):
+                why = "the code uses Python's own"
+            elif name in inner:
+                why = "a function or loop in the code has a name like that of its own"
+            else:
+                continue
+            raise SkillError(
+                f"{cell.label}: the parameter {name!r} would hide another meaning: {why}; "
+                "give the parameter another name"
+            )
+
+
+def _inner_names(tree: ast.Module) -> set[str]:
+    """Return the names that functions, lambdas and comprehensions bind for themselves."""
+    scopes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+    names = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    inner: list[ast.AST] = [node for node in ast.walk(tree) if isinstance(node, scopes)]
+    inner += [node.target for node in ast.walk(tree) if isinstance(node, ast.comprehension)]
+    return names | {
+        node.id
+        for part in inner
+        for node in ast.walk(part)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
 
 
 def _function(
