@@ -7,10 +7,16 @@ result, error and log line of a tool passes ``redact``.
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, islice
+from operator import itemgetter
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from py_code_mode.errors import CodeModeError, ConfigError
 
@@ -26,6 +32,21 @@ _TELLING = 24
 """Characters of a longer secret that tell it, where its end may have been cut."""
 
 _NAMED = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def _forms(secret: str) -> set[str]:
+    """Return how a text can show it: as it is, in source, JSON, HTML, or an address."""
+    return {
+        secret,
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        html.escape(secret),
+        html.escape(secret, quote=False),
+        quote(secret, safe="", errors="replace"),
+        quote(secret, errors="replace"),
+        quote_plus(secret, errors="replace"),
+    }
 
 
 class Secrets:
@@ -67,7 +88,8 @@ class Secrets:
 
     def _compile(self) -> None:
         # The longest first: one secret may be part of another.
-        ordered = sorted(self._hidden, key=len, reverse=True)
+        forms = {form for secret in self._hidden for form in _forms(secret)}
+        ordered = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     @property
@@ -86,6 +108,36 @@ class Secrets:
             return value
         return self._redacted(value)
 
+    def redact_pieces(self, pieces: Sequence[str]) -> list[str]:
+        """Hide secrets in a text that came in pieces, also those that go over a border.
+
+        Args:
+            pieces: The text.
+
+        Returns:
+            As many pieces; what is hidden stands in the one where the secret began.
+        """
+        if self._pattern is None:
+            return [*pieces]
+        starts = [0, *accumulate(map(len, pieces))]
+        found = [match.span() for match in self._pattern.finditer("".join(pieces))]
+        return [
+            self._without_spans(piece, start, found)
+            for piece, start in zip(pieces, starts, strict=False)
+        ]
+
+    @staticmethod
+    def _without_spans(piece: str, at: int, spans: Sequence[tuple[int, int]]) -> str:
+        """Hide spans of a whole text in the piece of it that begins ``at`` there."""
+        first = bisect_right(spans, at, key=itemgetter(1))
+        kept, done = [], 0
+        for start, end in islice(spans, first, None):
+            if start >= at + len(piece):
+                break
+            kept += [piece[done : max(start - at, 0)], HIDDEN if start >= at else ""]
+            done = end - at
+        return "".join([*kept, piece[done:]])
+
     def redact_preview(self, text: str) -> str:
         """Hide secrets in the repr of something, or in a part of it that ends amid one."""
         if self._pattern is None:
@@ -93,7 +145,6 @@ class Secrets:
         text = self._pattern.sub(HIDDEN, text)
         for secret in self._hidden:
             shown = repr(secret)[1:-1]
-            text = text.replace(shown, HIDDEN)
             if len(shown) > _TELLING:
                 text = re.sub(re.escape(shown[:_TELLING]) + r"[^\s'\"]*", HIDDEN, text)
         return text
@@ -110,9 +161,9 @@ class Secrets:
         if isinstance(value, str):
             return self._pattern.sub(HIDDEN, value)
         if type(value) is bytes:
-            for secret in self._hidden:
-                value = value.replace(secret.encode(), HIDDEN.encode())
-            return value
+            text = value.decode("utf-8", "surrogateescape")
+            found = self._pattern.sub(HIDDEN, text)
+            return value if found == text else found.encode("utf-8", "surrogateescape")
         if type(value) in (list, tuple):
             items = [self._redacted(item) for item in value]
             same = all(new is old for new, old in zip(items, value, strict=True))

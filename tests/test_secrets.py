@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
+from itertools import pairwise
+from urllib.parse import quote, quote_plus
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.secrets import Secrets
@@ -32,6 +39,32 @@ def test_what_was_filled_in_is_hidden(monkeypatch):
     secrets.fill("${KEY}")
     assert secrets.redact("x abcdefgh y abcdef") == "x *** y ***"
     assert secrets.redact([b"abcdef", {"abcdef": ("abcdef", 1)}]) == [b"***", {"***": ("***", 1)}]
+
+
+def test_a_secret_is_hidden_however_it_is_written():
+    """Source, JSON, HTML and addresses write quotes, ampersands and letters in their own way."""
+    secret = "p&ss'w\"o/r d\\<ü>"
+    secrets = Secrets({"KEY": secret})
+    ways = [repr, json.dumps, html.escape, quote, quote_plus, lambda text: quote(text, safe="")]
+    for way in (*ways, lambda text: json.dumps(text, ensure_ascii=False)):
+        found = secrets.redact(f"a {way(secret)} b")
+        assert found.replace("'", "").replace('"', "") == "a *** b", way
+    assert secrets.redact(b"\xff" + secret.encode() + b"\xfe") == b"\xff***\xfe"
+
+
+@given(
+    st.lists(st.sampled_from(["abcd", "xyzw", "ab", "cd", "x", "yz", "w", "-"]), max_size=12),
+    st.lists(st.integers(0, 40), max_size=5),
+)
+def test_pieces_of_a_text_hide_what_goes_over_their_borders(parts, cuts):
+    """However a text is divided, its pieces show together what the redacted text shows."""
+    secrets = Secrets({"A": "abcd", "B": "xyzw"})
+    text = "".join(parts)
+    borders = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    pieces = [text[start:end] for start, end in pairwise(borders)]
+    found = secrets.redact_pieces(pieces)
+    assert len(found) == len(pieces)
+    assert "".join(found) == secrets.redact(text)
 
 
 def test_what_holds_no_secret_is_not_copied():

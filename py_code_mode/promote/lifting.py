@@ -1,7 +1,6 @@
 """Literals and assignments that become parameters.
 
-Place in the house: inside ``promote``. Sources are changed as text, at the places where the parser
-found something, so that comments and layout stay.
+Place in the house: inside ``promote``, above ``edits``.
 """
 
 from __future__ import annotations
@@ -10,12 +9,16 @@ import ast
 import keyword
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from types import NoneType
 from typing import Any
 
 from py_code_mode.errors import SkillError
+from py_code_mode.promote.edits import Edit, span, without
+from py_code_mode.promote.names import bound_names
 from py_code_mode.promote.picking import Cell, parsed
 
-__all__ = ["Edit", "Param", "apply", "lift"]
+__all__ = ["Lifted", "Param", "annotation_of", "lift"]
 
 MAX_PLACES = 1_000
 
@@ -42,22 +45,28 @@ class Param:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """Text of a source to be replaced: from the place ``start`` to before ``end``."""
+class Lifted:
+    """What of the cells became a parameter.
 
-    start: int
-    end: int
-    text: str
+    Attributes:
+        param: The parameter.
+        assigned: Its first assignment, which is taken out: which of the cells, and which of its
+            statements; None: there is none.
+        literals: How many literals it stands for elsewhere.
+    """
+
+    param: Param
+    assigned: tuple[int, int] | None = None
+    literals: int = 0
 
 
 def lift(
     cells: Sequence[Cell], params: Mapping[str, Any] | Sequence[str]
-) -> tuple[list[Param], list[list[Edit]], set[str]]:
+) -> tuple[list[Lifted], list[list[Edit]]]:
     """Find what becomes a parameter.
 
     Returns:
-        The parameters; the edits of each cell; and the names of parameters that stand for no
-        literal of the cells, so must be what they read.
+        The parameters, and the edits of each cell.
 
     Raises:
         SkillError: A name cannot be one, or there is nothing that it could stand for.
@@ -68,14 +77,12 @@ def lift(
     for name in params:
         _check(name)
     if not isinstance(params, Mapping):
-        return [_assigned(cells, name, edits) for name in params], edits, set()
-    found, unseen = [], set()
+        return [_assigned(cells, name, edits) for name in params], edits
     for name, value in params.items():
         _check_literal(name, value)
-        if not _replace_literals(cells, name, value, edits):
-            unseen.add(name)
-        found.append(Param(name, value))
-    return found, edits, unseen
+    lifted = [_replace(cells, Param(name, value), edits) for name, value in params.items()]
+    _check_apart(cells, edits)
+    return lifted, edits
 
 
 def _check(name: Any) -> None:
@@ -121,7 +128,7 @@ def _literals(node: ast.AST, value: Any) -> Iterator[ast.expr]:
             if isinstance(part, ast.FormattedValue):
                 yield from _literals(part.value, value)
         return
-    if isinstance(node, ast.MatchValue):
+    if isinstance(node, ast.pattern):  # a name there would be bound, not compared
         return
     found = _value(node)
     if found is not None and _same(found[0], value):
@@ -132,41 +139,76 @@ def _literals(node: ast.AST, value: Any) -> Iterator[ast.expr]:
         yield from _literals(child, value)
 
 
-def _replace_literals(
-    cells: Sequence[Cell], name: str, value: Any, edits: list[list[Edit]]
-) -> bool:
-    """Put the name in the place of each such literal; return whether there was one."""
+def _replace(cells: Sequence[Cell], param: Param, edits: list[list[Edit]]) -> Lifted:
+    """Take the assignments of a literal out, and put the name in the place of each other one."""
+    removed = _to_remove(cells, param)
     count = 0
-    for cell, mine in zip(cells, edits, strict=True):
-        for statement in cell.tree.body:
-            if _assigns(statement, name, value):
-                mine.append(_without(cell.source, statement))
-                count += 1
+    for place, (cell, mine) in enumerate(zip(cells, edits, strict=True)):
+        for index, statement in enumerate(cell.tree.body):
+            if (place, index) in removed:
+                mine.append(without(cell.source, statement))
                 continue
-            for node in _literals(statement, value):
+            for node in _literals(statement, param.value):
                 if count >= MAX_PLACES:
                     raise SkillError(
-                        f"the literal {value!r:.200} is in more than {MAX_PLACES} places"
+                        f"the literal {param.value!r:.200} is in more than {MAX_PLACES} places"
                     )
-                mine.append(_named(cell, node, Param(name, value)))
+                mine.append(_named(cell, node, param))
                 count += 1
-    if not count:
-        _tell_where_it_is_part(cells, name, value)
-    return bool(count)
+    if not count and not removed:
+        _tell_where_it_is_part(cells, param.name, param.value)
+    return Lifted(param, next(iter(removed), None), count)
+
+
+def _to_remove(cells: Sequence[Cell], param: Param) -> list[tuple[int, int]]:
+    """Return the places of ``name = value`` that say no more than the parameter does.
+
+    Behind another assignment, or what may have changed the value itself, one makes it anew.
+    """
+    places = [
+        (place, index)
+        for place, cell in enumerate(cells)
+        for index, statement in enumerate(cell.tree.body)
+        if _assigns(statement, param.name, param.value)
+    ]
+    others = (
+        statement
+        for place, cell in enumerate(cells)
+        for index, statement in enumerate(cell.tree.body)
+        if (place, index) not in places
+    )
+    is_made = param.name in bound_names(ast.Module([*others], []))
+    is_fixed = isinstance(param.value, str | bytes | int | float | complex | NoneType)
+    return places if is_fixed and not is_made else places[:1]
+
+
+def _check_apart(cells: Sequence[Cell], edits: list[list[Edit]]) -> None:
+    """Refuse two parameters for one literal, or for a part of it."""
+    for cell, mine in zip(cells, edits, strict=True):
+        ordered = sorted(mine, key=lambda edit: (edit.start, edit.end))
+        for edit, following in pairwise(ordered):
+            if following.start < edit.end:
+                what = cell.source[following.start : following.end].strip()
+                line = cell.source.count("\n", 0, following.start) + 1
+                raise SkillError(
+                    f"{cell.label}, line {line}: two parameters would stand for {what:.200}; "
+                    "leave one out, or give it a variable and say params=[...]"
+                )
 
 
 def _tell_where_it_is_part(cells: Sequence[Cell], name: str, value: Any) -> None:
-    if not isinstance(value, str) or len(value) < _SHORTEST:
-        return
+    advice = f"run it as an f-string with a variable {name!r}, and say params=[{name!r}]"
     for cell in cells:
         for node in ast.walk(cell.tree):
-            text = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(text, str) and value in text:
-                raise SkillError(
-                    f"{cell.label}, line {getattr(node, 'lineno', 1)}: {value!r} is only part of a "
-                    f"text there, and is not lifted out of it; run it as an f-string with a "
-                    f"variable {name!r}, and say params=[{name!r}]"
-                )
+            if not isinstance(node, ast.Constant):
+                continue
+            where = f"{cell.label}, line {node.lineno}: {value!r:.200} is only part of a"
+            if _same(node.value, value):  # nothing else was left alone
+                raise SkillError(f"{where} pattern or f-string there, where no name can stand")
+            if not isinstance(value, str) or len(value) < _SHORTEST:
+                continue
+            if isinstance(node.value, str) and value in node.value:
+                raise SkillError(f"{where} text there, and is not lifted out of it; {advice}")
 
 
 def _assigns(statement: ast.stmt, name: str, value: Any) -> bool:
@@ -187,30 +229,17 @@ def _assignment(statement: ast.stmt, name: str) -> tuple[Any] | None:
     return _value(statement.value)
 
 
-def _assigned(cells: Sequence[Cell], name: str, edits: list[list[Edit]]) -> Param:
-    for cell, mine in zip(cells, edits, strict=True):
-        for statement in cell.tree.body:
+def _assigned(cells: Sequence[Cell], name: str, edits: list[list[Edit]]) -> Lifted:
+    for place, (cell, mine) in enumerate(zip(cells, edits, strict=True)):
+        for index, statement in enumerate(cell.tree.body):
             found = _assignment(statement, name)
             if found is not None:
-                mine.append(_without(cell.source, statement))
-                return Param(name, found[0])
+                mine.append(without(cell.source, statement))
+                return Lifted(Param(name, found[0]), (place, index))
     raise SkillError(
         f"the cells assign no literal to {name!r} at top level; "
         f"params={{{name!r}: value}} lifts a literal wherever it stands"
     )
-
-
-def _place(source: str, line: int, column: int) -> int:
-    """Turn the parser's line and UTF-8 column into an index."""
-    lines = source.split("\n")
-    before = sum(len(each) + 1 for each in lines[: line - 1])
-    return before + len(lines[line - 1].encode()[:column].decode())
-
-
-def span(source: str, node: ast.expr | ast.stmt) -> tuple[int, int]:
-    """Return where a node begins and ends in its source."""
-    start = _place(source, node.lineno, node.col_offset)
-    return start, _place(source, node.end_lineno or node.lineno, node.end_col_offset or 0)
 
 
 def _named(cell: Cell, node: ast.expr, param: Param) -> Edit:
@@ -227,25 +256,6 @@ def _named(cell: Cell, node: ast.expr, param: Param) -> Edit:
     before = " " if source[start - 1 : start].isidentifier() and start else ""
     after = " " if source[end : end + 1].isidentifier() else ""
     return Edit(start, end, f"{before}{param.name}{after}")
-
-
-def _without(source: str, statement: ast.stmt) -> Edit:
-    """Take a statement out: with its lines, if nothing else is on them."""
-    start, end = span(source, statement)
-    line_start = source.rfind("\n", 0, start) + 1
-    line_end = source.find("\n", end)
-    line_end = len(source) if line_end < 0 else line_end
-    rest = source[end:line_end].strip()
-    if source[line_start:start].strip() or (rest and not rest.startswith("#")):
-        return Edit(start, end, "pass")
-    return Edit(line_start, min(line_end + 1, len(source)), "")
-
-
-def apply(source: str, edits: Sequence[Edit]) -> str:
-    """Return the source with the edits made."""
-    for edit in sorted(edits, key=lambda each: each.start, reverse=True):
-        source = source[: edit.start] + edit.text + source[edit.end :]
-    return source
 
 
 def annotation_of(value: Any) -> str:

@@ -12,7 +12,7 @@ import symtable
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-__all__ = ["awaits", "bound_names", "free_names", "is_known"]
+__all__ = ["awaits", "bound_names", "free_names", "is_known", "uses_name"]
 
 _GIVEN = frozenset({"tools", "skills", "artifacts", "display", "__name__", "__file__"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -30,6 +30,22 @@ def bound_names(tree: ast.AST) -> dict[str, int]:
     reader = _Reader(())
     reader.read(tree)
     return reader.made
+
+
+def uses_name(statements: Sequence[ast.stmt], name: str) -> bool:
+    """Whether statements make a name, or read it where they stand: functions run later."""
+    made = bound_names(ast.Module([*statements], []))
+    # Python's own names mean something in functions that ran before, too.
+    stop = () if hasattr(builtins, name) else _Scope
+    return name in made or any(_reads(each, name, stop) for each in statements)
+
+
+def _reads(node: ast.AST, name: str, stop: tuple[type[ast.AST], ...]) -> bool:
+    if isinstance(node, ast.Name) and node.id == name:
+        return True
+    if isinstance(node, stop):
+        return False
+    return any(_reads(child, name, stop) for child in ast.iter_child_nodes(node))
 
 
 def awaits(tree: ast.AST) -> bool:

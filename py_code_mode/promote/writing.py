@@ -6,13 +6,14 @@ Place in the house: top of ``promote``.
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from py_code_mode.errors import SkillError
+from py_code_mode.promote.clashes import check_params
+from py_code_mode.promote.edits import Edit, apply, span
 from py_code_mode.promote.example import example_call, expected_of, value_type
-from py_code_mode.promote.lifting import Edit, Param, apply, lift, span
+from py_code_mode.promote.lifting import Param, lift
 from py_code_mode.promote.names import awaits, bound_names, free_names
 from py_code_mode.promote.picking import Cell, parsed, pick
 from py_code_mode.promote.used import needed_tools
@@ -68,13 +69,14 @@ def _promoted(
 ) -> str:
     for cell in cells:
         _check_allowed(cell)
-    found, edits, unseen = lift(cells, params)
+    lifted, edits = lift(cells, params)
+    found = [each.param for each in lifted]
     returned = _returned(cells[-1])
     if returned is not None:
         edits[-1].append(returned)
     sources = [apply(cell.source, mine) for cell, mine in zip(cells, edits, strict=True)]
     trees = [_parsed(source) for source in sources]
-    _check_params(found, unseen, cells, trees)
+    check_params(lifted, cells, trees)
     code = _function(found, sources, trees, value_type(cells[-1]) if returned else "")
     missing = free_names(trees, [param.name for param in found], code)
     if missing:
@@ -119,64 +121,6 @@ def _parsed(source: str) -> ast.Module:
     if tree is None:
         raise SkillError("with its parameters the code would be no Python any more")
     return tree
-
-
-def _check_params(
-    params: Sequence[Param], unseen: set[str], cells: Sequence[Cell], trees: Sequence[ast.Module]
-) -> None:
-    read = {
-        node.id
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    for param in params:
-        if param.name in unseen and param.name not in read:
-            raise SkillError(
-                f"nothing for the parameter {param.name!r}: the cells hold no literal "
-                f"{param.value!r:.200} and read no variable of that name"
-            )
-    for cell, tree in zip(cells, trees, strict=True):
-        made = bound_names(tree)
-        for param in params:
-            if param.name in made and param.name in unseen:
-                raise SkillError(
-                    f"{cell.label}, line {made[param.name]}: the code makes {param.name!r} itself; "
-                    "give the parameter another name"
-                )
-    _check_hidden([param.name for param in params], cells, trees)
-
-
-def _check_hidden(names: Sequence[str], cells: Sequence[Cell], trees: Sequence[ast.Module]) -> None:
-    """Refuse parameters that would mean something else in parts of the code."""
-    for cell, tree in zip(cells, trees, strict=True):
-        used = {node.id for node in ast.walk(cell.tree) if isinstance(node, ast.Name)}
-        inner = _inner_names(tree)
-        for name in names:
-            if name in used and hasattr(builtins, name):
-                why = "the code uses Python's own"
-            elif name in inner:
-                why = "a function or loop in the code has a name like that of its own"
-            else:
-                continue
-            raise SkillError(
-                f"{cell.label}: the parameter {name!r} would hide another meaning: {why}; "
-                "give the parameter another name"
-            )
-
-
-def _inner_names(tree: ast.Module) -> set[str]:
-    """Return the names that functions, lambdas and comprehensions bind for themselves."""
-    scopes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-    names = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    inner: list[ast.AST] = [node for node in ast.walk(tree) if isinstance(node, scopes)]
-    inner += [node.target for node in ast.walk(tree) if isinstance(node, ast.comprehension)]
-    return names | {
-        node.id
-        for part in inner
-        for node in ast.walk(part)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
 
 
 def _function(

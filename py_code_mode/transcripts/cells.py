@@ -6,7 +6,7 @@ Place in the house: inside ``transcripts``, above ``celldata`` and ``shown``.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.messages import METADATA_KEY
@@ -53,8 +53,12 @@ def outputs_of(result: ExecutionResult, secrets: Secrets) -> list[NotebookNode]:
     """Return what a cell showed as nbformat has it, its error last."""
     from nbformat.v4 import new_output
 
-    shown = (output for output in result.outputs if output.kind != "error")
-    outputs = [_output(output, result, secrets) for output in shown]
+    texts = _stream_texts(result.outputs, secrets)
+    outputs = [
+        _stream(output, texts[index]) if output.kind == "stream" else _rich(output, result, secrets)
+        for index, output in enumerate(result.outputs)
+        if output.kind != "error"
+    ]
     if result.error is not None:
         error = result.error
         outputs.append(
@@ -89,12 +93,28 @@ def _redacted(mime: str, value: Any, secrets: Secrets) -> Any:
         return HIDDEN
 
 
-def _output(output: Output, result: ExecutionResult, secrets: Secrets) -> NotebookNode:
+def _stream_texts(outputs: Sequence[Output], secrets: Secrets) -> dict[int, str]:
+    """Return what a cell printed, by place; a secret may go over several of its outputs."""
+    places: dict[str | None, list[int]] = {}
+    for index, output in enumerate(outputs):
+        if output.kind == "stream":
+            places.setdefault(output.name, []).append(index)
+    texts: dict[int, str] = {}
+    for where in places.values():
+        pieces = [outputs[index].text or "" for index in where]
+        texts.update(zip(where, secrets.redact_pieces(pieces), strict=True))
+    return texts
+
+
+def _stream(output: Output, text: str) -> NotebookNode:
     from nbformat.v4 import new_output
 
-    if output.kind == "stream":
-        text = secrets.redact(output.text or "")
-        return new_output("stream", name=output.name or "stdout", text=text)
+    return new_output("stream", name=output.name or "stdout", text=text)
+
+
+def _rich(output: Output, result: ExecutionResult, secrets: Secrets) -> NotebookNode:
+    from nbformat.v4 import new_output
+
     data = {
         secrets.redact(_notebook_mime(mime, value)): _redacted(mime, value, secrets)
         for mime, value in output.data.items()

@@ -68,6 +68,30 @@ async def test_assignments_become_parameters(executor, run):
     assert (await executor.run("skills.count(n=10, m=0.0)")).value == (12, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("codes", "params", "given", "expected"),
+    [
+        (["n = 5", "n = 5; n * 5"], {"n": 5}, {"n": 6}, 36),
+        (["x = 5; x += 1; x = 5; x"], ["x"], {"x": 9}, 5),
+        (["n = 5; n += 1", "n"], {"n": 5}, {"n": 9}, 10),
+        (["id = 7; str(id)"], ["id"], {"id": 8}, "8"),
+        (["n = 5; [n for n in (1, 2)] + [n]"], ["n"], {"n": 6}, [1, 2, 6]),
+        (["def f(): return n + 1", "n = 5", "f()"], ["n"], {"n": 6}, 7),
+        (["xs = [1]; xs.append(2); xs"], ["xs"], {}, [1, 2]),
+        (["key = 'a'\nmatch {'a': 1}:\n    case {'a': y}: pass\ny, 'a'"], {"k": "a"}, {}, (1, "a")),
+    ],
+)  # fmt: skip
+async def test_a_parameter_means_what_the_variable_meant(
+    executor, run, codes, params, given, expected
+):
+    """Assignments that say no more than the parameter go; calls do not change each other."""
+    await run(*codes)
+    await executor.save_skill_from([*range(1, len(codes) + 1)], "made", params)
+    assert await passes(executor, "made")
+    for _ in range(2):
+        assert (await executor.run(f"skills.made(**{given!r})")).value == expected
+
+
 async def test_awaiting_cells_and_tools(executor, run):
     """Cells that await become ``async def run``; the tools they name and called are listed."""
     await run(
@@ -119,6 +143,19 @@ async def test_a_variable_of_another_cell_can_be_a_parameter(executor, run):
         (["def f(n): return n * 5\nf(2)"], [1], {"n": 5}, "'n' would hide another meaning: a function"),
         (["(lambda n: n * 5)(2)"], [1], {"n": 5}, "'n' would hide another meaning: a function"),
         (["[n * 5 for n in (1, 2)]"], [1], {"n": 5}, "'n' would hide another meaning"),
+        (["url = str(1)\nlen('x'), url"], [1], {"url": "x"}, "line 1: the code makes 'url' itself"),
+        (["x = 5; x += 1; x = 5; x"], [1], {"x": 5}, "and 5 stands elsewhere, too"),
+        (["x = 5\nfor _ in (1, 2):\n    x = 5\nx"], [1], {"x": 5}, "line 3: the code makes 'x' itself"),
+        (["xs = [1]; xs.append(2); xs = [1]; xs"], [1], {"xs": [1]}, "say params=['xs']"),
+        (["x = 5; y = x; del x; z = 5"], [1], {"x": 5}, "the code makes 'x' itself"),
+        (["x = 1", "y = x; x = 5; x"], [2], ["x"], "'x' had another value before"),
+        (["if 1:\n    x = 1\nx = 5\nx"], [1], {"x": 5}, "line 3: 'x' had another value before"),
+        (["y = max(1, 2); max = 5; max"], [1], ["max"], "'max' had another value before"),
+        (["match {'a': 1}:\n    case {'a': y}: y"], [1], {"k": 5}, "hold no literal 5"),
+        (["match 5:\n    case 5: pass"], [1], {"k": 4}, "hold no literal 4"),
+        (["match {}:\n    case {'a': y}: y"], [1], {"k": "a"}, "line 2: 'a' is only part of a pattern"),
+        (["x = [5, 6]; x"], [1], {"a": 5, "b": [5, 6]}, "two parameters would stand for 5"),
+        (["5"], [1], {"a": 5, "b": 5}, "line 1: two parameters would stand for 5"),
         (["1"], [1], ["x"], "assign no literal to 'x' at top level"),
         (["1"], [1], "x", "must be a list of names"),
         (["x = [" + "1, " * 2_000 + "]"], [1], {"n": 1}, "in more than 1000 places"),

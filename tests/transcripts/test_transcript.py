@@ -59,8 +59,15 @@ async def test_no_secret_is_in_a_transcript(executor, tmp_path):
     await executor.run(f"tools.weather(city=b'{SECRET}')")
     await executor.run(f"tools.large(size=3, **{{'{SECRET}': 1}})")
     await executor.run(f"raise ValueError({{'k': '{SECRET}'}})")
+    await executor.run(
+        "import sys\n"
+        f"print('{SECRET[:4]}', end='', flush=True); print('-', file=sys.stderr, flush=True)\n"
+        f"print('{SECRET[4:]}', flush=True)"
+    )
     text = nbformat.writes(executor.transcript)
     assert SECRET not in text
+    halves = [each["text"] for each in executor.transcript.cells[-1].outputs]
+    assert sorted(halves) == ["\n", "***", "-\n"]
     assert base64.b64encode(SECRET.encode()).decode().rstrip("=")[:-1] not in text
     assert text.count("***") > 5
     page = executor.export_notebook(tmp_path / "run.html").read_text()
@@ -192,6 +199,22 @@ def test_secrets_in_pictures_are_chance():
     assert shown["image/png"] == "abcdabcd"
     assert shown["text/html"] == "<b>***</b>"
     assert shown["application/json"] == ["***"]
+
+
+def test_secrets_in_names_are_hidden():
+    """Names of tools, skills and formats are texts of others, too."""
+    call = ToolCall("t.abcd", {}, 0.1, "ok")
+    recording = Recording(Limits())
+    recording.ran({"abcd": [1, 0, 0.1]})
+    output = Output("display", {"text/abcd": "x"})
+    result = ExecutionResult(
+        outputs=[output], tool_calls=[call], execution_count=1, recording=recording
+    )
+    notebook = Notebook()
+    notebook.add("1", result)
+    built = nbformat.writes(notebook.build("s", secrets=Secrets({"K": "abcd"})))
+    assert "abcd" not in built
+    assert built.count("***") >= 3
 
 
 @pytest.mark.parametrize("used", [None, [], {"a": 1}, {"a": []}, {1: [1, 0, 0.1]}, {"a": ["x"]}])
