@@ -17,6 +17,7 @@ from typing import Any
 import zmq
 from ipykernel.iostream import IOPubThread
 
+from kernel_bootstrap.kernel.childpipe import ChildPipe
 from kernel_bootstrap.kernel.interrupts import interrupts
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.sockets import has_message, send_frames
@@ -36,16 +37,37 @@ class DirectIOPub(IOPubThread):  # type: ignore[misc]
         # A handler of a signal may publish in the midst of a message: same thread, same lock.
         self._lock = threading.RLock()
         self._waiting: deque[Sequence[Buffer]] = deque()
-        self._sending = self._unfinished = False
+        self._sending = self._unfinished = self._has_children = False
         interrupts.wait_while(self._holds_lock)
         super().__init__(socket, pipe=True)
         self.session = session
         # Not with tornado's loop: at its end it closes descriptors, and this one is zmq's own.
         self.io_loop.asyncio_loop.add_reader(socket.fileno(), self._welcome_subscribers)
-        os.register_at_fork(after_in_child=self._forget_lock)
+        os.register_at_fork(after_in_child=self._forget_lock, after_in_parent=self._note_child)
 
     def _setup_xpub_listener(self) -> None:
         """Do without ipykernel's listener, which would use the socket without the lock."""
+
+    def _setup_pipe_in(self) -> None:
+        """Take what forked children publish, without ipykernel's port on loopback."""
+        self._children = ChildPipe()
+        self.io_loop.asyncio_loop.add_reader(self._children.fileno(), self._pass_on)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        if not self.closed:
+            self._children.close()
+        super().close()
+
+    def _pass_on(self) -> None:
+        """Publish what children have sent; at most so much that others have their turn."""
+        with self._lock:  # or what came first might be sent second
+            self._waiting.extend(self._children.receive())
+            if not self._sending:
+                self._send_waiting()
+
+    def _note_child(self) -> None:
+        self._has_children = True
 
     def _holds_lock(self) -> bool:
         """Whether the calling thread holds the lock, of which a forked child has its own."""
@@ -58,14 +80,15 @@ class DirectIOPub(IOPubThread):  # type: ignore[misc]
     def send_multipart(
         self,
         msg_parts: Sequence[Buffer],
-        flags: int = 0,
-        copy: bool = True,  # noqa: FBT001, FBT002 - zmq's signature
-        track: bool = False,  # noqa: FBT001, FBT002
+        *_args: object,
+        **_kwargs: object,
     ) -> None:
         """Send a message now; waits while a subscriber's queue is full."""
         if not self._is_master_process():
-            super().send_multipart(msg_parts, flags, copy=copy, track=track)
+            self._children.send(msg_parts)
             return
+        if self._has_children:  # what they have sent by now comes before what comes of it
+            self._waiting.extend(self._children.receive())
         self._waiting.append(msg_parts)
         with self._lock:
             if not self._sending:  # else the message this thread is in the midst of goes first

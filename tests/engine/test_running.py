@@ -213,6 +213,35 @@ async def test_output_of_child_processes_is_complete(executor):
         assert result.stderr == "e\n"
 
 
+async def test_forked_children_print_and_display(executor):
+    """What forked children print and display is in the result, whole and in order, large too."""
+    result = await executor.run("""
+        import multiprocessing, os, time
+        from IPython.display import display, HTML
+
+        def work(n):
+            print(f"{n} " + "x" * 200_000)
+            display(HTML(f"<b>{n}</b>"))
+            print(f"last {n}")
+
+        pool = [multiprocessing.get_context("fork").Process(target=work, args=(n,)) for n in range(4)]
+        for each in pool: each.start()
+        for each in pool: each.join()
+        if not (pid := os.fork()):
+            print("by hand", flush=True)
+            os._exit(0)
+        _ = os.waitpid(pid, 0)
+        print("parent")
+    """)
+    assert result.error is None
+    assert result.stdout.count("x" * 200_000) == 4
+    for n in range(4):
+        assert result.stdout.index(f"{n} xxx") < result.stdout.index(f"last {n}")
+    assert result.stdout.endswith("by hand\nparent\n")
+    shown = {output.data["text/html"] for output in result.outputs if output.kind == "display"}
+    assert shown == {f"<b>{n}</b>" for n in range(4)}
+
+
 async def test_pinned_names_survive(executor):
     """Overwriting or deleting ``tools`` is undone after the cell."""
     await executor.run("tools = 1; del skills")
