@@ -3,6 +3,7 @@
 Place in the house: the top of ``kernel_bootstrap``. The package also runs as a zip of itself
 in an interpreter that has only ipykernel. Before ``-f`` there may be ``--preload NAME``, any
 number of times: a module to import, or a script (``.py``) to run in the session's namespace.
+``--birth FD`` names a socket over which the host tells what to become.
 With ``--template FD`` instead of ``-f`` it becomes a template (``kernel.template``).
 """
 
@@ -22,9 +23,13 @@ def main() -> None:
 
         run_template(int(arguments[1]), preload)
         return
+    line = None
+    if arguments[:1] == ["--birth"]:
+        line = int(arguments[1])
+        del arguments[:2]
     from kernel_bootstrap.kernel.branch import run_kernel
 
-    run_kernel(arguments, preload)
+    run_kernel(arguments, preload, line)
 
 
 if __name__ == "__main__":

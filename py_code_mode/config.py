@@ -12,8 +12,9 @@ from pathlib import Path
 from kernel_bootstrap.wire.limits import Limits
 from py_code_mode.errors import ConfigError
 from py_code_mode.packages import PackagePolicy, check_packages
+from py_code_mode.sandbox import Sandbox
 
-__all__ = ["FIGURE_FORMATS", "KernelConfig", "Limits"]
+__all__ = ["FIGURE_FORMATS", "KernelConfig", "Limits", "Sandbox"]
 
 FIGURE_FORMATS = ("png", "retina", "svg", "jpeg", "pdf")
 """Those of IPython's inline backend."""
@@ -45,9 +46,12 @@ class KernelConfig:
             by the front end. Only one kernel can have them. None: private ones.
         figure_format: How figures of matplotlib are shown: ``png``; ``retina``, which is PNG of
             twice as many pixels; ``svg``, ``jpeg`` or ``pdf``.
+        sandbox: Bounds of what the code can reach and use, or the name of a level: ``auto``,
+            ``landlock``, ``bwrap``, ``none``. Confined kernels have a working directory of their
+            own, unless ``cwd`` names one.
 
     Raises:
-        ConfigError: A requirement is none, or is not allowed; or there is no such format.
+        ConfigError: A requirement is none, or is not allowed; there is no such format or level.
     """
 
     python: str | Path | None = None
@@ -63,6 +67,7 @@ class KernelConfig:
     package_policy: PackagePolicy | None = None
     connection_file: str | Path | None = None
     figure_format: str = "png"
+    sandbox: Sandbox | str = "none"
 
     def __post_init__(self) -> None:
         if isinstance(self.preload, str):
@@ -73,6 +78,7 @@ class KernelConfig:
                 f"KernelConfig.figure_format must be one of {known}, not {self.figure_format!r}"
             )
         # Lists are what people write; a frozen object holds tuples.
+        object.__setattr__(self, "sandbox", Sandbox.of(self.sandbox))
         object.__setattr__(self, "preload", tuple(self.preload))
         object.__setattr__(self, "pass_env", tuple(self.pass_env))
         object.__setattr__(self, "packages", check_packages(self.packages, self.package_policy))

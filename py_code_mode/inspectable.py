@@ -64,7 +64,7 @@ class Inspectable(ABC):
         if queue.slot.current is None:  # else a cell may run, and is not waited for
             await queue.start()
         kernel = queue.slot.current
-        note = None if kernel is None else live.read_note(kernel.launched.directory / live.NOTE)
+        note = None if kernel is None else live.read_note(kernel.launched.notes / live.NOTE)
         if note is None:
             raise KernelError(f"session {queue.name!r} could not be announced; the log says why")
         (page,) = await asyncio.to_thread(open_sessions, [note], browser=browser, then=then)

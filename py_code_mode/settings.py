@@ -109,7 +109,7 @@ class SessionSettings:
         try:
             door = await self.door.open()
             live.announce(
-                launched.directory,
+                launched.notes,
                 name,
                 launched.manager.connection_file,
                 self.door.executor,

@@ -8,6 +8,7 @@ no root, holds for all children, and cannot be taken back.
 from __future__ import annotations
 
 from kernel_bootstrap.confine.landlock import restrict_files
+from kernel_bootstrap.confine.places import python_places
 from kernel_bootstrap.confine.process import drop_privileges, set_limits
 from kernel_bootstrap.confine.seccomp import restrict_calls
 from kernel_bootstrap.wire.confinement import Confinement
@@ -24,7 +25,8 @@ def confine(bounds: Confinement) -> None:
     set_limits(bounds.limits)
     drop_privileges()
     if bounds.files:
-        restrict_files(bounds.read, bounds.write, network=bounds.network)
+        read = (*bounds.read, *python_places())
+        restrict_files(read, bounds.write, network=bounds.network)
 
 
 def confine_calls(bounds: Confinement) -> None:

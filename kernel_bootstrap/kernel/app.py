@@ -13,11 +13,12 @@ import sys
 import threading
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import zmq
+from ipykernel.heartbeat import Heartbeat
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core.profiledir import ProfileDir
 from tornado import ioloop
@@ -46,6 +47,23 @@ CONFIG = {
 _former_lives: list[object] = []
 
 
+class GivenHeartbeat(Heartbeat):  # type: ignore[misc]
+    """ipykernel's heartbeat at a socket that somebody else has opened.
+
+    Args:
+        fd: Its descriptor.
+        address: Transport, path and number.
+    """
+
+    def __init__(self, fd: int, address: tuple[str, str, int]) -> None:
+        self._fd = fd
+        super().__init__(zmq.Context(), address)
+
+    def _try_bind_socket(self) -> Any:
+        self.socket.setsockopt(zmq.USE_FD, self._fd)
+        return super()._try_bind_socket()
+
+
 class NoShellThread:
     """Stands where ipykernel keeps its shell thread: false, and the main thread is its parent."""
 
@@ -71,6 +89,9 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
 
     streams: dict[str, CellStream] | None = None
     """stdout and stderr; in a branch those of the kernel it was forked from."""
+
+    listeners: Mapping[str, int] = {}
+    """Descriptors of sockets that the host has opened for the kernel, by channel."""
 
     on_stop: Callable[[], bool] | None = None
     """Called in the main thread when the loop has stopped; true lets it run on."""
@@ -152,6 +173,22 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         """Watch the parent, if that is the host."""
         if not self.forked:
             super().init_poller()
+
+    def _try_bind_socket(self, s: zmq.Socket[Any], port: int) -> Any:
+        """Listen at the socket that the host has opened, if it has."""
+        own = {getattr(self, f"{name}_port"): fd for name, fd in self.listeners.items()}
+        if port in own:
+            s.setsockopt(zmq.USE_FD, own[port])
+        return super()._try_bind_socket(s, port)
+
+    def init_heartbeat(self) -> None:
+        """Start the heartbeat, at the host's socket if there is one."""
+        fd = self.listeners.get("hb")
+        if fd is None:
+            super().init_heartbeat()
+            return
+        self.heartbeat = GivenHeartbeat(fd, (self.transport, self.ip, self.hb_port))
+        self.heartbeat.start()
 
     def init_control(self, context: zmq.Context[Any]) -> None:
         """Open the control channel; shell messages are read by the main thread itself.

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,27 +21,38 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kernel_bootstrap.cells import Cell, enter
+from kernel_bootstrap.confine import confine, confine_calls
 from kernel_bootstrap.kernel.app import SessionKernelApp
-from kernel_bootstrap.kernel.forks import be_independent, end_process, redirect_output
+from kernel_bootstrap.kernel.forks import be_independent, cut_off, end_process, redirect_output
 from kernel_bootstrap.kernel.preload import run_preload
-from kernel_bootstrap.wire.birth import BUSY, DIRECTORY, LOG_FILE, Birth
+from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE, Birth
 from kernel_bootstrap.wire.errors import CodeModeError
 from kernel_bootstrap.wire.limits import Limits
 
 __all__ = ["become_kernel", "run_kernel"]
 
 
-def run_kernel(argv: list[str], preload: Sequence[str] = ()) -> None:
+def run_kernel(argv: list[str], preload: Sequence[str] = (), line: int | None = None) -> None:
     """Run a kernel in a process of its own until it is shut down.
 
     Args:
         argv: Arguments of the kernel application.
         preload: Modules and scripts, as for ``run_preload``.
+        line: Descriptor over which the host tells its words of birth; None: there are none.
     """
     app = SessionKernelApp.instance()
+    connection = None if line is None else socket.socket(fileno=line)
+    birth = None
+    if connection is not None:
+        connection.set_inheritable(False)
+        birth = Birth.receive(connection)
+        if birth is None:
+            return  # the host has gone away
+        _settle(birth)
+        _confine(app, birth)
     app.initialize(argv)
     run_preload(app.shell.user_ns, preload)
-    _serve(app)
+    _serve(app, connection, birth)
 
 
 def become_kernel(connection: socket.socket, app: SessionKernelApp) -> NoReturn:
@@ -55,10 +67,11 @@ def become_kernel(connection: socket.socket, app: SessionKernelApp) -> NoReturn:
         birth = Birth.receive(connection)
         if birth is not None:
             _settle(birth)
+            _confine(app, birth)
             asyncio.set_event_loop(asyncio.new_event_loop())
             enter(Cell({}, Limits()))
             app.reopen(list(birth.argv))
-            _serve(app)
+            _serve(app, connection, birth)
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
@@ -72,6 +85,7 @@ def _settle(birth: Birth) -> None:
     if birth.env is not None:
         os.environ.clear()
         os.environ.update(birth.env)
+        tempfile.tempdir = None  # to be looked up anew
     if birth.cwd is not None:
         os.chdir(birth.cwd)
     if birth.directory is not None:
@@ -82,10 +96,20 @@ def _settle(birth: Birth) -> None:
         os.close(log)
 
 
-def _serve(app: SessionKernelApp) -> None:
-    branching = _Branching(app)
-    app.on_stop = branching.fork_if_asked
-    app.kernel.host.on_fork = branching.ask
+def _confine(app: SessionKernelApp, birth: Birth) -> None:
+    """Take files, privileges and resources away, before there is a second thread."""
+    app.listeners = dict(birth.listeners)
+    if birth.bounds is not None:
+        confine(birth.bounds)
+
+
+def _serve(app: SessionKernelApp, line: socket.socket | None, birth: Birth | None) -> None:
+    if birth is not None and birth.bounds is not None:
+        confine_calls(birth.bounds)
+    if line is not None:
+        branching = _Branching(app, line)
+        app.on_stop = branching.fork_if_asked
+        app.kernel.host.on_fork = branching.ask
     app.start()
 
 
@@ -94,17 +118,19 @@ class _Branching:
 
     Args:
         app: Its application.
+        line: Over which the host hears of the branch.
     """
 
-    def __init__(self, app: SessionKernelApp) -> None:
+    def __init__(self, app: SessionKernelApp, line: socket.socket) -> None:
         self._app = app
-        self._path: str | None = None
+        self._line = line
+        self._exit_file: str | None = None
 
-    def ask(self, path: str) -> dict[str, Any]:
+    def ask(self, exit_file: str) -> dict[str, Any]:
         """Fork as soon as the main thread is free; called by the thread of the control channel.
 
         Args:
-            path: Socket on which the host waits for the branch.
+            exit_file: Where to write how the branch has ended, one day.
 
         Returns:
             What will not be in the branch: names of ``threads``, number of ``tasks``.
@@ -117,46 +143,46 @@ class _Branching:
             "threads": [t.name for t in threads if t is not threading.main_thread()],
             "tasks": sum(not _is_ours(task) for task in asyncio.all_tasks(loop)),
         }
-        self._path = path
+        self._exit_file = exit_file
         loop.call_soon_threadsafe(self._app.io_loop.stop)
         return told
 
     def fork_if_asked(self) -> bool:
         """Fork if the loop was stopped for that; the parent goes on, the child never returns."""
-        path, self._path = self._path, None
-        if path is None:
+        exit_file, self._exit_file = self._exit_file, None
+        if exit_file is None:
             return False
         if self._app.kernel.executing:  # a cell of somebody else was faster
-            _come_instead(path, BUSY)
+            self._refuse("a cell is running: fork when it has ended, or interrupt it")
             return True
         for stream in (self._app.streams or {}).values():
             stream.flush()
         try:
             pid = os.fork()
-        except OSError:
-            _come_instead(path, b"")
+        except OSError as error:
+            self._refuse(f"the kernel could not fork: {error}")
             return True
         if pid == 0:
-            self._become_branch(path)
+            self._become_branch()
         loop = self._app.iopub_thread.io_loop.asyncio_loop
-        loop.call_soon_threadsafe(_reap_when_ended, loop, pid, Path(path).with_name("exit.txt"))
+        loop.call_soon_threadsafe(_reap_when_ended, loop, pid, Path(exit_file))
         return True
 
-    def _become_branch(self, path: str) -> NoReturn:
+    def _refuse(self, why: str) -> None:
+        with suppress(OSError):
+            self._line.send(why.encode())
+
+    def _become_branch(self) -> NoReturn:
         try:
-            connection = socket.socket(socket.AF_UNIX)
-            be_independent({connection.fileno()})
-            connection.connect(path)
+            # Made here: the system tells the host who has made it.
+            ours, theirs = socket.socketpair()
+            be_independent({ours.fileno(), theirs.fileno(), self._line.fileno()})
+            with theirs:
+                socket.send_fds(self._line, [b"branch"], [theirs.fileno()])
+            cut_off(self._line.fileno())
         except BaseException:  # noqa: BLE001 - the host waits in vain, and says so
             end_process(1)
-        become_kernel(connection, self._app)
-
-
-def _come_instead(path: str, why: bytes) -> None:
-    """Connect to the waiting host as who we are: it knows then that there is no branch."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(path)
-        connection.sendall(why)
+        become_kernel(ours, self._app)
 
 
 def _is_ours(task: asyncio.Task[Any]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import stat
 import sys
 import threading
 import weakref
@@ -17,10 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["be_independent", "end_process", "redirect_output"]
-
-SHARED = ("socket:", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[pidfd]")
-"""Descriptors two processes cannot both use: what one reads, the other misses."""
+__all__ = ["be_independent", "cut_off", "end_process", "redirect_output"]
 
 
 def be_independent(keep: Iterable[int]) -> None:
@@ -34,15 +32,38 @@ def be_independent(keep: Iterable[int]) -> None:
     """
     os.setsid()
     kept = set(keep)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for link in list(Path("/proc/self/fd").iterdir()):
-        fd = int(link.name)
-        with suppress(OSError):
-            if fd not in kept and str(link.readlink()).startswith(SHARED):
-                os.dup2(nothing, fd, inheritable=False)
-    os.close(nothing)
+    cut_off(*(fd for fd in _descriptors() if fd not in kept and _is_shared(fd)))
     _forget_exit_handlers()
     _reseed()
+
+
+def cut_off(*fds: int) -> None:
+    """Let descriptors be ``/dev/null`` from now on."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in fds:
+        os.dup2(nothing, fd, inheritable=False)
+    os.close(nothing)
+
+
+def _descriptors() -> list[int]:
+    try:
+        return [int(link.name) for link in Path("/proc/self/fd").iterdir()]
+    except OSError:  # a confined process may not look there
+        import resource
+
+        return [*range(resource.getrlimit(resource.RLIMIT_NOFILE)[0])]
+
+
+def _is_shared(fd: int) -> bool:
+    """Whether two processes cannot both use a descriptor: what one reads, the other misses.
+
+    Those are sockets, and what has no type of its own: epoll, eventfd, pidfd, inotify.
+    """
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return False
+    return stat.S_ISSOCK(mode) or stat.S_IFMT(mode) == 0
 
 
 def _forget_exit_handlers() -> None:

@@ -211,10 +211,10 @@ class HostComm:
     def _set_variable(self, name: str, value: Any) -> None:
         self._shell.user_ns[name] = value
 
-    def _fork(self, path: str) -> dict[str, Any]:
+    def _fork(self, exit_file: str) -> dict[str, Any]:
         if self.on_fork is None:
             raise CodeModeError("this kernel cannot be forked: its system has no fork")
-        return self.on_fork(path)
+        return self.on_fork(exit_file)
 
     def _begin(self, notice: str) -> None:
         welcome(self._shell, notice)

@@ -8,15 +8,13 @@ it ended is what its parent tells, if that still lives.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import select
 import signal
-import socket
-from collections.abc import Callable
 from contextlib import suppress
 
 from kernel_bootstrap.wire.mirror import read_end
+from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.waiting import readable
 
 __all__ = ["UNKNOWN", "ForkedProcess"]
@@ -37,29 +35,19 @@ class ForkedProcess:
     Args:
         pid: Its number.
         pidfd: Descriptor of the process; closed with this object.
-        connection: To its parent, or to itself; it ends if this closes before it has begun.
+        line: To itself, and its parent if that is a template; it ends if this closes before it
+            has begun.
         told: File in which its parent tells how it ended; None: over the connection.
     """
 
     stdin = stdout = stderr = None
 
-    def __init__(
-        self, pid: int, pidfd: int, connection: socket.socket, told: str | None = None
-    ) -> None:
+    def __init__(self, pid: int, pidfd: int, line: Line, told: str | None = None) -> None:
         self.pid = pid
+        self.line = line
         self.returncode: int | None = None
         self._pidfd = pidfd
-        self._connection = connection
         self._told = told
-
-    def begin(self, words: bytes) -> None:
-        """Tell it what to become.
-
-        Raises:
-            OSError: It is gone.
-        """
-        self._connection.settimeout(10)
-        self._connection.sendall(words)
 
     def poll(self) -> int | None:
         """Return how it ended, None while it runs."""
@@ -80,7 +68,7 @@ class ForkedProcess:
             await readable(self._pidfd)
             if self._told is None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(readable(self._connection.fileno()), PATIENCE)
+                    await asyncio.wait_for(readable(self.line.fileno()), PATIENCE)
             else:
                 # Its parent writes a file: that cannot be waited for.
                 for _ in range(int(FILE_PATIENCE / 0.01)):
@@ -107,7 +95,7 @@ class ForkedProcess:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
-            self._connection.close()
+            self.line.close()
 
     def _has_ended(self) -> bool:
         return self._wait(0)
@@ -120,8 +108,7 @@ class ForkedProcess:
         return bool(poll.poll(milliseconds))
 
     def _wait_for_word(self) -> int:
-        read: Callable[[], int | None] = self._read_file if self._told else self._read_word
-        code = read()
+        code = self._read_file() if self._told else self.line.exit_code(PATIENCE)
         return UNKNOWN if code is None else code
 
     def _read_file(self) -> int | None:
@@ -129,11 +116,3 @@ class ForkedProcess:
         assert self._told is not None
         text = read_end(self._told, 16).decode("ascii", "replace")
         return int(text) if text.lstrip("-").isdigit() else None
-
-    def _read_word(self) -> int | None:
-        self._connection.settimeout(PATIENCE)
-        try:
-            word = json.loads(self._connection.recv(4_096))
-            return int(word["exit"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None

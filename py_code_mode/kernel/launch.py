@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import shutil
-import tempfile
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zmq
 import zmq.asyncio
@@ -21,7 +21,6 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
 from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY, FIGURE_FORMAT, LOG_FILE
-from py_code_mode import live
 from py_code_mode.config import KernelConfig
 from py_code_mode.environments import prepare_config
 from py_code_mode.errors import KernelStartError
@@ -32,7 +31,10 @@ from py_code_mode.kernel.bootstrap import (
     preload_arguments,
 )
 from py_code_mode.kernel.forked import ForkedProcess
+from py_code_mode.kernel.homes import Home
+from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
+from py_code_mode.sandbox import Level, Sandbox, choose_level, confinement_of
 
 __all__ = ["ENVIRONMENT", "Branch", "Launched", "launch"]
 
@@ -81,21 +83,34 @@ class Launched:
     Attributes:
         manager: Its jupyter_client manager.
         directory: Private directory (0700): connection file, sockets, and its ``Traces``.
+        notes: Private directory for what the host tells other programs; may be the same.
+        home: Where both are.
+        level: How it is confined.
     """
 
     manager: AsyncKernelManager
     directory: Path
+    notes: Path
+    home: Home
+    level: Level
 
     @property
     def pid(self) -> int:
         """Number of the process; 0 when it has ended."""
         return getattr(self.manager.provisioner, "pid", None) or 0
 
+    @property
+    def line(self) -> Line | None:
+        """What it was told over, if a provisioner of ours has launched it."""
+        line: Line | None = getattr(self.manager.provisioner, "line", None)
+        return line
+
 
 async def launch(
     config: KernelConfig,
     context: zmq.Context[zmq.Socket[bytes]],
     branch: Branch | None = None,
+    parent: Launched | None = None,
 ) -> Launched:
     """Start a kernel process; it is not yet ready.
 
@@ -103,33 +118,42 @@ async def launch(
         config: How.
         context: Its manager's.
         branch: Forks it from a live kernel, given its private directory; None: a new one.
+        parent: That kernel.
 
     Raises:
         KernelStartError: The interpreter or working directory is missing, or cannot be run; or
             the environment of its packages could not be made.
-        ConfigError: What came with its packages is not allowed.
+        ConfigError: What came with its packages is not allowed, or it cannot be confined here.
     """
     config = await prepare_config(config)
     if branch is not None:
         config = dataclasses.replace(config, connection_file=None)
-    directory = Path(tempfile.mkdtemp(prefix="pcm-", dir=live.roots()[0]))
+    sandbox = Sandbox.of(config.sandbox)
+    level = choose_level(sandbox) if parent is None else parent.level
+    home = Home(confined=level.name != "none") if parent is None else parent.home
+    directory, notes = home.new_kernel()
     try:
-        return await _launch_in(directory, config, context, branch)
+        manager = await _launch_in(directory, config, home, context, branch)
     except (OSError, RuntimeError, ImportError) as error:
-        shutil.rmtree(directory, ignore_errors=True)
+        home.leave(directory)
         raise KernelStartError(f"the kernel could not be started: {error}") from error
     except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
+        home.leave(directory)
         raise
+    return Launched(manager, directory, notes, home, level)
 
 
 async def _launch_in(
     directory: Path,
     config: KernelConfig,
+    home: Home,
     context: zmq.Context[zmq.Socket[bytes]],
     branch: Branch | None,
-) -> Launched:
-    manager = _manager(directory, _spec(directory, config), context)
+) -> AsyncKernelManager:
+    env = _environment(config, os.environ, directory)
+    work = home.box / "work" if home.box is not None else Path.cwd()
+    cwd = Path(config.cwd) if config.cwd is not None else work
+    manager = _manager(directory, _spec(directory, config, home, env, cwd), context)
     if config.connection_file is not None:
         await take_addresses(manager, config.connection_file)
     if branch is not None:
@@ -139,26 +163,28 @@ async def _launch_in(
         )
     with (directory / LOG_FILE).open("wb") as log:
         try:
-            await manager.start_kernel(
-                env=_environment(config, os.environ, directory),
-                cwd=str(config.cwd or Path.cwd()),
-                stdout=log,
-                stderr=log,
-            )
+            await manager.start_kernel(env=env, cwd=str(cwd), stdout=log, stderr=log)
         except BaseException:
             await _give_up(manager)
             raise
-    return Launched(manager, directory)
+    return manager
 
 
-def _spec(directory: Path, config: KernelConfig) -> KernelSpec:
+def _spec(
+    directory: Path, config: KernelConfig, home: Home, env: Mapping[str, str], cwd: Path
+) -> KernelSpec:
     profiles = directory / "ipython"
     profiles.mkdir()
     # A template is for many kernels; that of a front end is the only one of its program.
     usual = TEMPLATE if can_fork() and config.connection_file is None else LOCAL
     name = config.provisioner or usual
     forks, preload = name == TEMPLATE, absolute_scripts(config.preload)
-    settings = {"preload": preload} if forks else {}
+    tells = hasattr(socket, "send_fds")  # not on Windows
+    settings: dict[str, Any] = {"preload": preload} if forks else {"tells": tells}
+    if home.box is not None:
+        scripts = [each for each in preload if each.endswith(".py")]
+        bounds = confinement_of(Sandbox.of(config.sandbox), [home.box, cwd], scripts, env)
+        settings |= {"bounds": bounds.to_json(), "own_env": home.env()}
     return KernelSpec(
         argv=[
             *bootstrap_command(config.python),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
-import shutil
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,6 @@ from kernel_bootstrap.wire.messages import (
     Request,
     parse,
 )
-from py_code_mode import reaper
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import CodeModeError, KernelError, KernelStartError
 from py_code_mode.events import Event
@@ -39,6 +38,7 @@ from py_code_mode.kernel.others import OnOther, OtherCells
 from py_code_mode.kernel.queries import COMM_ID, Queries, greeting
 from py_code_mode.kernel.template import Template
 from py_code_mode.kernel.traces import Traces
+from py_code_mode.kernel.waiting import in_thread
 
 __all__ = ["KernelProcess", "OnCancel", "OnRequest"]
 
@@ -78,8 +78,6 @@ class KernelProcess:
         self.others = OtherCells(limits)
         self._heard_iopub = asyncio.Event()
         self._closed = False
-        self._reaper = reaper.acquire()
-        self._reaper.watch_directory(launched.directory)
         self._channels = Channels(
             launched.manager, context, self._receive, max_bytes=limits.message_bytes
         )
@@ -96,6 +94,7 @@ class KernelProcess:
         limits: Limits,
         tools: bytes,
         branch: Branch | None = None,
+        parent: Launched | None = None,
     ) -> KernelProcess:
         """Start a kernel and wait until it is ready.
 
@@ -105,11 +104,12 @@ class KernelProcess:
             limits: Bounds of its messages and results.
             tools: Descriptions of the tools its code may call, packed by the codec.
             branch: Forks it from a live kernel; None: a new one.
+            parent: That kernel's.
 
         Raises:
             KernelStartError: It did not come up; the message has what it printed.
         """
-        kernel = cls(await launch(config, context, branch), context, limits)
+        kernel = cls(await launch(config, context, branch, parent), context, limits)
         try:
             async with asyncio.timeout(config.start_timeout):
                 await kernel._hello(tools, owned=config.connection_file is None)
@@ -143,8 +143,10 @@ class KernelProcess:
         Raises:
             CodeModeError: The kernel refuses, or the branch did not come up.
         """
-        branching = Branching(self.query, self.launched.pid)
-        kernel = await self.start(config, self._context, self._limits, tools, branching.branch)
+        branching = Branching(self.query, self.launched.pid, self.launched.line)
+        kernel = await self.start(
+            config, self._context, self._limits, tools, branching.branch, self.launched
+        )
         return kernel, branching.lost
 
     async def _hello(self, tools: bytes, *, owned: bool) -> None:
@@ -290,6 +292,6 @@ class KernelProcess:
         self._channels.close()
         with contextlib.suppress(CodeModeError, OSError):
             await self.launched.manager.cleanup_resources()
-        shutil.rmtree(self.launched.directory, ignore_errors=True)
-        self._reaper.forget_directory(self.launched.directory)
-        reaper.release()
+        home = self.launched.home
+        # What the code has written may be much.
+        await in_thread(functools.partial(home.leave, self.launched.directory))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from traitlets import List, Unicode
+from traitlets import Bool, Dict, List, Unicode
 
 from kernel_bootstrap.wire.birth import DIRECTORY, Birth
+from kernel_bootstrap.wire.confinement import Confinement
 from py_code_mode import reaper
 from py_code_mode.kernel import template
 from py_code_mode.kernel.forked import UNKNOWN, ForkedProcess
+from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.waiting import readable
 
 __all__ = [
@@ -45,6 +48,18 @@ class LocalKernelProvisioner(LocalProvisioner):
     and its end is noticed at once (pidfd) instead of by polling.
     """
 
+    tells = Bool(
+        default_value=False,
+        help="Whether the command is our bootstrap's, which waits to be told what to become.",
+    ).tag(config=True)
+
+    bounds = Unicode(
+        help="What the kernel takes away from itself: a wire.Confinement as JSON."
+    ).tag(config=True)
+
+    own_env = Dict(help="Environment variables of this kernel alone.").tag(config=True)
+
+    line: Line | None = None
     _reaper: reaper.Reaper | None = None
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
@@ -58,9 +73,24 @@ class LocalKernelProvisioner(LocalProvisioner):
         return info
 
     async def _launch(self, cmd: list[str], **kwargs: Any) -> Any:
-        info = await super().launch_kernel(cmd, **kwargs)
+        if not self.tells:
+            info = await super().launch_kernel(cmd, **kwargs)
+            self._watch()
+            return info
+        command, argv = _split(cmd)
+        env = {**(kwargs.get("env") or os.environ), **self.own_env}
+        ours, theirs = socket.socketpair()
+        self.line = Line(ours)
+        with theirs:
+            cmd = [*command, "--birth", str(theirs.fileno()), *argv]
+            info = await super().launch_kernel(cmd, **kwargs, pass_fds=[theirs.fileno()])
         self._watch()
+        self.line.begin(self._birth(argv, env=env), info)
         return info
+
+    def _birth(self, argv: list[str], **more: Any) -> Birth:
+        bounds = Confinement.from_json(self.bounds) if self.bounds else None
+        return Birth(argv, bounds=bounds, **more)
 
     def _watch(self) -> None:
         if self.pgid and self._reaper is not None:
@@ -84,6 +114,9 @@ class LocalKernelProvisioner(LocalProvisioner):
         await super().cleanup(restart=restart)
 
     def _release(self) -> None:
+        line, self.line = self.line, None
+        if line is not None:
+            line.close()
         held, self._reaper = self._reaper, None
         if held is not None:
             if self.pgid:
@@ -102,10 +135,11 @@ class _ForkingProvisioner(LocalKernelProvisioner):
     async def _launch(self, cmd: list[str], **kwargs: Any) -> Any:
         process, birth = await self._fork(cmd, kwargs)
         self.process, self.pid, self.pgid = process, process.pid, process.pid
+        self.line = process.line
         # Only when it is on the list may it begin: it ends by itself if this program ends first.
         self._watch()
         try:
-            process.begin(birth.to_bytes())
+            process.line.begin(birth, self.connection_info)
         except OSError:
             await self.wait()
             raise
@@ -145,8 +179,8 @@ class TemplateKernelProvisioner(_ForkingProvisioner):
             template.release(held)
         with _output(kwargs.get("stdout"), 1) as out, _output(kwargs.get("stderr"), 2) as err:
             process = await self.template.fork(out.fileno(), err.fileno())
-        directory = env.get(DIRECTORY)
-        return process, Birth(argv, env, cwd, directory)
+        env |= self.own_env
+        return process, self._birth(argv, env=env, cwd=cwd, directory=env.get(DIRECTORY))
 
     def _release(self) -> None:
         held, self.template = self.template, None

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,8 @@ from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE
 from kernel_bootstrap.wire.mirror import read_end
 from py_code_mode import reaper
 from py_code_mode.kernel.forked import ForkedProcess
-from py_code_mode.kernel.waiting import readable
+from py_code_mode.kernel.line import Line
+from py_code_mode.kernel.waiting import in_thread, readable
 
 __all__ = ["Holds", "Template", "TemplateKey", "acquire", "release"]
 
@@ -101,13 +102,13 @@ class Template:
             process = self._process
             try:
                 if not self._is_running():
-                    await _in_thread(self._ensure_running)
+                    await in_thread(self._ensure_running)
                     process = self._process
                 return await self._ask(out, err)
             except (OSError, TimeoutError, ValueError) as error:
                 # It was killed meanwhile: once more, with another.
                 last = error
-                await _in_thread(functools.partial(self._stop, process))
+                await in_thread(functools.partial(self._stop, process))
         raise RuntimeError(f"the template was killed {ATTEMPTS} times; at last: {last!r}")
 
     async def _ask(self, out: int, err: int) -> ForkedProcess:
@@ -124,7 +125,7 @@ class Template:
                 os.set_inheritable(fd, False)  # noqa: FBT003 - its only argument
             if not fds:
                 raise BrokenPipeError("the template has died")
-            return ForkedProcess(int(json.loads(words)["pid"]), fds[0], ours)
+            return ForkedProcess(int(json.loads(words)["pid"]), fds[0], Line(ours))
         except BaseException:
             ours.close()
             raise
@@ -262,29 +263,3 @@ def _forget_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_in_child)
-
-
-async def _in_thread(work: Callable[[], None]) -> None:
-    """Do blocking work in a thread that ends with it: a loop's own pool would keep its threads."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except BaseException as raised:  # noqa: BLE001 - raised where it is awaited
-            error = raised
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(settle, error)
-
-    threading.Thread(target=run, name="template", daemon=True).start()
-    await done

@@ -1,4 +1,4 @@
-"""Wait for a descriptor.
+"""Wait for a descriptor, or for work that blocks.
 
 Place in the house: bottom of ``kernel``, no knowledge of kernels.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 
-__all__ = ["readable"]
+__all__ = ["in_thread", "readable"]
 
 
 async def readable(fd: int) -> None:
@@ -26,3 +29,29 @@ async def readable(fd: int) -> None:
     finally:
         loop.remove_reader(watched)
         os.close(watched)
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Do blocking work in a thread that ends with it: a loop's own pool would keep its threads."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001 - raised where it is awaited
+            error = raised
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=run, name="py-code-mode work", daemon=True).start()
+    await done

@@ -1,0 +1,99 @@
+"""Directories of kernels: private to this user, gone with the kernel.
+
+Place in the house: bottom of ``kernel``, below ``launch``. A kernel that is not confined has one
+directory. One that is shares a box with its branches: it cannot be given more to write later, so
+all that any of them writes is in there. What the host writes for other programs is never in a box,
+where the code could change it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from py_code_mode import live, reaper
+
+__all__ = ["Home"]
+
+_TOKEN_BYTES = 8
+"""Of a box's name: other sessions must not come upon its sockets by trying."""
+
+
+class Home:
+    """Where a kernel, and those that come of it, have their directories.
+
+    Args:
+        confined: Whether they are to have a box.
+
+    Attributes:
+        box: The box; None: there is none.
+    """
+
+    def __init__(self, *, confined: bool) -> None:
+        self._reaper = reaper.acquire()
+        self._kernels: dict[Path, Path] = {}
+        self.box: Path | None = None
+        if confined:
+            self.box = live.roots()[0] / f"pcmbox-{secrets.token_hex(_TOKEN_BYTES)}"
+            self._make(self.box)
+            for name in ("work", "tmp", "home"):
+                (self.box / name).mkdir()
+
+    def new_kernel(self) -> tuple[Path, Path]:
+        """Make the directories of one more kernel.
+
+        Returns:
+            The kernel's own, and the one for what the host writes; they may be the same.
+        """
+        notes = Path(tempfile.mkdtemp(prefix="pcm-", dir=live.roots()[0]))
+        self._reaper.watch_directory(notes)
+        own = notes
+        if self.box is not None:
+            own = Path(tempfile.mkdtemp(prefix="k", dir=self.box))
+        self._kernels[own] = notes
+        return own, notes
+
+    def env(self) -> dict[str, str]:
+        """Return environment variables by which programs find places that they may write to."""
+        if self.box is None:
+            return {}
+        home, tmp = str(self.box / "home"), str(self.box / "tmp")
+        return {
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tmp),
+            "HOME": home,
+            "XDG_CACHE_HOME": f"{home}/.cache",
+            "XDG_CONFIG_HOME": f"{home}/.config",
+        }
+
+    def leave(self, own: Path) -> None:
+        """Remove a kernel's directories, and with the last one's the box; twice is fine."""
+        notes = self._kernels.pop(own, None)
+        if notes is None:
+            return
+        for directory in {own, notes}:
+            _remove(directory)
+        self._reaper.forget_directory(notes)
+        if not self._kernels:
+            if self.box is not None:
+                _remove(self.box)
+                self._reaper.forget_directory(self.box)
+            reaper.release()
+
+    def _make(self, directory: Path) -> None:
+        self._reaper.watch_directory(directory)
+        directory.mkdir(mode=0o700)
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory, also if somebody has taken its owner's rights away."""
+    shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():
+        for path, names, _ in os.walk(directory):
+            for name in ("", *names):
+                with suppress(OSError):
+                    os.chmod(os.path.join(path, name), 0o700, follow_symlinks=False)  # noqa: PTH101, PTH118
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,76 @@
+"""What this machine can do to confine a kernel, and the best of it.
+
+Place in the house: inside ``sandbox``, above ``bounds``.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+
+from kernel_bootstrap.wire.confinement import LOOPBACK, landlock_version
+from py_code_mode.errors import ConfigError
+from py_code_mode.sandbox.bounds import Sandbox
+
+__all__ = ["Level", "choose_level"]
+
+_MACHINES = ("x86_64", "aarch64")
+
+_LACKS = {
+    3: "files can be emptied that the code may not write (Landlock of Linux 6.2 and later)",
+    6: "signals reach other processes of the same user (Landlock of Linux 6.12 and later)",
+}
+"""What a version of Landlock stops that those before it do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How a kernel is confined.
+
+    Attributes:
+        name: ``none``, ``landlock`` or ``bwrap``.
+        why: Why it is this level, and no better one.
+        lacks: What this machine's means do not stop, though the level does elsewhere.
+    """
+
+    name: str
+    why: str
+    lacks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "; ".join([f"{self.name}: {self.why}", *(f"but {each}" for each in self.lacks)])
+
+
+def choose_level(sandbox: Sandbox) -> Level:
+    """Return the level at which a kernel with these bounds is confined here.
+
+    Raises:
+        ConfigError: This machine cannot do what the bounds ask for.
+    """
+    if sandbox.level == "none":
+        return Level("none", "no sandbox was asked for")
+    missing = _landlock_missing()
+    if missing:
+        if sandbox.level == "auto":
+            return Level("none", missing)
+        raise ConfigError(f"Sandbox(level={sandbox.level!r}) does not work here: {missing}")
+    if sandbox.network == LOOPBACK:
+        raise ConfigError(
+            "Sandbox(network='loopback') needs level='bwrap': Landlock has no network of its own"
+        )
+    version = landlock_version()
+    lacks = tuple(what for since, what in _LACKS.items() if version < since)
+    why = "it was asked for" if sandbox.level == "landlock" else "the best that works here"
+    return Level("landlock", f"{why} (Landlock version {version})", lacks)
+
+
+def _landlock_missing() -> str:
+    """Say what Landlock and seccomp lack here; empty if they work."""
+    if sys.platform != "linux":
+        return f"sandboxes are for Linux, this is {sys.platform}"
+    if platform.machine() not in _MACHINES:
+        return f"machines of the kind {platform.machine()} are not known"
+    if not landlock_version():
+        return "this system has no Landlock (Linux 5.13 and later, if it is enabled)"
+    return ""
