@@ -34,7 +34,15 @@ from py_code_mode.kernel.forked import ForkedProcess
 from py_code_mode.kernel.homes import Home
 from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
-from py_code_mode.sandbox import Level, Sandbox, choose_level, confinement_of
+from py_code_mode.sandbox import (
+    Cgroup,
+    Level,
+    Sandbox,
+    choose_level,
+    confinement_of,
+    find_parents,
+    make_cgroup,
+)
 
 __all__ = ["ENVIRONMENT", "Branch", "Launched", "launch"]
 
@@ -58,9 +66,10 @@ Branch = Callable[[Path], Awaitable[ForkedProcess]]
 
 
 class _Manager(AsyncKernelManager):
-    """A kernel manager; for a branch, it also knows how that is made."""
+    """A kernel manager; it also knows how a branch is made, and the kernel's cgroup."""
 
     branch: Callable[[], Awaitable[ForkedProcess]] | None = None
+    group: Cgroup | None = None
 
 
 class _OneSpec(KernelSpecManager):
@@ -86,6 +95,7 @@ class Launched:
         notes: Private directory for what the host tells other programs; may be the same.
         home: Where both are.
         level: How it is confined.
+        group: Its cgroup, if there is one.
     """
 
     manager: AsyncKernelManager
@@ -93,6 +103,7 @@ class Launched:
     notes: Path
     home: Home
     level: Level
+    group: Cgroup | None = None
 
     @property
     def pid(self) -> int:
@@ -104,6 +115,12 @@ class Launched:
         """What it was told over, if a provisioner of ours has launched it."""
         line: Line | None = getattr(self.manager.provisioner, "line", None)
         return line
+
+    def end(self) -> None:
+        """Remove all that is left of it; waits."""
+        if self.group is not None:
+            self.group.end()
+        self.home.leave(self.directory)
 
 
 async def launch(
@@ -140,7 +157,7 @@ async def launch(
     except BaseException:
         home.leave(directory)
         raise
-    return Launched(manager, directory, notes, home, level)
+    return Launched(manager, directory, notes, home, level, manager.group)
 
 
 async def _launch_in(
@@ -149,13 +166,15 @@ async def _launch_in(
     home: Home,
     context: zmq.Context[zmq.Socket[bytes]],
     branch: Branch | None,
-) -> AsyncKernelManager:
+) -> _Manager:
     env = _environment(config, os.environ, directory)
     work = home.box / "work" if home.box is not None else Path.cwd()
     cwd = Path(config.cwd) if config.cwd is not None else work
     manager = _manager(directory, _spec(directory, config, home, env, cwd), context)
     if config.connection_file is not None:
         await take_addresses(manager, config.connection_file)
+    if home.box is not None:
+        manager.group = make_cgroup(Sandbox.of(config.sandbox), find_parents())
     if branch is not None:
         manager.branch = functools.partial(branch, directory)
         manager.provisioner = BranchKernelProvisioner(
@@ -166,6 +185,8 @@ async def _launch_in(
             await manager.start_kernel(env=env, cwd=str(cwd), stdout=log, stderr=log)
         except BaseException:
             await _give_up(manager)
+            if manager.group is not None:
+                manager.group.end()
             raise
     return manager
 

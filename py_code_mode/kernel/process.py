@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import signal
 from collections.abc import Callable
@@ -273,7 +272,10 @@ class KernelProcess:
 
     def how_it_ended(self) -> str:
         """Say how it ended, with the end of its log."""
-        return self._traces.how_it_ended(self.exit_code)
+        group = self.launched.group
+        for_want = group is not None and group.memory_kills > 0
+        why = " for want of memory (Sandbox.memory)" if for_want else ""
+        return self._traces.how_it_ended(self.exit_code, why)
 
     async def close(self, *, now: bool = False) -> None:
         """End the kernel and remove everything that was its; closing twice is fine.
@@ -292,6 +294,5 @@ class KernelProcess:
         self._channels.close()
         with contextlib.suppress(CodeModeError, OSError):
             await self.launched.manager.cleanup_resources()
-        home = self.launched.home
         # What the code has written may be much.
-        await in_thread(functools.partial(home.leave, self.launched.directory))
+        await in_thread(self.launched.end)

@@ -93,8 +93,12 @@ class LocalKernelProvisioner(LocalProvisioner):
         return Birth(argv, bounds=bounds, **more)
 
     def _watch(self) -> None:
+        """Put the process where it is ended with the host, and bounded."""
         if self.pgid and self._reaper is not None:
             self._reaper.watch_group(self.pgid)
+        group = getattr(self.parent, "group", None)
+        if group is not None and self.pid:
+            group.add(self.pid)
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end; kill what it leaves in its group."""

@@ -69,17 +69,18 @@ class Traces:
             if text:
                 yield JupyterMessage("stream", cell, {"name": name, "text": text}, {}, [])
 
-    def how_it_ended(self, code: int | None) -> str:
+    def how_it_ended(self, code: int | None, why: str = "") -> str:
         """Say how the process ended, with the end of its log.
 
         Args:
             code: Its exit code; negative: the signal that killed it.
+            why: What is known beside it.
         """
         how = "ended" if code in (None, UNKNOWN) else f"exited with code {code}"
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
                 how = f"was killed by {signal.Signals(-code).name}"
-        return f"the kernel {how}\n{self.log_tail()}".strip()
+        return f"the kernel {how}{why}\n{self.log_tail()}".strip()
 
     def _tail(self, name: str, most: int) -> str:
         return read_end(self._directory / name, most).decode("utf-8", "replace")

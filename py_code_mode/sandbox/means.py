@@ -5,13 +5,16 @@ Place in the house: inside ``sandbox``, above ``bounds``.
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernel_bootstrap.wire.confinement import LOOPBACK, landlock_version
 from py_code_mode.errors import ConfigError
 from py_code_mode.sandbox.bounds import Sandbox
+from py_code_mode.sandbox.cgroup import find_parents
 
 __all__ = ["Level", "choose_level"]
 
@@ -60,9 +63,18 @@ def choose_level(sandbox: Sandbox) -> Level:
             "Sandbox(network='loopback') needs level='bwrap': Landlock has no network of its own"
         )
     version = landlock_version()
-    lacks = tuple(what for since, what in _LACKS.items() if version < since)
+    lacks = (*(what for since, what in _LACKS.items() if version < since), *_lacks_groups(sandbox))
     why = "it was asked for" if sandbox.level == "landlock" else "the best that works here"
     return Level("landlock", f"{why} (Landlock version {version})", lacks)
+
+
+def _lacks_groups(sandbox: Sandbox) -> Iterator[str]:
+    parents = find_parents()
+    if sandbox.memory is not None and "memory" not in parents:
+        yield "memory is bounded for each process, not for all together (no cgroup can be made)"
+    if sandbox.processes is not None and "pids" not in parents:
+        how = "not at all" if os.geteuid() == 0 else "together with all others of the user"
+        yield f"processes are counted {how} (no cgroup can be made)"
 
 
 def _landlock_missing() -> str:

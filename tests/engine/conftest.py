@@ -15,6 +15,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "template": {"provisioner": "py-code-mode-template"},
     "pool": {"provisioner": "py-code-mode-template", "warm": 1},
     "plain": {"provisioner": "py-code-mode-local"},
+    "confined": {"provisioner": "py-code-mode-template", "sandbox": "landlock"},
 }
 
 OWN_WAYS = {
