@@ -1,6 +1,7 @@
 """Where Python and its packages lie: what a confined process must still be able to read.
 
-Place in the house: inside ``confine``. The process knows it best, whatever interpreter it is.
+Place in the house: inside ``confine``. The process knows it best, whatever interpreter it is. Run
+as a script it tells a host, as JSON.
 """
 
 from __future__ import annotations
@@ -30,10 +31,16 @@ def python_places() -> tuple[str, ...]:
         str(_bootstrap()),
     ]
     real = dict.fromkeys(os.path.realpath(place) for place in places if Path(place).is_absolute())
-    return tuple(place for place in real if place != os.sep)
+    return tuple(place for place in real if place != os.sep and Path(place).exists())
 
 
 def _bootstrap() -> Path:
     """Return where this package lies: its own directory, or the zip it is in."""
     package = Path(__file__).parent.parent
     return next((each for each in package.parents if each.suffix == ".zip"), package)
+
+
+if __name__ == "__main__":
+    import json
+
+    sys.stdout.write(json.dumps(python_places()))

@@ -3,9 +3,9 @@
 Place in the house: top of ``kernel``; called by ``__main__`` alone. It runs no
 agent's code and holds no connection of any session. Its host owns the other end of the control
 socket and gives, for each kernel, three descriptors: a connection, and the kernel's stdout and
-stderr. Over the connection the template tells the new process's number, with a descriptor of
-the process (pidfd); the process itself hears there what to become (``wire.birth``); in the end
-the template tells how it ended, ``{"exit": code}``. When the control socket closes, it ends.
+stderr. Over the connection the template sends a descriptor of the new process (pidfd); the process
+itself hears there what to become (``wire.birth``); in the end the template tells how it ended,
+``{"exit": code}``. When the control socket closes, it ends.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ class _Template:
         ended = functools.partial(self._has_ended, kernel)
         self._selector.register(kernel.pidfd, selectors.EVENT_READ, ended)
         with suppress(OSError):
-            words = json.dumps({"pid": pid}).encode() + b"\n"
-            socket.send_fds(connection, [words], [kernel.pidfd])
+            # The host looks its number up: in a namespace of its own this process knows another.
+            socket.send_fds(connection, [b"forked"], [kernel.pidfd])
 
     def _leave(self, connection: socket.socket, out: int, err: int) -> NoReturn:
         """Be a kernel, in the forked process; never come back to the template's loop."""

@@ -63,6 +63,7 @@ def _archive(pid: int) -> Path:
     """Make the zip; ``pid`` keeps a forked program from using its parent's."""
     del pid
     directory = Path(tempfile.mkdtemp(prefix="pcm-bootstrap-"))
+    directory.chmod(0o755)  # no secret; kernels may run as another user
     reaper.acquire().watch_directory(directory)
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     archive = directory / "kernel_bootstrap.zip"

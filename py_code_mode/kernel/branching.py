@@ -19,6 +19,7 @@ from kernel_bootstrap.wire.messages import Query
 from py_code_mode.errors import KernelError
 from py_code_mode.kernel.forked import ForkedProcess
 from py_code_mode.kernel.line import Line
+from py_code_mode.sandbox import user_of_kernels
 
 __all__ = ["Branching"]
 
@@ -79,7 +80,7 @@ def _held(connection: socket.socket, parent: int, told: str) -> ForkedProcess:
         pid, user, _ = CREDENTIALS.unpack(raw)
         # It waits for its words of birth, so it lives, and the number is its own.
         group = os.getpgid(pid)
-        if user != os.getuid() or group != pid or pid == parent:
+        if user not in (os.getuid(), user_of_kernels()) or group != pid or pid == parent:
             what = f"process {pid} in group {group} of user {user}"
             raise KernelError(f"what came in place of the branch is no process of its own: {what}")
         return ForkedProcess(pid, os.pidfd_open(pid), Line(connection), told)

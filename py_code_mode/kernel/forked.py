@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import select
 import signal
 from contextlib import suppress
+from pathlib import Path
 
 from kernel_bootstrap.wire.mirror import read_end
 from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.waiting import readable
 
-__all__ = ["UNKNOWN", "ForkedProcess"]
+__all__ = ["UNKNOWN", "ForkedProcess", "pid_of"]
 
 UNKNOWN = 255
 """``returncode`` of a process of which nobody can tell how it ended."""
@@ -116,3 +118,16 @@ class ForkedProcess:
         assert self._told is not None
         text = read_end(self._told, 16).decode("ascii", "replace")
         return int(text) if text.lstrip("-").isdigit() else None
+
+
+def pid_of(pidfd: int) -> int:
+    """Return the number that a process has here; in a namespace of its own it has another.
+
+    Raises:
+        OSError: It has ended.
+    """
+    text = Path(f"/proc/self/fdinfo/{pidfd}").read_text()
+    found = re.search(r"^Pid:\t(\d+)$", text, re.MULTILINE)
+    if found is None:
+        raise ProcessLookupError("the forked process has ended")
+    return int(found[1])

@@ -8,6 +8,8 @@ where the code could change it.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import secrets
 import shutil
@@ -17,7 +19,7 @@ from pathlib import Path
 
 from py_code_mode import live, reaper
 
-__all__ = ["Home"]
+__all__ = ["Home", "boxes"]
 
 _TOKEN_BYTES = 8
 """Of a box's name: other sessions must not come upon its sockets by trying."""
@@ -28,20 +30,23 @@ class Home:
 
     Args:
         confined: Whether they are to have a box.
+        user: To whom it belongs; None: this program's.
 
     Attributes:
         box: The box; None: there is none.
     """
 
-    def __init__(self, *, confined: bool) -> None:
+    def __init__(self, *, confined: bool, user: int | None = None) -> None:
         self._reaper = reaper.acquire()
         self._kernels: dict[Path, Path] = {}
+        self._user = user
         self.box: Path | None = None
         if confined:
-            self.box = live.roots()[0] / f"pcmbox-{secrets.token_hex(_TOKEN_BYTES)}"
-            self._make(self.box)
-            for name in ("work", "tmp", "home"):
-                (self.box / name).mkdir()
+            self.box = boxes() / secrets.token_hex(_TOKEN_BYTES)
+            self._reaper.watch_directory(self.box)
+            for path in (self.box, *(self.box / name for name in ("work", "tmp", "home"))):
+                path.mkdir(mode=0o700)
+                self._give(path)
 
     def new_kernel(self) -> tuple[Path, Path]:
         """Make the directories of one more kernel.
@@ -54,6 +59,7 @@ class Home:
         own = notes
         if self.box is not None:
             own = Path(tempfile.mkdtemp(prefix="k", dir=self.box))
+            self._give(own)
         self._kernels[own] = notes
         return own, notes
 
@@ -83,9 +89,35 @@ class Home:
                 self._reaper.forget_directory(self.box)
             reaper.release()
 
-    def _make(self, directory: Path) -> None:
-        self._reaper.watch_directory(directory)
-        directory.mkdir(mode=0o700)
+    def hand_over(self, own: Path) -> None:
+        """Let what the host has put into a kernel's directory belong to the kernel."""
+        if self._user is not None:
+            for path in own.rglob("*"):
+                self._give(path)
+
+    def _give(self, path: Path) -> None:
+        if self._user is not None:
+            os.chown(path, self._user, self._user, follow_symlinks=False)
+
+
+@functools.cache
+def _boxes(pid: int) -> Path:
+    """Make the directory; ``pid`` keeps a forked program from using its parent's."""
+    del pid
+    directory = Path(tempfile.mkdtemp(prefix="pcmbox-", dir=live.roots()[0]))
+    directory.chmod(0o711)  # kernels may run as another user: it may enter, not look
+    reaper.acquire().watch_directory(directory)
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+def boxes() -> Path:
+    """Return the directory of all boxes of this program; it goes with the program."""
+    directory = _boxes(os.getpid())
+    if not directory.is_dir():  # what cleans temporary folders up knows nothing of programs
+        _boxes.cache_clear()
+        directory = _boxes(os.getpid())
+    return directory
 
 
 def _remove(directory: Path) -> None:

@@ -13,7 +13,6 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import zmq
 import zmq.asyncio
@@ -30,19 +29,11 @@ from py_code_mode.kernel.bootstrap import (
     bootstrap_command,
     preload_arguments,
 )
+from py_code_mode.kernel.enclosure import Enclosure
 from py_code_mode.kernel.forked import ForkedProcess
-from py_code_mode.kernel.homes import Home
 from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
-from py_code_mode.sandbox import (
-    Cgroup,
-    Level,
-    Sandbox,
-    choose_level,
-    confinement_of,
-    find_parents,
-    make_cgroup,
-)
+from py_code_mode.sandbox import Cgroup
 
 __all__ = ["ENVIRONMENT", "Branch", "Launched", "launch"]
 
@@ -66,10 +57,17 @@ Branch = Callable[[Path], Awaitable[ForkedProcess]]
 
 
 class _Manager(AsyncKernelManager):
-    """A kernel manager; it also knows how a branch is made, and the kernel's cgroup."""
+    """A kernel manager, with what our provisioners must know of the kernel.
+
+    Attributes:
+        branch: Makes it, if it is a branch.
+        group: Its cgroup.
+        hand_over: Lets its files belong to it, before it begins.
+    """
 
     branch: Callable[[], Awaitable[ForkedProcess]] | None = None
     group: Cgroup | None = None
+    hand_over: Callable[[], None] | None = None
 
 
 class _OneSpec(KernelSpecManager):
@@ -93,17 +91,16 @@ class Launched:
         manager: Its jupyter_client manager.
         directory: Private directory (0700): connection file, sockets, and its ``Traces``.
         notes: Private directory for what the host tells other programs; may be the same.
-        home: Where both are.
-        level: How it is confined.
+        enclosure: How it is confined, and where both are.
         group: Its cgroup, if there is one.
     """
 
     manager: AsyncKernelManager
     directory: Path
     notes: Path
-    home: Home
-    level: Level
+    enclosure: Enclosure
     group: Cgroup | None = None
+    hand_over: Callable[[], None] | None = None
 
     @property
     def pid(self) -> int:
@@ -120,7 +117,7 @@ class Launched:
         """Remove all that is left of it; waits."""
         if self.group is not None:
             self.group.end()
-        self.home.leave(self.directory)
+        self.enclosure.home.leave(self.directory)
 
 
 async def launch(
@@ -145,67 +142,70 @@ async def launch(
     config = await prepare_config(config)
     if branch is not None:
         config = dataclasses.replace(config, connection_file=None)
-    sandbox = Sandbox.of(config.sandbox)
-    level = choose_level(sandbox) if parent is None else parent.level
-    home = Home(confined=level.name != "none") if parent is None else parent.home
-    directory, notes = home.new_kernel()
+    enclosure = await _enclosure(config) if parent is None else parent.enclosure
+    directory, notes = enclosure.home.new_kernel()
     try:
-        manager = await _launch_in(directory, config, home, context, branch)
+        manager = await _launch_in(directory, config, enclosure, context, branch)
     except (OSError, RuntimeError, ImportError) as error:
-        home.leave(directory)
+        enclosure.home.leave(directory)
         raise KernelStartError(f"the kernel could not be started: {error}") from error
     except BaseException:
-        home.leave(directory)
+        enclosure.home.leave(directory)
         raise
-    return Launched(manager, directory, notes, home, level, manager.group)
+    return Launched(manager, directory, notes, enclosure, manager.group)
+
+
+async def _enclosure(config: KernelConfig) -> Enclosure:
+    try:
+        command = bootstrap_command(config.python)
+    except OSError as error:
+        raise KernelStartError(f"the kernel could not be started: {error}") from error
+    return await Enclosure.make(config, command, from_template=_provisioner(config) == TEMPLATE)
 
 
 async def _launch_in(
     directory: Path,
     config: KernelConfig,
-    home: Home,
+    enclosure: Enclosure,
     context: zmq.Context[zmq.Socket[bytes]],
     branch: Branch | None,
 ) -> _Manager:
-    env = _environment(config, os.environ, directory)
-    work = home.box / "work" if home.box is not None else Path.cwd()
-    cwd = Path(config.cwd) if config.cwd is not None else work
-    manager = _manager(directory, _spec(directory, config, home, env, cwd), context)
+    env, cwd = _environment(config, os.environ, directory), enclosure.cwd(config.cwd)
+    spec = _spec(directory, config, enclosure, env, cwd)
+    manager = _manager(directory, spec, context)
     if config.connection_file is not None:
         await take_addresses(manager, config.connection_file)
-    if home.box is not None:
-        manager.group = make_cgroup(Sandbox.of(config.sandbox), find_parents())
+    manager.group = enclosure.new_group()
+    manager.hand_over = functools.partial(enclosure.home.hand_over, directory)
     if branch is not None:
         manager.branch = functools.partial(branch, directory)
         manager.provisioner = BranchKernelProvisioner(
-            kernel_id=directory.name, kernel_spec=manager.kernel_spec, parent=manager
+            kernel_id=directory.name, kernel_spec=spec, parent=manager
         )
     with (directory / LOG_FILE).open("wb") as log:
         try:
             await manager.start_kernel(env=env, cwd=str(cwd), stdout=log, stderr=log)
         except BaseException:
             await _give_up(manager)
-            if manager.group is not None:
-                manager.group.end()
             raise
     return manager
 
 
+def _provisioner(config: KernelConfig) -> str:
+    # A template is for many kernels; that of a front end is the only one of its program.
+    usual = TEMPLATE if can_fork() and config.connection_file is None else LOCAL
+    return config.provisioner or usual
+
+
 def _spec(
-    directory: Path, config: KernelConfig, home: Home, env: Mapping[str, str], cwd: Path
+    directory: Path, config: KernelConfig, enclosure: Enclosure, env: Mapping[str, str], cwd: Path
 ) -> KernelSpec:
     profiles = directory / "ipython"
     profiles.mkdir()
-    # A template is for many kernels; that of a front end is the only one of its program.
-    usual = TEMPLATE if can_fork() and config.connection_file is None else LOCAL
-    name = config.provisioner or usual
-    forks, preload = name == TEMPLATE, absolute_scripts(config.preload)
-    tells = hasattr(socket, "send_fds")  # not on Windows
-    settings: dict[str, Any] = {"preload": preload} if forks else {"tells": tells}
-    if home.box is not None:
-        scripts = [each for each in preload if each.endswith(".py")]
-        bounds = confinement_of(Sandbox.of(config.sandbox), [home.box, cwd], scripts, env)
-        settings |= {"bounds": bounds.to_json(), "own_env": home.env()}
+    name, preload = _provisioner(config), absolute_scripts(config.preload)
+    forks, tells = name == TEMPLATE, hasattr(socket, "send_fds")  # not on Windows
+    settings = {"preload": preload} if forks else {"tells": tells}
+    settings |= enclosure.settings(env, cwd, preload)
     return KernelSpec(
         argv=[
             *bootstrap_command(config.python),
@@ -237,13 +237,15 @@ def _manager(
     return manager
 
 
-async def _give_up(manager: AsyncKernelManager) -> None:
+async def _give_up(manager: _Manager) -> None:
     """End a kernel whose start failed or was cancelled half-way."""
     provisioner = manager.provisioner
     if provisioner is not None and provisioner.has_process:
         await provisioner.kill()
         await provisioner.wait()
     await manager.cleanup_resources()
+    if manager.group is not None:
+        manager.group.end()
 
 
 def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from traitlets import Bool, Dict, List, Unicode
+from traitlets import Bool, Dict, Integer, List, Unicode
 
 from kernel_bootstrap.wire.birth import DIRECTORY, Birth
 from kernel_bootstrap.wire.confinement import Confinement
@@ -96,9 +96,11 @@ class LocalKernelProvisioner(LocalProvisioner):
         """Put the process where it is ended with the host, and bounded."""
         if self.pgid and self._reaper is not None:
             self._reaper.watch_group(self.pgid)
-        group = getattr(self.parent, "group", None)
+        group, hand_over = (getattr(self.parent, name, None) for name in ("group", "hand_over"))
         if group is not None and self.pid:
             group.add(self.pid)
+        if hand_over is not None:
+            hand_over()
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end; kill what it leaves in its group."""
@@ -171,13 +173,20 @@ class TemplateKernelProvisioner(_ForkingProvisioner):
         Unicode(), help="Modules to import, and scripts (.py) to run, once in the template."
     ).tag(config=True)
 
+    wrap = List(Unicode(), help="What stands before the template's command.").tag(config=True)
+
+    user = Integer(
+        default_value=None, allow_none=True, help="As whom the template runs, if not as us."
+    ).tag(config=True)
+
     template: template.Template | None = None
 
     async def _fork(self, cmd: list[str], kwargs: dict[str, Any]) -> tuple[ForkedProcess, Birth]:
         command, argv = _split(cmd)
         env, cwd = dict(kwargs.get("env") or os.environ), str(kwargs.get("cwd") or Path.cwd())
         _check_directory(cwd)
-        key = template.TemplateKey.make(command, list(self.preload), env)
+        command = [*self.wrap, *command]
+        key = template.TemplateKey.make(command, list(self.preload), env, self.user)
         held, self.template = self.template, template.acquire(key)
         if held is not None:
             template.release(held)

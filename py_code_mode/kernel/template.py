@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -24,7 +25,7 @@ from pathlib import Path
 from kernel_bootstrap.wire.birth import DIRECTORY, LOG_FILE
 from kernel_bootstrap.wire.mirror import read_end
 from py_code_mode import reaper
-from py_code_mode.kernel.forked import ForkedProcess
+from py_code_mode.kernel.forked import ForkedProcess, pid_of
 from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.waiting import in_thread, readable
 
@@ -48,17 +49,21 @@ class TemplateKey:
         command: Interpreter and bootstrap.
         preload: Modules and scripts.
         env: The environment, sorted.
+        user: As whom it runs, if not as this program's user.
     """
 
     command: tuple[str, ...]
     preload: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
+    user: int | None = None
 
     @classmethod
-    def make(cls, command: list[str], preload: list[str], env: Mapping[str, str]) -> TemplateKey:
+    def make(
+        cls, command: list[str], preload: list[str], env: Mapping[str, str], user: int | None = None
+    ) -> TemplateKey:
         """Make a key; variables that differ from session to session are left out."""
         own = {name: value for name, value in env.items() if not name.startswith(PER_SESSION)}
-        return cls(tuple(command), tuple(preload), tuple(sorted(own.items())))
+        return cls(tuple(command), tuple(preload), tuple(sorted(own.items())), user)
 
 
 PER_SESSION = (DIRECTORY, "JPY_")
@@ -120,12 +125,12 @@ class Template:
             with theirs:
                 socket.send_fds(control, [b"fork"], [theirs.fileno(), out, err])
             await asyncio.wait_for(readable(ours.fileno()), FORK_SECONDS)
-            words, fds, _, _ = socket.recv_fds(ours, 4_096, 1)
+            _, fds, _, _ = socket.recv_fds(ours, 4_096, 1)
             for fd in fds:
                 os.set_inheritable(fd, False)  # noqa: FBT003 - its only argument
             if not fds:
                 raise BrokenPipeError("the template has died")
-            return ForkedProcess(int(json.loads(words)["pid"]), fds[0], Line(ours))
+            return ForkedProcess(pid_of(fds[0]), fds[0], Line(ours))
         except BaseException:
             ours.close()
             raise
@@ -148,6 +153,7 @@ class Template:
         holder = reaper.acquire()
         holder.watch_directory(self._directory)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        user = self.key.user
         preload = [word for item in self.key.preload for word in ("--preload", item)]
         with theirs, (self._directory / LOG_FILE).open("wb") as log:
             self._control = ours
@@ -159,6 +165,10 @@ class Template:
                 env=dict(self.key.env),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
+                cwd=os.sep if user is not None else None,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
             )
         holder.watch_group(self._process.pid)
         try:
@@ -198,7 +208,7 @@ class Template:
         directory, self._directory = self._directory, None
         if process is not None:
             with suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # what wraps it, as well
             process.wait()
             reaper.acquire().forget_group(process.pid)
             reaper.release()

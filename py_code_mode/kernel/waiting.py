@@ -10,8 +10,11 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar, cast
 
 __all__ = ["in_thread", "readable"]
+
+T = TypeVar("T")
 
 
 async def readable(fd: int) -> None:
@@ -31,27 +34,27 @@ async def readable(fd: int) -> None:
         os.close(watched)
 
 
-async def in_thread(work: Callable[[], None]) -> None:
+async def in_thread(work: Callable[[], T]) -> T:
     """Do blocking work in a thread that ends with it: a loop's own pool would keep its threads."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
+    done: asyncio.Future[T] = loop.create_future()
 
-    def settle(error: BaseException | None) -> None:
+    def settle(result: T | None, error: BaseException | None) -> None:
         if done.cancelled():
             return
         if error is None:
-            done.set_result(None)
+            done.set_result(cast("T", result))
         else:
             done.set_exception(error)
 
     def run() -> None:
-        error: BaseException | None = None
+        result, error = None, None
         try:
-            work()
+            result = work()
         except BaseException as raised:  # noqa: BLE001 - raised where it is awaited
             error = raised
         with suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(settle, error)
+            loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name="py-code-mode work", daemon=True).start()
-    await done
+    return await done

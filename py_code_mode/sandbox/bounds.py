@@ -5,6 +5,7 @@ Place in the house: bottom of ``sandbox``.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,6 +73,11 @@ class Sandbox:
         if isinstance(given, Sandbox):
             return given
         return cls(level=given)
+
+    @classmethod
+    def at(cls, bounds: Sandbox, level: str) -> Sandbox:
+        """Return the same bounds at another level."""
+        return dataclasses.replace(bounds, level=level)
 
 
 def to_bytes(value: int | str | None, name: str) -> int | None:

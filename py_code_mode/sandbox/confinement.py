@@ -12,44 +12,10 @@ from pathlib import Path
 
 from kernel_bootstrap.wire.confinement import Confinement
 from py_code_mode.sandbox.bounds import Sandbox
+from py_code_mode.sandbox.bubblewrap import bwrap_command, python_places, user_of_kernels
+from py_code_mode.sandbox.system import DEVICES, NAMED, OWN_PROCESS, SYSTEM
 
-__all__ = ["confinement_of"]
-
-_SYSTEM = (
-    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"),
-    *(
-        f"/etc/{name}"
-        for name in (
-            *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ld.so.preload", "alternatives"),
-            *("ssl", "ca-certificates", "pki", "crypto-policies", "fonts", "localtime", "timezone"),
-            *("passwd", "group", "nsswitch.conf", "hosts", "host.conf", "resolv.conf", "gai.conf"),
-            *("services", "protocols", "mime.types", "mailcap", "os-release", "debian_version"),
-            *("locale.alias", "locale.conf", "matplotlibrc", "magic", "bash.bashrc", "profile"),
-        )
-    ),
-    *("/sys/devices/system/cpu", "/run/systemd/resolve/stub-resolv.conf"),
-    *(f"/dev/{name}" for name in ("zero", "random", "urandom")),
-    *(
-        f"/proc/{name}"
-        for name in ("cpuinfo", "meminfo", "stat", "uptime", "loadavg", "version", "filesystems")
-    ),
-    *(f"/proc/sys/{name}" for name in ("kernel", "vm", "fs")),
-)
-"""What programs read of a system that tells nothing of its user."""
-
-_SELF = tuple(
-    f"/proc/self/{name}"
-    for name in (
-        *("auxv", "cgroup", "cmdline", "comm", "fd", "io", "limits", "maps", "mountinfo", "mounts"),
-        *("oom_score", "oom_score_adj", "smaps", "smaps_rollup", "stat", "statm", "status", "task"),
-    )
-)
-"""Of the kernel's own process; not ``net``, which lists everybody's sockets."""
-
-_DEVICES = ("/dev/null", "/dev/full")
-
-_NAMED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "TZDIR")
-"""Variables that name files which the code is meant to read."""
+__all__ = ["confinement_of", "wrap_of"]
 
 
 def confinement_of(
@@ -63,13 +29,30 @@ def confinement_of(
         scripts: Files that are run before the code.
         env: Its environment.
     """
-    named = [env[name] for name in _NAMED if env.get(name)]
+    named = [env[name] for name in NAMED if env.get(name)]
     return Confinement(
-        read=(*map(str, sandbox.read), *_SYSTEM, *_SELF, *scripts, *named),
-        write=(*map(str, own), *map(str, sandbox.write), *_DEVICES),
+        read=(*map(str, sandbox.read), *SYSTEM, *OWN_PROCESS, *scripts, *named),
+        write=(*map(str, own), *map(str, sandbox.write), *DEVICES),
         network=sandbox.network,
         limits=_limits(sandbox),
     )
+
+
+def wrap_of(bounds: Confinement, sandbox: Sandbox, python: str, boxes: Path) -> tuple[str, ...]:
+    """Return the command that runs a template in namespaces which hold what its kernels may reach.
+
+    Args:
+        bounds: Those of its kernels.
+        sandbox: What they were made from.
+        python: The interpreter.
+        boxes: Where the sessions' own directories are.
+
+    Raises:
+        OSError: The interpreter cannot be asked.
+    """
+    read = (*bounds.read, *python_places(python, user_of_kernels()))
+    own = (path for path in bounds.write if boxes not in Path(path).parents)
+    return bwrap_command(sandbox, read, (str(boxes), *own))
 
 
 def _limits(sandbox: Sandbox) -> dict[str, int]:

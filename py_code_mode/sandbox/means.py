@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from kernel_bootstrap.wire.confinement import LOOPBACK, landlock_version
 from py_code_mode.errors import ConfigError
 from py_code_mode.sandbox.bounds import Sandbox
+from py_code_mode.sandbox.bubblewrap import bwrap_missing
 from py_code_mode.sandbox.cgroup import find_parents
 
 __all__ = ["Level", "choose_level"]
@@ -45,8 +46,12 @@ class Level:
         return "; ".join([f"{self.name}: {self.why}", *(f"but {each}" for each in self.lacks)])
 
 
-def choose_level(sandbox: Sandbox) -> Level:
+def choose_level(sandbox: Sandbox, python: str) -> Level:
     """Return the level at which a kernel with these bounds is confined here.
+
+    Args:
+        sandbox: The bounds.
+        python: Path of the interpreter that is to run.
 
     Raises:
         ConfigError: This machine cannot do what the bounds ask for.
@@ -58,14 +63,20 @@ def choose_level(sandbox: Sandbox) -> Level:
         if sandbox.level == "auto":
             return Level("none", missing)
         raise ConfigError(f"Sandbox(level={sandbox.level!r}) does not work here: {missing}")
-    if sandbox.network == LOOPBACK:
-        raise ConfigError(
-            "Sandbox(network='loopback') needs level='bwrap': Landlock has no network of its own"
-        )
     version = landlock_version()
     lacks = (*(what for since, what in _LACKS.items() if version < since), *_lacks_groups(sandbox))
-    why = "it was asked for" if sandbox.level == "landlock" else "the best that works here"
-    return Level("landlock", f"{why} (Landlock version {version})", lacks)
+    without_bwrap = "" if sandbox.level == "landlock" else bwrap_missing(python)
+    if sandbox.level != "landlock" and not without_bwrap:
+        return Level("bwrap", f"namespaces and Landlock version {version}", lacks)
+    if sandbox.level == "bwrap":
+        raise ConfigError(f"Sandbox(level='bwrap') does not work here: {without_bwrap}")
+    if sandbox.network == LOOPBACK:
+        raise ConfigError(
+            "Sandbox(network='loopback') needs level='bwrap', for Landlock has no network of its "
+            f"own{': ' if without_bwrap else ''}{without_bwrap}"
+        )
+    why = f"Landlock version {version}; {without_bwrap or 'it was asked for'}"
+    return Level("landlock", why, lacks)
 
 
 def _lacks_groups(sandbox: Sandbox) -> Iterator[str]:

@@ -1,0 +1,110 @@
+"""How one kernel is confined, and where it and its branches may write.
+
+Place in the house: inside ``kernel``, below ``launch``; what can be bounded, and by
+what means, is known to ``py_code_mode.sandbox``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from py_code_mode.config import KernelConfig
+from py_code_mode.errors import ConfigError
+from py_code_mode.kernel.homes import Home, boxes
+from py_code_mode.kernel.waiting import in_thread
+from py_code_mode.sandbox import (
+    Cgroup,
+    Level,
+    Sandbox,
+    choose_level,
+    confinement_of,
+    find_parents,
+    make_cgroup,
+    user_of_kernels,
+    wrap_of,
+)
+
+__all__ = ["Enclosure"]
+
+
+class Enclosure:
+    """What a kernel and its branches have in common.
+
+    Args:
+        sandbox: The bounds.
+        level: How they are set.
+        command: The bootstrap's: interpreter, and what it runs.
+
+    Attributes:
+        level: How the bounds are set.
+        home: Where the kernels' directories are.
+    """
+
+    def __init__(self, sandbox: Sandbox, level: Level, command: Sequence[str]) -> None:
+        self._sandbox = sandbox
+        self._command = command
+        self.level = level
+        self.is_closed = level.name != "none"
+        self._user = user_of_kernels() if level.name == "bwrap" else None
+        self.home = Home(confined=self.is_closed, user=self._user)
+
+    @classmethod
+    async def make(
+        cls, config: KernelConfig, command: Sequence[str], *, from_template: bool
+    ) -> Enclosure:
+        """Make the enclosure of a new kernel.
+
+        Args:
+            config: How it is to run.
+            command: The bootstrap's: interpreter, and what it runs.
+            from_template: Whether it comes from a template.
+
+        Raises:
+            ConfigError: This machine cannot do what the bounds ask for.
+        """
+        sandbox = Sandbox.of(config.sandbox)
+        if sandbox.level == "bwrap" and not from_template:
+            raise ConfigError(
+                "Sandbox(level='bwrap') works for kernels that come from a template only; leave "
+                "KernelConfig(provisioner=..., connection_file=...) out"
+            )
+        if sandbox.level == "auto" and not from_template:
+            sandbox = Sandbox.at(sandbox, "landlock")
+        # It may have to try programs out.
+        level = await in_thread(lambda: choose_level(sandbox, command[0]))
+        return cls(sandbox, level, command)
+
+    def cwd(self, asked: str | Path | None) -> Path:
+        """Return the working directory."""
+        if asked is not None:
+            return Path(asked)
+        return Path.cwd() if self.home.box is None else self.home.box / "work"
+
+    def settings(self, env: Mapping[str, str], cwd: Path, preload: Sequence[str]) -> dict[str, Any]:
+        """Return what a provisioner must know.
+
+        Args:
+            env: The kernel's environment.
+            cwd: Its working directory.
+            preload: Modules, and scripts that it must be able to read.
+
+        Raises:
+            OSError: The interpreter cannot be asked for its packages.
+        """
+        if self.home.box is None:
+            return {}
+        scripts = [each for each in preload if each.endswith(".py")]
+        scripts += [word for word in self._command[1:] if word.startswith(os.sep)]
+        bounds = confinement_of(self._sandbox, [self.home.box, cwd], scripts, env)
+        settings: dict[str, Any] = {"bounds": bounds.to_json(), "own_env": self.home.env()}
+        if self.level.name == "bwrap":
+            settings["wrap"] = [*wrap_of(bounds, self._sandbox, self._command[0], boxes())]
+            settings["user"] = self._user
+        return settings
+
+    def new_group(self) -> Cgroup | None:
+        """Make the cgroup of one kernel."""
+        return make_cgroup(self._sandbox, find_parents()) if self.is_closed else None
