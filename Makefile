@@ -34,7 +34,7 @@ demo: $(VENV)/.demo-ready
 	@echo "==> running the demo"
 	@$(BIN)/python -m py_code_mode.demo
 
-test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) programs .venv-valkey/.ready image
+test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) programs .venv-valkey/.ready .venv-sandbox/.ready image
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
@@ -53,7 +53,7 @@ notebooks: $(VENV)/.test-ready
 	@$(BIN)/python -m tests.notebooks
 
 programs:
-	@sh tests/install-programs.sh nmap curl jq git redis-server chromium valkey-server? zsh? fish?
+	@sh tests/install-programs.sh nmap curl jq git redis-server chromium bwrap=bubblewrap valkey-server? zsh? fish?
 
 # Without an engine that runs containers here, its tests are skipped.
 image: $(VENV)/.test-ready | programs
@@ -61,7 +61,7 @@ image: $(VENV)/.test-ready | programs
 	@$(BIN)/python -m tests.container.engine
 
 clean:
-	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-mcp-clients .venv-autogen-mcp .venv-npm .venv-valkey build dist demo-output
+	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-mcp-clients .venv-autogen-mcp .venv-npm .venv-valkey .venv-sandbox build dist demo-output
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
@@ -117,6 +117,18 @@ $(VENV)/.test-ready: pyproject.toml $(VENV)/.pip-ready
 	      { echo "==> no valkey-server, so tests on it are skipped"; [ "$${CI:-}" != true ]; }; }; \
 	fi
 	@mkdir -p .venv-valkey && touch $@
+
+# Root runs bubblewrap as nobody, who must be able to read the interpreter: that of the system can be.
+.venv-sandbox/.ready: | $(VENV)/.test-ready
+	@echo "==> making an interpreter that any user can run"
+	@if /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    $(BIN)/uv venv --quiet --clear --python /usr/bin/python3 .venv-sandbox && \
+	    $(BIN)/uv pip install --quiet --python .venv-sandbox/bin/python ipykernel psutil && \
+	    touch $@; \
+	else \
+	    echo "==> the system has no Python 3.11, so as root tests of bubblewrap are skipped"; \
+	    [ "$${CI:-}" != true ]; \
+	fi
 
 # Without npm it is not made, and looked for again the next time.
 .venv-npm/.ready:

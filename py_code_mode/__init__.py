@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from py_code_mode.artifacts.memory import MemoryArtifactStore
     from py_code_mode.artifacts.redis import RedisArtifactStore
     from py_code_mode.branches import Checkpoint, Trials
-    from py_code_mode.config import KernelConfig, Limits
+    from py_code_mode.config import KernelConfig, Limits, Sandbox
     from py_code_mode.errors import (
         ArtifactError,
         ArtifactNotFoundError,
@@ -95,7 +95,7 @@ _WHERE = {
     "artifacts.memory": ("MemoryArtifactStore",),
     "artifacts.redis": ("RedisArtifactStore",),
     "branches": ("Checkpoint", "Trials"),
-    "config": ("KernelConfig", "Limits"),
+    "config": ("KernelConfig", "Limits", "Sandbox"),
     "errors": (
         "ArtifactError",
         "ArtifactNotFoundError",
@@ -229,6 +229,7 @@ __all__ = [
     "ResourceLink",
     "Rule",
     "Rules",
+    "Sandbox",
     "SentenceTransformersEmbedder",
     "Session",
     "SessionClosed",

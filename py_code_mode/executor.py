@@ -20,7 +20,9 @@ from py_code_mode.defaultsession import DefaultSession
 from py_code_mode.dispatch import Dispatcher
 from py_code_mode.errors import ConfigError, SessionClosed
 from py_code_mode.governance.budget import Budget
+from py_code_mode.kernel.launch import sandbox_level
 from py_code_mode.policy import OnToolCall, Policy
+from py_code_mode.sandbox import Level
 from py_code_mode.session import Session
 from py_code_mode.settings import SessionSettings
 from py_code_mode.skills.library import SkillLibrary, create_skill_library
@@ -174,6 +176,16 @@ class CodeExecutor(DefaultSession):
     async def sessions(self) -> list[Session]:
         """List the open sessions."""
         return [session for session in self._settings.sessions.values() if not session.closed]
+
+    @property
+    def sandbox(self) -> Level:
+        """How the code is confined: ``name``, ``why`` it is that level, what it ``lacks`` here.
+
+        Raises:
+            KernelStartError: The interpreter of the kernels is missing.
+            ConfigError: They cannot be confined here as ``KernelConfig(sandbox=...)`` says.
+        """
+        return sandbox_level(self._settings.kernel)
 
     def stubs(self, names_or_query: str | Iterable[str] | None = None, *, limit: int = 20) -> str:
         """Return tools as a Python stub (``.pyi`` text), for a prompt.

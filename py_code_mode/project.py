@@ -16,6 +16,7 @@ from typing import Any
 
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import ConfigError
+from py_code_mode.sandbox import LEVELS, Sandbox
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -33,7 +34,7 @@ CONFIG_VARIABLE = "PY_CODE_MODE_CONFIG"
 """Environment variable that names the file instead."""
 
 _STORES = ("tools", "skills", "artifacts")
-_FLAGS = (*_STORES, "policy", "python")
+_FLAGS = (*_STORES, "policy", "python", "sandbox")
 
 _WHAT = {
     "tools": "the tools: a folder of YAML files",
@@ -114,7 +115,8 @@ def load_project(
 
     Args:
         where: The file, or its folder; None: found from the working directory upward.
-        given: What goes before it: ``tools``, ``skills``, ``artifacts``, ``policy``, ``python``.
+        given: What goes before it: ``tools``, ``skills``, ``artifacts``, ``policy``, ``python``,
+            ``sandbox``.
 
     Raises:
         ConfigError: The file cannot be read, or something in it is wrong.
@@ -128,12 +130,14 @@ def load_project(
     words = {name: value for name, value in (given or {}).items() if value}
     redis = os.environ.get("PY_CODE_MODE_REDIS") or said.redis
     stores = {name: words.get(name) or _variable(name) for name in _STORES}
+    sandbox = Sandbox.of(said.kernel.sandbox)
     kernel = KernelConfig(
         python=words.get("python") or said.kernel.python,
         cwd=said.kernel.cwd,
         env=said.kernel.env,
         pass_env=said.kernel.pass_env,
         preload=said.kernel.preload,
+        sandbox=Sandbox.at(sandbox, words.get("sandbox") or sandbox.level),
     )
     tags = said.allowed_tags
     return Project(
@@ -168,6 +172,12 @@ def add_project_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", metavar="FILE", help="rules on tools and shell commands (YAML)")
     parser.add_argument(
         "--python", metavar="PATH", help="interpreter of the kernel (default: ours)"
+    )
+    parser.add_argument(
+        "--sandbox",
+        metavar="LEVEL",
+        choices=LEVELS,
+        help=f"how the code is confined: {', '.join(LEVELS)} (default: the project's, or none)",
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.sandbox import Sandbox
 from py_code_mode.stores import is_url
 from py_code_mode.yamlcheck import validate
 from py_code_mode.yamlfile import KeyPath, YamlFile
@@ -41,6 +42,7 @@ class KernelTable(BaseModel):
     )
     pass_env: list[str] = Field(default=[], description="variables kernels get of the environment")
     env: dict[str, str] = Field(default={}, description="variables kernels get besides")
+    sandbox: Any = Field(default="none", description="a level of confinement, or a table of bounds")
 
 
 class ProjectFile(BaseModel):
@@ -93,10 +95,15 @@ def _absolute(said: ProjectFile, file: YamlFile) -> ProjectFile:
             return path
         return str(file.beside(path, ()))
 
+    try:
+        sandbox = Sandbox.of(said.kernel.sandbox, file.path.resolve().parent)
+    except ConfigError as error:
+        raise file.error(str(error), ("kernel", "sandbox")) from error
     kernel = said.kernel.model_copy(
         update={
             "python": beside(said.kernel.python, program=True),
             "cwd": beside(said.kernel.cwd),
+            "sandbox": sandbox,
             "preload": [
                 str(beside(each)) if each.endswith(".py") else each for each in said.kernel.preload
             ],

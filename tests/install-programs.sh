@@ -1,18 +1,19 @@
 #!/bin/sh
 # Install the outside programs that tests use, if this machine lets us; say so if not.
-# Usage: install-programs.sh PROGRAM...   (each is a command and a Debian package of that name;
-# one with a question mark behind it is installed only where the packages have it)
+# Usage: install-programs.sh PROGRAM...   (each is a command and a Debian package of that name, or
+# command=package; one with a question mark behind it is installed only where the packages have it)
 set -u
 missing=""
 optional=""
 for program in "$@"; do
     name="${program%\?}"
-    if command -v "$name" >/dev/null 2>&1; then
+    package="${name#*=}"
+    if command -v "${name%%=*}" >/dev/null 2>&1; then
         continue
     elif [ "$name" = "$program" ]; then
-        missing="$missing $name"
+        missing="$missing $package"
     else
-        optional="$optional $name"
+        optional="$optional $package"
     fi
 done
 [ -n "$missing$optional" ] || exit 0

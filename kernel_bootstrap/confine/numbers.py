@@ -53,7 +53,9 @@ sched_setparam 142 118 | sched_setscheduler 144 119 | semctl 66 191 | semget 64 
 setdomainname 171 162 | sethostname 170 161 | setns 308 268 | setpriority 141 140
 settimeofday 164 170 | shmat 30 196 | shmctl 31 195 | shmget 29 194 | socket 41 198
 swapoff 168 225 | swapon 167 224 | syslog 103 116 | umount2 166 39 | unshare 272 97
-userfaultfd 323 282 | vhangup 153 58
+userfaultfd 323 282 | vhangup 153 58 | chmod 90 - | fchmod 91 52 | fchmodat 268 53
+fchmodat2 452 452 | creat 85 - | open 2 - | openat 257 56 | openat2 437 437 | mknod 133 -
+mknodat 259 33
 """
 # Name, number on x86_64, number on aarch64.
 

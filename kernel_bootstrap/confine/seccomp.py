@@ -100,12 +100,28 @@ def _program(calls: Calls, families: Iterable[int]) -> bytes:
     made.on_call(calls.numbers["clone"], _if_bits(0, _NEW_NAMESPACES, refuse))
     made.on_call(calls.numbers["ioctl"], _if_any(1, _TYPE_INTO_TERMINAL, refuse))
     made.on_call(calls.numbers["socket"], _unless_any(0, families, _ERROR | errno.EACCES))
+    for name, argument in _MODES.items():
+        if name in calls.numbers:
+            made.on_call(calls.numbers[name], _if_bits(argument, _SETUID, refuse))
+    made.on_call(calls.numbers["openat2"], [(_RETURN, _ERROR | errno.ENOSYS, 0, 0)])
     for name, argument in _OF_OTHERS.items():
         then = _ERROR if name in _PRETENDED else refuse
         made.on_call(calls.numbers[name], _unless_any(argument, (0,), then))
     made.decide(_ALLOW)
     return made.program()
 
+
+_SETUID = 0o6000
+
+_MODES = dict(
+    zip(
+        ["chmod", "fchmod", "fchmodat", "fchmodat2", "creat", "open", "openat", "mknod", "mknodat"],
+        (1, 1, 2, 2, 1, 2, 3, 1, 2),
+        strict=True,
+    )
+)
+"""Calls that give a file its mode -> which argument that is: programs that others would run with
+this user's rights are nothing code may make. (``openat2`` has it in memory, where none is seen.)"""
 
 _OF_OTHERS = {
     **dict.fromkeys(("setpriority", "ioprio_set"), 1),

@@ -21,6 +21,7 @@ from py_code_mode.cli.toolverbs import open_registry
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import CodeModeError
 from py_code_mode.executor import CodeExecutor
+from py_code_mode.kernel.launch import sandbox_level
 from py_code_mode.tools.registry import ToolRegistry
 
 __all__ = ["check"]
@@ -69,7 +70,7 @@ class Finding:
 
 def check(arguments: argparse.Namespace) -> int:
     """Check everything and tell; return the exit code."""
-    findings = [_versions(), *asyncio.run(_kernel(arguments.python))]
+    findings = [_versions(), *asyncio.run(_kernel(arguments.python)), _sandbox(arguments.python)]
     if arguments.tools is not None:
         findings += asyncio.run(_tools(arguments.tools))
     findings += [*map(_extra, _EXTRAS), *map(_program, _PROGRAMS)]
@@ -110,6 +111,14 @@ async def _kernel(python: str | None) -> list[Finding]:
     except (CodeModeError, OSError) as error:
         found.append(Finding("failed", "kernel", str(error)))
     return found
+
+
+def _sandbox(python: str | None) -> Finding:
+    try:
+        level = sandbox_level(KernelConfig(python=python, sandbox="auto"))
+    except CodeModeError as error:
+        return Finding("failed", "sandbox", str(error))
+    return Finding("missing" if level.name == "none" else "ok", "sandbox", str(level))
 
 
 async def _cell(executor: CodeExecutor, what: str, code: str, wanted: object) -> Finding:

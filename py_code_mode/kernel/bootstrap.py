@@ -18,6 +18,7 @@ from pathlib import Path
 
 import kernel_bootstrap.wire
 from py_code_mode import reaper
+from py_code_mode.kernel.homes import reachable_root
 
 __all__ = ["absolute_scripts", "bootstrap_command", "preload_arguments"]
 
@@ -62,7 +63,7 @@ def preload_arguments(preload: Sequence[str]) -> list[str]:
 def _archive(pid: int) -> Path:
     """Make the zip; ``pid`` keeps a forked program from using its parent's."""
     del pid
-    directory = Path(tempfile.mkdtemp(prefix="pcm-bootstrap-"))
+    directory = Path(tempfile.mkdtemp(prefix="pcm-bootstrap-", dir=reachable_root()))
     directory.chmod(0o755)  # no secret; kernels may run as another user
     reaper.acquire().watch_directory(directory)
     atexit.register(shutil.rmtree, directory, ignore_errors=True)

@@ -6,6 +6,7 @@ what means, is known to ``py_code_mode.sandbox``.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from py_code_mode.sandbox import (
     wrap_of,
 )
 
-__all__ = ["Enclosure"]
+__all__ = ["Enclosure", "level_of"]
 
 
 class Enclosure:
@@ -66,15 +67,8 @@ class Enclosure:
             ConfigError: This machine cannot do what the bounds ask for.
         """
         sandbox = Sandbox.of(config.sandbox)
-        if sandbox.level == "bwrap" and not from_template:
-            raise ConfigError(
-                "Sandbox(level='bwrap') works for kernels that come from a template only; leave "
-                "KernelConfig(provisioner=..., connection_file=...) out"
-            )
-        if sandbox.level == "auto" and not from_template:
-            sandbox = Sandbox.at(sandbox, "landlock")
         # It may have to try programs out.
-        level = await in_thread(lambda: choose_level(sandbox, command[0]))
+        level = await in_thread(lambda: level_of(sandbox, command[0], from_template=from_template))
         return cls(sandbox, level, command)
 
     def cwd(self, asked: str | Path | None) -> Path:
@@ -108,3 +102,25 @@ class Enclosure:
     def new_group(self) -> Cgroup | None:
         """Make the cgroup of one kernel."""
         return make_cgroup(self._sandbox, find_parents()) if self.is_closed else None
+
+
+def level_of(sandbox: Sandbox, python: str, *, from_template: bool) -> Level:
+    """Return how kernels with these bounds are confined; the first time programs may be tried out.
+
+    Args:
+        sandbox: The bounds.
+        python: Path of the interpreter.
+        from_template: Whether kernels come from a template.
+
+    Raises:
+        ConfigError: This machine cannot do what the bounds ask for.
+    """
+    if sandbox.level == "bwrap" and not from_template:
+        raise ConfigError(
+            "Sandbox(level='bwrap') works for kernels that come from a template only; leave "
+            "KernelConfig(provisioner=..., connection_file=...) out"
+        )
+    if sandbox.level == "auto" and not from_template:
+        level = choose_level(Sandbox.at(sandbox, "landlock"), python)
+        return dataclasses.replace(level, why=f"{level.why}; bwrap needs kernels from a template")
+    return choose_level(sandbox, python)

@@ -13,13 +13,17 @@ import functools
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from py_code_mode import live, reaper
+from py_code_mode.sandbox import user_of_kernels
 
-__all__ = ["Home", "boxes"]
+__all__ = ["Home", "boxes", "reachable_root"]
+
+_FOR_ALL = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - mkdtemp is private
 
 _TOKEN_BYTES = 8
 """Of a box's name: other sessions must not come upon its sockets by trying."""
@@ -100,11 +104,24 @@ class Home:
             os.chown(path, self._user, self._user, follow_symlinks=False)
 
 
+def reachable_root() -> Path:
+    """Return a temporary directory that whoever runs kernels can reach."""
+    usual = live.roots()[0]
+    if user_of_kernels() is None:
+        return usual
+    return next((each for each in (usual, *_FOR_ALL) if _is_open(each)), usual)
+
+
+def _is_open(directory: Path) -> bool:
+    """Whether everybody may enter a directory and those above it."""
+    return all(each.stat().st_mode & stat.S_IXOTH for each in (directory, *directory.parents))
+
+
 @functools.cache
 def _boxes(pid: int) -> Path:
     """Make the directory; ``pid`` keeps a forked program from using its parent's."""
     del pid
-    directory = Path(tempfile.mkdtemp(prefix="pcmbox-", dir=live.roots()[0]))
+    directory = Path(tempfile.mkdtemp(prefix="pcmbox-", dir=reachable_root()))
     directory.chmod(0o711)  # kernels may run as another user: it may enter, not look
     reaper.acquire().watch_directory(directory)
     atexit.register(shutil.rmtree, directory, ignore_errors=True)

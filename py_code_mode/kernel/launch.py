@@ -29,13 +29,13 @@ from py_code_mode.kernel.bootstrap import (
     bootstrap_command,
     preload_arguments,
 )
-from py_code_mode.kernel.enclosure import Enclosure
+from py_code_mode.kernel.enclosure import Enclosure, level_of
 from py_code_mode.kernel.forked import ForkedProcess
 from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
-from py_code_mode.sandbox import Cgroup
+from py_code_mode.sandbox import Cgroup, Level, Sandbox
 
-__all__ = ["ENVIRONMENT", "Branch", "Launched", "launch"]
+__all__ = ["ENVIRONMENT", "Branch", "Launched", "launch", "sandbox_level"]
 
 ENVIRONMENT = frozenset(
     {
@@ -155,12 +155,27 @@ async def launch(
     return Launched(manager, directory, notes, enclosure, manager.group)
 
 
-async def _enclosure(config: KernelConfig) -> Enclosure:
+def sandbox_level(config: KernelConfig) -> Level:
+    """Return how kernels of a configuration are confined.
+
+    Raises:
+        KernelStartError: The interpreter is missing.
+        ConfigError: They cannot be confined here as it says.
+    """
+    python, forks = _command(config)[0], _provisioner(config) == TEMPLATE
+    return level_of(Sandbox.of(config.sandbox), python, from_template=forks)
+
+
+def _command(config: KernelConfig) -> list[str]:
     try:
-        command = bootstrap_command(config.python)
+        return bootstrap_command(config.python)
     except OSError as error:
         raise KernelStartError(f"the kernel could not be started: {error}") from error
-    return await Enclosure.make(config, command, from_template=_provisioner(config) == TEMPLATE)
+
+
+async def _enclosure(config: KernelConfig) -> Enclosure:
+    forks = _provisioner(config) == TEMPLATE
+    return await Enclosure.make(config, _command(config), from_template=forks)
 
 
 async def _launch_in(

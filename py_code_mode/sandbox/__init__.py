@@ -7,13 +7,14 @@ out what this machine can do, ``confinement`` turns both into what a kernel's pr
 
 from __future__ import annotations
 
-from py_code_mode.sandbox.bounds import Sandbox
+from py_code_mode.sandbox.bounds import LEVELS, Sandbox
 from py_code_mode.sandbox.bubblewrap import user_of_kernels
 from py_code_mode.sandbox.cgroup import Cgroup, find_parents, make_cgroup
 from py_code_mode.sandbox.confinement import confinement_of, wrap_of
 from py_code_mode.sandbox.means import Level, choose_level
 
 __all__ = [
+    "LEVELS",
     "Cgroup",
     "Level",
     "Sandbox",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kernel_bootstrap.wire.confinement import NETWORKS
 from py_code_mode.errors import ConfigError
@@ -64,15 +65,29 @@ class Sandbox:
             _check_count(name, getattr(self, name))
 
     @classmethod
-    def of(cls, given: Sandbox | str) -> Sandbox:
-        """Return bounds for what ``KernelConfig(sandbox=...)`` takes.
+    def of(cls, given: Sandbox | str | Mapping[str, Any], beside: Path | None = None) -> Sandbox:
+        """Return bounds for what ``KernelConfig(sandbox=...)`` or a file of settings says.
+
+        Args:
+            given: Bounds, the name of a level, or bounds by name.
+            beside: Folder from which paths count.
 
         Raises:
-            ConfigError: It is neither bounds nor the name of a level.
+            ConfigError: It is none of these.
         """
         if isinstance(given, Sandbox):
             return given
-        return cls(level=given)
+        if not isinstance(given, Mapping):
+            return cls(level=given)
+        known = {each.name for each in dataclasses.fields(cls)}
+        for name in given:
+            if name not in known:
+                raise ConfigError(f"a sandbox has no {name!r}; it has {', '.join(sorted(known))}")
+        words = dict(given)
+        if beside is not None:
+            for name in {"read", "write"} & words.keys():
+                words[name] = [beside / Path(each).expanduser() for each in words[name]]
+        return cls(**words)
 
     @classmethod
     def at(cls, bounds: Sandbox, level: str) -> Sandbox:

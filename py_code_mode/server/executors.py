@@ -116,6 +116,7 @@ def _options(settings: ServerSettings) -> dict[str, Any]:
         env=settings.env,
         preload=settings.preload,
         pass_env=settings.pass_env,
+        sandbox=settings.sandbox,
         warm=settings.warm,
     )
     most = settings.max_output_bytes

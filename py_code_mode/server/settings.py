@@ -23,6 +23,7 @@ from pydantic_settings import (
 from py_code_mode.errors import ConfigError
 from py_code_mode.project import find_project_file
 from py_code_mode.projectfile import ProjectFile, read_project_file
+from py_code_mode.sandbox import Sandbox
 
 __all__ = ["PREFIX", "Scope", "ServerSettings", "TokenSettings", "load_settings"]
 
@@ -36,7 +37,7 @@ the metrics."""
 Anonymous = Literal["no", "yes", "container"]
 """Without a token: this machine only; everybody; or what a container takes for its machine."""
 
-KERNEL_KEYS = ("python", "cwd", "preload", "pass_env", "env")
+KERNEL_KEYS = ("python", "cwd", "preload", "pass_env", "env", "sandbox")
 """Settings that section ``[kernel]`` has as well."""
 
 MIB = 1024 * 1024
@@ -89,6 +90,9 @@ class ServerSettings(BaseSettings):
     env: Annotated[dict[str, str], NoDecode] = Field(
         {}, description="variables kernels get besides (a JSON object)"
     )
+    sandbox: Annotated[Any, NoDecode] = Field(
+        "none", description="how the code is confined: a level, or bounds (a JSON object)"
+    )
     warm: int = Field(0, ge=0, le=100, description="kernels kept ready, for each token in use")
     max_sessions: int = Field(100, ge=1, description="sessions at once")
     max_runs: int = Field(50, ge=1, description="runs at once, those that wait included")
@@ -114,6 +118,16 @@ class ServerSettings(BaseSettings):
     @classmethod
     def _object(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("sandbox", mode="before")
+    @classmethod
+    def _bounds(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.startswith("{"):
+            value = json.loads(value)
+        try:
+            return Sandbox.of(value)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("allow_anonymous", mode="before")
     @classmethod
