@@ -59,14 +59,15 @@ class SkillView:
     examples: list[dict[str, Any]] = field(default_factory=list, repr=False)
     number: int = 0
     creator: str = ""
-    created: float = 0.0
-    modified: float = 0.0
+    # Times are another in each run, and tell a model nothing.
+    created: float = field(default=0.0, repr=False)
+    modified: float = field(default=0.0, repr=False)
     # Two looks at one skill are equal however often it ran between them.
     uses: int = field(default=0, compare=False)
     failures: int = field(default=0, compare=False)
     success_rate: float | None = field(default=None, compare=False)
     seconds: float = field(default=0.0, compare=False, repr=False)
-    last_used: float = field(default=0.0, compare=False)
+    last_used: float = field(default=0.0, compare=False, repr=False)
 
 
 def view(data: Mapping[str, Any]) -> SkillView:

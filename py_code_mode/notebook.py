@@ -54,6 +54,7 @@ class Notebook:
         self._cells: deque[Entry] = deque()
         self._bytes = self._recorded = self._dropped = 0
         self._before = Before()
+        self._is_reset = False
 
     @property
     def cells(self) -> Sequence[Entry]:
@@ -83,8 +84,15 @@ class Notebook:
         shown = replace(result, value=None, stdout="", stderr="")
         self._record(shown)
         entry = Entry(
-            uuid.uuid4().hex[:8], code, shown, origin[:_MAX_ORIGIN], started.astimezone(UTC), size
+            uuid.uuid4().hex[:8],
+            code,
+            shown,
+            origin[:_MAX_ORIGIN],
+            started.astimezone(UTC),
+            size,
+            is_first=self._is_reset,
         )
+        self._is_reset = False
         self._cells.append(entry)
         self._bytes += size
         self._recorded += entry.recorded
@@ -93,6 +101,10 @@ class Notebook:
             self._bytes -= old.size
             self._recorded -= old.recorded
             self._dropped += 1
+
+    def reset(self) -> None:
+        """Note that the next cell finds a new kernel."""
+        self._is_reset = bool(self._cells)
 
     @property
     def has_failed(self) -> bool:
@@ -116,7 +128,7 @@ class Notebook:
         copy.max_bytes = self.max_bytes
         copy._cells.extend(self._cells)
         copy._bytes, copy._recorded, copy._dropped = self._bytes, self._recorded, self._dropped
-        copy._before = self._before.copy()
+        copy._before, copy._is_reset = self._before.copy(), self._is_reset
         return copy
 
     def build(
@@ -140,7 +152,7 @@ class Notebook:
         described, more = tools_data(tools, called)
         about: dict[str, Any] = {"session": session, "format": 1, **self._before.data(secrets)}
         if described:
-            about["tools"] = secrets.redact(described)
+            about["tools"] = secrets.redact_values(described)
         if more:
             about["tools_left_out"] = more
         if self._dropped:

@@ -82,12 +82,14 @@ class Asked:
         arguments: Tree and buffers of its arguments, where ``call`` has not all of them.
         answer: What it was answered; None: that is not kept.
         left_out: Why it is not.
+        number: The kernel's number of the request: calls that were asked later have higher ones.
     """
 
     call: ToolCall
     arguments: tuple[Any, Sequence[Buffer]] | None = None
     answer: Answer | None = None
     left_out: str = ""
+    number: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -172,15 +174,15 @@ class Recording:
     def _asked(self, call: ToolCall, request: Request, answer: Answer) -> Asked:
         arguments, left_out = None, self._why_not(answer)
         given = request.params.get("arguments")
-        if not left_out and call.arguments != given:  # shortened, changed, or of other types
+        if not left_out and not _same(call.arguments, given):  # shortened, or changed
             try:
                 arguments = encode(given, max_bytes=self.limits.recorded_call_bytes)
             except ValueNotEncodableError:
                 left_out = "its arguments are larger than Limits.recorded_call_bytes"
         if left_out:
-            return Asked(call, left_out=left_out)
+            return Asked(call, left_out=left_out, number=request.id)
         self.size += answer.size
-        return Asked(call, arguments, answer)
+        return Asked(call, arguments, answer, number=request.id)
 
     def _why_not(self, answer: Answer) -> str:
         if not answer.content:
@@ -223,10 +225,21 @@ class Recording:
 
     def forget(self, why: str) -> None:
         """Keep no answers any more, only what was asked."""
-        self.asked = [Asked(each.call, left_out=each.left_out or why) for each in self.asked]
+        self.asked = [
+            Asked(each.call, left_out=each.left_out or why, number=each.number)
+            for each in self.asked
+        ]
         for thing in self.things:
             self._leave_out(thing, why)
         self.things, self.size = {}, 0
+
+
+def _same(shown: Mapping[str, Any], given: Any) -> bool:
+    """Whether what is shown of arguments is all of them; arrays do not say if they are equal."""
+    try:
+        return bool(shown == given)
+    except Exception:  # noqa: BLE001 - whatever comparing raises, they are not plainly the same
+        return False
 
 
 def _name(request: Request) -> str:

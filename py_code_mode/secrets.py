@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from py_code_mode.errors import CodeModeError, ConfigError
+from py_code_mode.secretparts import hide_in_parts, join_pairs
 
 __all__ = ["HIDDEN", "Secrets"]
 
@@ -31,22 +32,39 @@ _SHORTEST = 4
 _TELLING = 24
 """Characters of a longer secret that tell it, where its end may have been cut."""
 
+_CUT = re.compile(r"(\n?\.\.\.(?: [\d,]+ characters cut \.\.\.\n)?)")
+"""What stands where a text was shortened."""
+
 _NAMED = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 def _forms(secret: str) -> set[str]:
     """Return how a text can show it: as it is, in source, JSON, HTML, or an address."""
-    return {
-        secret,
-        repr(secret)[1:-1],
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        html.escape(secret),
-        html.escape(secret, quote=False),
-        quote(secret, safe="", errors="replace"),
-        quote(secret, errors="replace"),
-        quote_plus(secret, errors="replace"),
+    data = secret.encode("utf-8", "replace")
+    said = json.dumps(secret)[1:-1]
+    page = html.escape(secret)
+    forms = {
+        *(secret, repr(secret)[1:-1], ascii(secret)[1:-1], repr(data)[2:-1]),
+        *(said, json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(said)[1:-1]),
+        *(said.replace("/", "\\/"), said.translate(_IN_SCRIPTS)),
+        *(page, html.escape(secret, quote=False)),
+        page.replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+        page.replace("&#x27;", "&apos;"),
+        quote_plus(data),
     }
+    for safe in ("", "/", "!'()*", "!#$%&'()*+,/:;=?@[]~"):
+        coded = quote(data, safe=safe)
+        forms |= {coded, _PERCENT.sub(lambda found: found[0].lower(), coded)}
+    return forms
+
+
+_IN_SCRIPTS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
+
+
+def _least(form: str) -> int:
+    """Return how many characters tell a secret of which only the beginning or the end is there."""
+    return max(_SHORTEST, min(12, len(form) // 2))
 
 
 class Secrets:
@@ -60,6 +78,7 @@ class Secrets:
         self._values = dict(values or {})
         self._hidden: set[str] = {v for v in self._values.values() if len(v) >= _SHORTEST}
         self._pattern: re.Pattern[str] | None = None
+        self._forms: list[str] = []
         self._compile()
 
     def fill(self, text: str) -> str:
@@ -89,7 +108,7 @@ class Secrets:
     def _compile(self) -> None:
         # The longest first: one secret may be part of another.
         forms = {form for secret in self._hidden for form in _forms(secret)}
-        ordered = sorted(forms, key=len, reverse=True)
+        self._forms = ordered = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     @property
@@ -101,12 +120,20 @@ class Secrets:
         """Return ``value`` with every secret in its texts hidden.
 
         Args:
-            value: Text, bytes, or lists, tuples and dicts of those; anything else is returned as
-                it is. Nothing is copied that holds no secret.
+            value: Anything that can cross to a kernel, and containers of it. Nothing is copied
+                that holds no secret.
         """
         if self._pattern is None:
             return value
         return self._redacted(value)
+
+    def redact_values(self, data: Any) -> Any:
+        """Hide secrets as ``redact`` does, but not in the keys of dicts: they are names of ours."""
+        if isinstance(data, dict):
+            return {key: self.redact_values(item) for key, item in data.items()}
+        if isinstance(data, list):
+            return [self.redact_values(item) for item in data]
+        return self.redact(data)
 
     def redact_pieces(self, pieces: Sequence[str]) -> list[str]:
         """Hide secrets in a text that came in pieces, also those that go over a border.
@@ -122,7 +149,7 @@ class Secrets:
         starts = [0, *accumulate(map(len, pieces))]
         found = [match.span() for match in self._pattern.finditer("".join(pieces))]
         return [
-            self._without_spans(piece, start, found)
+            self._without_cut(self._without_spans(piece, start, found))
             for piece, start in zip(pieces, starts, strict=False)
         ]
 
@@ -159,7 +186,8 @@ class Secrets:
     def _redacted(self, value: Any) -> Any:
         assert self._pattern is not None
         if isinstance(value, str):
-            return self._pattern.sub(HIDDEN, value)
+            found = self._without_cut(self._pattern.sub(HIDDEN, value))
+            return value if found == value else found
         if type(value) is bytes:
             text = value.decode("utf-8", "surrogateescape")
             found = self._pattern.sub(HIDDEN, text)
@@ -169,9 +197,41 @@ class Secrets:
             same = all(new is old for new, old in zip(items, value, strict=True))
             return value if same else type(value)(items)
         if type(value) is dict:
-            pairs = {self._redacted(key): self._redacted(item) for key, item in value.items()}
-            return pairs if pairs != value else value
-        return value
+            pairs = [(self._redacted(key), self._redacted(item)) for key, item in value.items()]
+            old = value.items()
+            same = all(a is c and b is d for (a, b), (c, d) in zip(pairs, old, strict=True))
+            return value if same else join_pairs(pairs)
+        if value is None or isinstance(value, bool | int | float | complex):
+            return value
+        return hide_in_parts(value, self._redacted, self._forms, HIDDEN)
+
+    def _without_cut(self, text: str) -> str:
+        """Hide what stands of a secret where a text was shortened in its midst."""
+        if "..." not in text:
+            return text
+        head, *rest = _CUT.split(text)
+        for mark, tail in zip(rest[::2], rest[1::2], strict=True):
+            head = self._without_end(head) + mark + self._without_beginning(tail)
+        return head
+
+    def _without_end(self, text: str) -> str:
+        for form in self._forms:
+            at = text.find(form[: _least(form)], max(0, len(text) - len(form)))
+            while at >= 0:
+                if form.startswith(text[at:]):
+                    return text[:at] + HIDDEN
+                at = text.find(form[: _least(form)], at + 1)
+        return text
+
+    def _without_beginning(self, text: str) -> str:
+        for form in self._forms:
+            least = _least(form)
+            at = text.rfind(form[-least:], 0, len(form))
+            while at >= 0:
+                if form.endswith(text[: at + least]):
+                    return HIDDEN + text[at + least :]
+                at = text.rfind(form[-least:], 0, at + least - 1)
+        return text
 
     def __repr__(self) -> str:
         return f"<Secrets: {len(self._hidden)} hidden>"

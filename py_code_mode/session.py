@@ -111,6 +111,7 @@ class Session(Transcribed, Inspectable):
         await self._cells.end_cell()
         async with self._cells.held():
             await self._cells.slot.reset()
+            self._cells.notebook.reset()
 
     async def variables(self) -> list[Variable]:
         """List the variables the code has made.

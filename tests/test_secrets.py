@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import html
 import json
+from collections import OrderedDict
 from itertools import pairwise
+from pathlib import PurePosixPath
 from urllib.parse import quote, quote_plus
 
+import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kernel_bootstrap.wire.codec import encode
+from kernel_bootstrap.wire.media import Media, ResourceLink
 from py_code_mode.errors import ConfigError
 from py_code_mode.secrets import Secrets
 
@@ -44,8 +51,16 @@ def test_what_was_filled_in_is_hidden(monkeypatch):
 def test_a_secret_is_hidden_however_it_is_written():
     """Source, JSON, HTML and addresses write quotes, ampersands and letters in their own way."""
     secret = "p&ss'w\"o/r d\\<ü>"
+
+    def twice(text):
+        return json.dumps(json.dumps(text)[1:-1])
+
+    def for_markup(text):
+        return html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+
     secrets = Secrets({"KEY": secret})
     ways = [repr, json.dumps, html.escape, quote, quote_plus, lambda text: quote(text, safe="")]
+    ways += [twice, for_markup, ascii, lambda text: repr(text.encode())[1:]]
     for way in (*ways, lambda text: json.dumps(text, ensure_ascii=False)):
         found = secrets.redact(f"a {way(secret)} b")
         assert found.replace("'", "").replace('"', "") == "a *** b", way
@@ -72,6 +87,58 @@ def test_what_holds_no_secret_is_not_copied():
     value = {"a": [1, "b", (b"c",)]}
     found = Secrets({"KEY": "secret"}).redact(value)
     assert found is value
+
+
+VALUES = [
+    {"key-4711-x"},
+    frozenset(["key-4711-x"]),
+    PurePosixPath("/home/key-4711-x"),
+    bytearray(b"key-4711-x"),
+    OrderedDict({"key-4711-x": 1}),
+    np.array(["key-4711-x", "b"]),
+    np.array([b"key-4711-x"]),
+    np.array(["key-4711-x", None], dtype=object),
+    np.str_("key-4711-x"),
+    np.array([("key-4711-x", 1)], dtype=[("a", "U20"), ("b", "i4")]),
+    pd.DataFrame({"a": ["key-4711-x", "b"], "key-4711-x": [1, 2]}),
+    pd.Series(["key-4711-x"], index=["key-4711-x"], name="key-4711-x"),
+    pd.Categorical(["key-4711-x", "a"]),
+    pl.DataFrame({"a": ["key-4711-x", "b"], "key-4711-x": [1, 2]}),
+    Media(b"a key-4711-x", "text/plain", "key-4711-x"),
+    ResourceLink(uri="http://h/?k=key-4711-x"),
+    [{"deep": (np.array(["key-4711-x"]),)}],
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_values_that_are_more_than_text_hide_it_too(value):
+    """Sets, paths, arrays, frames and pictures are searched; those without a secret stay themselves."""
+    tree, buffers = encode(Secrets({"KEY": "key-4711-x"}).redact(value))
+    assert "key-4711-x" not in json.dumps(tree)
+    for data in map(bytes, buffers):
+        assert not any(
+            "key-4711-x".encode(each) in data for each in ("utf-8", "utf-16-le", "utf-32-le")
+        )
+    assert Secrets({"KEY": "another-one"}).redact(value) is value
+
+
+def test_what_was_cut_hides_what_is_left_of_a_secret():
+    """Where a text was shortened, the beginning or the end of a secret is hidden as well."""
+    secrets = Secrets({"KEY": "key-4711-secret", "LONG": "x" * 300 + "y" * 300})
+    assert secrets.redact("a key-4711-s...") == "a ***..."
+    assert secrets.redact("x" * 200 + "...") == "***..."
+    cut = "head key-47\n... 1,234 characters cut ...\n1-secret tail"
+    assert secrets.redact(cut) == "head key-47\n... 1,234 characters cut ...\n*** tail"
+    assert secrets.redact("wait... keyhole") == "wait... keyhole"
+
+
+def test_names_of_ours_stay():
+    """Keys of records are not hidden, however common the word that is a secret."""
+    assert Secrets({"K": "name"}).redact_values([{"name": "a name"}]) == [{"name": "a ***"}]
+    assert Secrets({"A": "aaaa", "B": "bbbb"}).redact({"aaaa": 1, "bbbb": 2}) == {
+        "***": 1,
+        "*** (2)": 2,
+    }
 
 
 def test_short_values_are_not_hidden():

@@ -27,10 +27,13 @@ came is chance."""
 _CHANGING: Sequence[tuple[re.Pattern[str], str]] = tuple(
     (re.compile(pattern), by)
     for pattern, by in (
-        (r"\b0x[0-9a-fA-F]{6,16}\b", "0x…"),
+        (r"(?<= at )0x[0-9a-fA-F]{6,16}\b", "0x…"),
+        (r"\(0x[0-9a-fA-F]{6,16}\)>", "(0x…)>"),
         (r"\b(In|Out) ?\[\d+\]", r"\1[…]"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "…"),
-        (r"\b[0-9a-f]{32}\b", "…"),
+        (r"\b((?:model_|comm_|display_)?id[\"']?\s{0,3}[:=]\s{0,3}[\"']?)[0-9a-f]{32}\b", r"\1…"),
+        (r"\b(started(?: daemon)?) \d{6,20}\)>", r"\1 …)>"),  # a thread
+        (r"\bTask-\d+\b", "Task-…"),
         (r"\bT_[0-9a-f]{5}(?=\b|_)", "T_…"),  # tables of a pandas Styler
         # tqdm: 3/5 [00:01<00:02, 1.07it/s]
         (r"\[[\d:?]{1,20}<[\d:?]{1,20},[^\[\]]{0,200}\]", "[…]"),
@@ -38,7 +41,18 @@ _CHANGING: Sequence[tuple[re.Pattern[str], str]] = tuple(
         (r"(?m)^((?:CPU times|Wall time): ).*$", r"\1…"),  # %time
         (r"(?m)^[\d.]{1,20} [mµun]?s ± .*$", "…"),  # %timeit
         (r"\bipykernel_\d+\b", "ipykernel_…"),
+        (r"\(\d{5,20}\.py, line", "(….py, line"),  # IPython's name of a cell
     )
+)
+
+
+# Of matplotlib's SVG: when it was drawn, and names of its parts, which are drawn lots for.
+_IN_SVG: Sequence[tuple[re.Pattern[str], str]] = (
+    (re.compile(r"<dc:date>[^<]{0,100}</dc:date>"), "<dc:date>…</dc:date>"),
+    (
+        re.compile(r"(id=\"|href=\"#|url\(#)([A-Za-z]{1,3}|C\d{1,3}_\d{1,3}_)[0-9a-f]{10}\b"),
+        r"\1\2…",
+    ),
 )
 
 
@@ -54,12 +68,39 @@ def differences(recorded: Sequence[Output], replayed: Sequence[Output]) -> Itera
     was, now = _error(recorded), _error(replayed)
     if was[0] in STOPPED and now[0] in STOPPED:
         return
-    for name in ("stdout", "stderr"):
-        yield from _unequal(name, _printed(recorded, name), _printed(replayed, name))
-    yield from _shown(recorded, replayed, "execute_result", "value")
-    yield from _shown(recorded, replayed, "display_data", "display")
+    found = 0
+    for each in (
+        *_unequal("stdout", _printed(recorded, "stdout"), _printed(replayed, "stdout")),
+        *_unequal("stderr", _printed(recorded, "stderr"), _printed(replayed, "stderr")),
+        *_shown(recorded, replayed, "execute_result", "value"),
+        *_shown(recorded, replayed, "display_data", "display"),
+    ):
+        found += 1
+        yield each
+    if found == 0 and _order(recorded) != _order(replayed):
+        was_order, now_order = ", ".join(_order(recorded)), ", ".join(_order(replayed))
+        yield Difference("order", was_order, now_order)
     if tuple(map(plain, was)) != tuple(map(plain, now)):
         yield Difference("error", ": ".join(filter(None, was)), ": ".join(filter(None, now)))
+
+
+def _order(outputs: Sequence[Output]) -> list[str]:
+    """Return in which order a cell printed and showed; stderr comes when it comes."""
+    kinds = [
+        "display" if each["output_type"] != "stream" else each["name"]
+        for each in outputs
+        if _counts(each)
+    ]
+    return [
+        kind for at, kind in enumerate(kinds) if kind != "stdout" or kinds[at - 1 : at] != [kind]
+    ]
+
+
+def _counts(output: Output) -> bool:
+    kind = output["output_type"]
+    return not _is_ours(output) and (
+        kind == "display_data" or (kind == "stream" and output["name"] == "stdout")
+    )
 
 
 def _unequal(what: str, recorded: str, replayed: str) -> Iterator[Difference]:
@@ -106,6 +147,9 @@ def _form(data: Mapping[str, Any], mime: str) -> str:
     if isinstance(value, dict) or (isinstance(value, list) and mime.endswith("json")):
         return plain(json.dumps(value, sort_keys=True))
     text = _text(value)
+    if mime == "image/svg+xml":
+        for pattern, by in _IN_SVG:
+            text = pattern.sub(by, text)
     # What base64 says by chance is no address.
     return "".join(text.split()) if mime.startswith("image/") and "svg" not in mime else plain(text)
 

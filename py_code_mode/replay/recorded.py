@@ -26,13 +26,15 @@ MAX_BYTES = 1024 * 1024 * 1024
 
 FORMAT = 1
 
-_BY_CHANCE = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
+_LONGEST = 1e9
+
+_BY_CHANCE = (AssertionError, LookupError, TypeError, AttributeError, ValueError, RecursionError)
 """What nbformat raises where it takes for granted that a file has the right form."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RecordedCall:
-    """One call of a tool.
+    """One call of a tool; equal only to itself, for its arguments may be arrays.
 
     Attributes:
         tool: Its exact name.
@@ -40,6 +42,7 @@ class RecordedCall:
         outcome: ``ok``, ``error``, ``denied`` or ``cancelled``.
         reply: What it was answered; None: that is not in the recording.
         left_out: Why it is not.
+        number: Calls that were asked later have higher ones; 0: not known.
     """
 
     tool: str
@@ -47,6 +50,7 @@ class RecordedCall:
     outcome: str
     reply: Reply | None = None
     left_out: str = ""
+    number: int = 0
 
     @property
     def key(self) -> str:
@@ -68,6 +72,7 @@ class RecordedCell:
         state_lost: Whether the kernel was replaced.
         refused: Shell commands that were refused -> what the code was told.
         more_refused: Whether there were others.
+        new_kernel: Whether the session was reset before it.
     """
 
     number: int
@@ -79,6 +84,7 @@ class RecordedCell:
     state_lost: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
     more_refused: bool = False
+    new_kernel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +183,11 @@ def _cell(number: int, cell: dict[str, Any]) -> RecordedCell:
         outputs,
         cell["execution_count"],
         tuple(map(_call, told["tool_calls"])),
-        float(told["seconds"]),
+        float(min(told["seconds"], _LONGEST)),  # an integer may be too large for a float
         about.get("state_lost") is True,
         dict(map(_refusal, _list(about, "refused_commands"))),
         about.get("more_refused") is True,
+        about.get("new_kernel") is True,
     )
 
 
@@ -195,12 +202,11 @@ def _call(data: Any) -> RecordedCall:
     arguments = decode(told["arguments"]) if asked is None else unpack(asked)
     if type(arguments) is not dict or not all(type(name) is str for name in arguments):
         raise ProtocolError("the arguments of a tool call must have names")
-    call = RecordedCall(told["tool"], arguments, told["outcome"])
-    if "answer" not in data:
-        return RecordedCall(
-            call.tool, arguments, call.outcome, None, str(data.get("not_recorded", ""))[:500]
-        )
-    return RecordedCall(call.tool, arguments, call.outcome, _reply(data["answer"]))
+    number = data.get("number", 0)
+    number = number if type(number) is int else 0
+    reply = _reply(data["answer"]) if "answer" in data else None
+    left_out = "" if reply is not None else str(data.get("not_recorded", ""))[:500]
+    return RecordedCall(told["tool"], arguments, told["outcome"], reply, left_out, number)
 
 
 def _reply(data: Any) -> Reply:

@@ -57,15 +57,12 @@ async def replay(
     """
     run = await asyncio.to_thread(read_run, Path(path))
     tools = RecordedTools(run.tools)
-    refusals, cells, last = Refusals(), list[CellReport](), 0
+    refusals, cells = Refusals(), list[CellReport]()
     async with _session(run, tools, refusals, kernel) as executor:
         for cell in run.cells:
-            if cell.execution_count is not None:
-                if cell.execution_count <= last:  # it began anew: somebody had reset the session
-                    await executor.reset()
-                last = cell.execution_count
-            last = 0 if cell.state_lost else last
-            tools.begin(cell.calls)
+            if cell.new_kernel:
+                await executor.reset()
+            tools.begin(cell.calls, is_stopped=_ended(cell) in STOPPED)
             refusals.begin(cell)
             cells.append(await _again(cell, executor, tools, timeout))
     return ReplayReport(run.path, tuple(cells), run.notes)
@@ -94,12 +91,10 @@ async def _session(
 async def _again(
     cell: RecordedCell, executor: CodeExecutor, tools: RecordedTools, timeout: float | None
 ) -> CellReport:
-    error = next((each for each in cell.outputs if each["output_type"] == "error"), None)
-    ended = "" if error is None else str(error["ename"])
     if cell.execution_count is None and cell.state_lost:
         await executor.reset()
         return CellReport(cell.number, None, skipped="its kernel had died, so it was not run")
-    result = await executor.run(cell.source, timeout=_limit(cell, ended, timeout))
+    result = await executor.run(cell.source, timeout=_limit(cell, timeout))
     found: list[Difference] = [
         *tools.differences(),
         *differences(cell.outputs, outputs_of(result, Secrets())),
@@ -109,8 +104,14 @@ async def _again(
     return CellReport(cell.number, cell.execution_count, round(result.seconds, 6), tuple(found))
 
 
-def _limit(cell: RecordedCell, ended: str, timeout: float | None) -> float:
-    if ended in STOPPED:
+def _ended(cell: RecordedCell) -> str:
+    """Return the name of the error that a cell ended with."""
+    error = next((each for each in cell.outputs if each["output_type"] == "error"), None)
+    return "" if error is None else str(error["ename"])
+
+
+def _limit(cell: RecordedCell, timeout: float | None) -> float:
+    if _ended(cell) in STOPPED:
         # It would go on for ever, or until somebody comes: as long as it had, and no longer.
         return min(max(1.0, cell.seconds or 0.0), _MOST)
     return timeout or min(max(_LEAST, _TIMES * (cell.seconds or 0.0)), _MOST)

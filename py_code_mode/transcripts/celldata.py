@@ -17,6 +17,7 @@ from py_code_mode.recording import Answer, Asked
 from py_code_mode.results import ToolCall
 from py_code_mode.secrets import Secrets
 from py_code_mode.transcripts.entry import Entry
+from py_code_mode.transcripts.order import keep_order
 
 __all__ = ["answer_data", "cell_data"]
 
@@ -41,6 +42,8 @@ def cell_data(entry: Entry, secrets: Secrets) -> dict[str, Any]:
     if result.error is not None:
         error = {"name": result.error.name, "message": result.error.message}
         data["error"] = secrets.redact(error)
+    if entry.is_first:
+        data["new_kernel"] = True
     if result.state_lost:
         data["state_lost"] = True
     if result.truncated:
@@ -64,6 +67,8 @@ def _call_data(asked: Asked, secrets: Secrets) -> dict[str, Any]:
         "outcome": call.outcome,
         "seconds": round(call.seconds, 6),
     }
+    if asked.number:
+        data["number"] = asked.number
     if call.waited:
         data["waited"] = round(call.waited, 6)
     if call.error:
@@ -109,4 +114,4 @@ def _packed(tree: Any, buffers: Sequence[Buffer], secrets: Secrets) -> dict[str,
     if secrets.any:  # they may be in bytes, which a tree holds as base64
         tree, buffers = encode(secrets.redact(decode(tree, buffers)))
     whole = (memoryview(each).cast("B") for each in buffers)
-    return {"tree": tree, "base64": [base64.b64encode(each).decode() for each in whole]}
+    return {"tree": keep_order(tree), "base64": [base64.b64encode(each).decode() for each in whole]}

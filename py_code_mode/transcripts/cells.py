@@ -5,7 +5,6 @@ Place in the house: inside ``transcripts``, above ``celldata`` and ``shown``.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +25,21 @@ OURS: Mapping[str, Any] = {METADATA_KEY: {"about_the_cell": True}}
 """Metadata of the one output that no kernel sent."""
 
 
+_USUAL = frozenset({"text/plain", "text/html", "text/markdown", "text/latex", "image/png"})
+"""Formats by name: a secret that is a word of these is none there. Others that show one are left
+out."""
+
+
 def source_of(code: str) -> str:
-    """Return code as a cell shows it: without common indentation."""
-    return textwrap.dedent(code).strip("\n")
+    """Return code as it ran: IPython takes blank lines and indentation off its beginning.
+
+    Of each line goes what the first one is indented by, also inside of texts.
+    """
+    lines = code.split("\n")
+    while lines and not lines[0].strip():
+        del lines[0]
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())] if lines else ""
+    return "\n".join(line.removeprefix(indent) for line in lines).rstrip("\n")
 
 
 def make_cell(entry: Entry, secrets: Secrets) -> NotebookNode:
@@ -116,8 +127,9 @@ def _rich(output: Output, result: ExecutionResult, secrets: Secrets) -> Notebook
     from nbformat.v4 import new_output
 
     data = {
-        secrets.redact(_notebook_mime(mime, value)): _redacted(mime, value, secrets)
+        _notebook_mime(mime, value): _redacted(mime, value, secrets)
         for mime, value in output.data.items()
+        if mime in _USUAL or secrets.redact(mime) == mime
     }
     # A kernel cannot pass off its output as ours.
     metadata = {key: value for key, value in output.metadata.items() if key != METADATA_KEY}

@@ -27,6 +27,7 @@ class Entry:
         origin: ``agent``, or the name of the front end where a person ran it.
         started: When it started (UTC).
         size: Characters of code and outputs.
+        is_first: Whether it was the first one of its kernel, because the session was reset.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Entry:
     origin: str
     started: datetime
     size: int
+    is_first: bool = False
 
     @property
     def recorded(self) -> int:

@@ -74,26 +74,27 @@ class Before:
         left_out = dict(self.left_out)
         for thing, answer in self.things.items():
             row = _row(thing[0], answer, secrets)
-            if row is not None:
+            if not isinstance(row, str):
                 data[f"{thing[0]}s"].append(row)
-            elif thing[0] == "artifact":
-                left_out.setdefault(thing, "it is large, and was read in pieces")
+            else:
+                left_out.setdefault(thing, row)
         data["not_recorded"] = [
             secrets.redact(f"{kind} {name!r}: {why}") for (kind, name), why in left_out.items()
         ]
         return {key: rows for key, rows in data.items() if rows}
 
 
-def _row(kind: str, answer: Answer, secrets: Secrets) -> dict[str, Any] | None:
-    """Return a skill or an artifact out of an answer; None if it had no bytes: they are many."""
+def _row(kind: str, answer: Answer, secrets: Secrets) -> dict[str, Any] | str:
+    """Return a skill or an artifact out of an answer; or why it cannot be kept."""
     value = decode(json.loads(answer.content)["data"]["value"], answer.buffers)
-    value = secrets.redact(value)
     if kind == "skill":
-        return {key: value[key] for key in _SKILL}
+        # Names of fields are ours, not anybody's secret.
+        row = {key: secrets.redact(value[key]) for key in _SKILL}
+        return row if row["source"] == value["source"] else "its source shows a secret"
     if value["data"] is None:
-        return None
-    info, data = value["info"], base64.b64encode(value["data"]).decode()
-    return {**{key: info[key] for key in _ARTIFACT}, "base64": data}
+        return "it is large, and was read in pieces"
+    info, data = value["info"], base64.b64encode(secrets.redact(value["data"])).decode()
+    return {**{key: secrets.redact(info[key]) for key in _ARTIFACT}, "base64": data}
 
 
 def tools_data(tools: Iterable[ToolInfo], called: set[str]) -> tuple[list[Any], int]:

@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from py_code_mode.transcripts.entry import AGENT
+from py_code_mode.transcripts.order import plain_order
 
 __all__ = ["show_cell_data"]
 
@@ -72,7 +73,7 @@ def _row(call: dict[str, Any]) -> tuple[str, str, str]:
     said = call.get("error") or call.get("not_recorded") or ""
     answer = call.get("answer", {})
     if not said and "value" in answer:
-        said = _text(answer["value"])
+        said = _text(plain_order(answer["value"]))
     return f"{call['tool']}({_short(arguments)})", outcome, _short(said)
 
 
