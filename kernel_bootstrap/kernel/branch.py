@@ -106,6 +106,7 @@ def _confine(app: SessionKernelApp, birth: Birth) -> None:
 def _serve(app: SessionKernelApp, line: socket.socket | None, birth: Birth | None) -> None:
     if birth is not None and birth.bounds is not None:
         confine_calls(birth.bounds)
+        app.kernel.may_debug = birth.bounds.network != "none"
     if line is not None:
         branching = _Branching(app, line)
         app.on_stop = branching.fork_if_asked

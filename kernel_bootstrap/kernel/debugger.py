@@ -9,10 +9,42 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-__all__ = ["renew_debugger"]
+from ipykernel.ipkernel import IPythonKernel
+
+__all__ = ["DebuggedKernel", "renew_debugger"]
 
 _former: list[object] = []
 """Debuggers of former lives: taken apart, their tasks would complain in a cell of the user."""
+
+
+class DebuggedKernel(IPythonKernel):  # type: ignore[misc]
+    """``IPythonKernel`` that says so when it cannot be debugged: the debugger needs a port."""
+
+    may_debug = True
+    """Whether the process may open one."""
+
+    @property
+    def kernel_info(self) -> dict[str, Any]:
+        """What front ends are told of the kernel."""
+        info: dict[str, Any] = super().kernel_info
+        if not self.may_debug:
+            features = info.get("supported_features", [])
+            info["supported_features"] = [each for each in features if each != "debugger"]
+            info["debugger"] = False
+        return info
+
+    async def do_debug_request(self, msg: dict[str, Any]) -> dict[str, Any] | None:
+        """Pass a request on to the debugger."""
+        if self.may_debug:
+            answer: dict[str, Any] | None = await super().do_debug_request(msg)
+            return answer
+        return {
+            "type": "response",
+            "request_seq": msg.get("seq", 0),
+            "command": msg.get("command", ""),
+            "success": False,
+            "message": "the session's sandbox has no network, and the debugger needs a port",
+        }
 
 
 def renew_debugger(kernel: Any) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from threading import Lock
 from typing import Any
 
-from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.session import extract_header
+
+from kernel_bootstrap.kernel.debugger import DebuggedKernel
 
 __all__ = ["StatusKernel"]
 
 
-class StatusKernel(IPythonKernel):  # type: ignore[misc]
+class StatusKernel(DebuggedKernel):
     """``IPythonKernel`` that tells late listeners of the cell that runs."""
 
     def __init__(self, **kwargs: Any) -> None:

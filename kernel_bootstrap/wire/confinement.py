@@ -59,7 +59,7 @@ class Confinement:
             words: dict[str, Any] = json.loads(text)
             read, write = tuple(words.pop("read")), tuple(words.pop("write"))
             return cls(read=read, write=write, **words)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProtocolError(f"malformed confinement: {error!r}") from error
 
 

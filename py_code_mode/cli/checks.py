@@ -117,7 +117,7 @@ def _sandbox(python: str | None) -> Finding:
     try:
         level = sandbox_level(KernelConfig(python=python, sandbox="auto"))
     except CodeModeError as error:
-        return Finding("failed", "sandbox", str(error))
+        return Finding("missing", "sandbox", str(error))
     return Finding("missing" if level.name == "none" else "ok", "sandbox", str(level))
 
 

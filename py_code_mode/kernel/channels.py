@@ -23,6 +23,7 @@ from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.jupyter import MessageWriter, split
 from kernel_bootstrap.wire.sockets import Frame, has_message, receive_frames, send_frames
 from py_code_mode.kernel.messages import JupyterMessage, read_message
+from py_code_mode.kernel.seldom import Seldom
 
 __all__ = ["Channels", "Receive"]
 
@@ -63,6 +64,7 @@ class Channels:
         self._receive = receive
         self._loop = asyncio.get_running_loop()
         self._due: set[str] = set()
+        self._warn = Seldom(log)
         self._sockets: dict[str, zmq.Socket[bytes]] = {
             name: _connect(context, name, manager.get_connection_info())
             for name in ("iopub", "shell", "control")
@@ -131,7 +133,7 @@ class Channels:
         try:
             message = read_message(self._verified(frames))
         except (ValueError, TypeError, KeyError, IndexError, RecursionError, AttributeError):
-            log.warning("dropped a malformed message on %s", channel)
+            self._warn("dropped a malformed message on %s", channel)
             return
         if message is None:
             return

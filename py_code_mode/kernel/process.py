@@ -35,6 +35,7 @@ from py_code_mode.kernel.launch import Branch, Launched, launch
 from py_code_mode.kernel.messages import JupyterMessage
 from py_code_mode.kernel.others import OnOther, OtherCells
 from py_code_mode.kernel.queries import COMM_ID, Queries, greeting
+from py_code_mode.kernel.seldom import Seldom
 from py_code_mode.kernel.template import Template
 from py_code_mode.kernel.traces import Traces
 from py_code_mode.kernel.waiting import in_thread
@@ -77,6 +78,7 @@ class KernelProcess:
         self.others = OtherCells(limits)
         self._heard_iopub = asyncio.Event()
         self._closed = False
+        self._warn = Seldom(log)
         self._channels = Channels(
             launched.manager, context, self._receive, max_bytes=limits.message_bytes
         )
@@ -227,7 +229,7 @@ class KernelProcess:
         try:
             parsed = parse(message.content.get("data"), message.buffers)
         except ProtocolError as error:
-            log.warning("dropped a malformed message of the kernel: %s", error)
+            self._warn("dropped a malformed message of the kernel: %s", error)
             return
         if isinstance(parsed, Request) and channel == "iopub" and self._on_request:
             self._on_request(self, parsed, message.parent_id)

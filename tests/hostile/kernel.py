@@ -41,7 +41,7 @@ class Kernel:
             socket_.sndhwm = 0  # nothing is dropped, however fast it comes
             socket_.bind(f"ipc://{connection['ip']}-{connection[f'{name}_port']}")
         self.count = 0
-        self.identity = b""
+        self.identities = {"shell": b"", "control": b""}
 
     def sign(self, frames):
         return hmac.new(self.key, b"".join(frames), hashlib.sha256).hexdigest().encode()
@@ -63,8 +63,7 @@ class Kernel:
         self.raw(channel, frames)
 
     def raw(self, channel, frames):
-        first = [self.identity] if channel in ("shell", "control") else [b"topic"]
-        self.sockets[channel].send_multipart([*first, *frames])
+        self.sockets[channel].send_multipart([self.identities.get(channel, b"topic"), *frames])
 
     def publish(self, msg_type, content, parent, **more):
         self.send("iopub", msg_type, content, parent, **more)
@@ -86,7 +85,7 @@ class Kernel:
     def receive(self, channel):
         parts = self.sockets[channel].recv_multipart()
         at = parts.index(DELIMITER)
-        self.identity = parts[0]
+        self.identities[channel] = parts[0]
         header, _, _, content = map(json.loads, parts[at + 2 : at + 6])
         return header, content
 
@@ -107,7 +106,11 @@ class Kernel:
     def handle(self, channel, header, content):
         kind = header["msg_type"]
         if kind == "comm_open":
-            data = {"kind": "reply", "id": content["data"]["id"], "value": {"protocol": 1, "python": "3"}}
+            data = {
+                "kind": "reply",
+                "id": content["data"]["id"],
+                "value": {"protocol": 1, "python": "3"},
+            }
             self.send("control", "comm_msg", {"comm_id": COMM, "data": data}, header)
         elif kind == "execute_request":
             self.execute(header, content["code"])
@@ -128,7 +131,12 @@ class Kernel:
         self.finish(header)
 
     def finish(self, header):
-        reply = {"status": "ok", "execution_count": self.count, "payload": [], "user_expressions": {}}
+        reply = {
+            "status": "ok",
+            "execution_count": self.count,
+            "payload": [],
+            "user_expressions": {},
+        }
         self.send("shell", "execute_reply", reply, header)
 
     def show(self, header, data, metadata=None):
@@ -159,7 +167,17 @@ def malformed_frames(kernel, header):
 
 @attack
 def signed_nonsense(kernel, header):
-    for part in (b"null", b"[]", b"1", b'"x"', b"{}", b'{"msg_type": 5}', b"NaN", b"1e999", b"\xed\xa0\x80"):
+    for part in (
+        b"null",
+        b"[]",
+        b"1",
+        b'"x"',
+        b"{}",
+        b'{"msg_type": 5}',
+        b"NaN",
+        b"1e999",
+        b"\xed\xa0\x80",
+    ):
         for place in range(4):
             frames = [json.dumps(header).encode(), json.dumps(header).encode(), b"{}", b"{}"]
             frames[place] = part
@@ -176,7 +194,9 @@ def unsigned_output(kernel, header):
 
 @attack
 def replayed_reply(kernel, header):
-    reply = kernel.pack("execute_reply", {"status": "error", "ename": "E", "evalue": "", "traceback": []}, header)
+    reply = kernel.pack(
+        "execute_reply", {"status": "error", "ename": "E", "evalue": "", "traceback": []}, header
+    )
     for _ in range(100):
         kernel.raw("shell", reply)
 
@@ -192,7 +212,9 @@ def enormous_stream(kernel, header):
 
 @attack
 def enormous_message(kernel, header):
-    kernel.publish("display_data", {"data": {"text/plain": "x" * 300_000_000}, "metadata": {}}, header)
+    kernel.publish(
+        "display_data", {"data": {"text/plain": "x" * 300_000_000}, "metadata": {}}, header
+    )
 
 
 @attack
@@ -209,7 +231,10 @@ def deep_content(kernel, header):
     for depth in (500, 50_000, 2_000_000):
         deep = b"[" * depth + b"]" * depth
         for place in (2, 3):
-            frames = [json.dumps(each).encode() for each in ({"msg_id": "1", "msg_type": "stream"}, header, {}, {})]
+            frames = [
+                json.dumps(each).encode()
+                for each in ({"msg_id": "1", "msg_type": "stream"}, header, {}, {})
+            ]
             frames[place] = b'{"data": %b, "text": %b}' % (deep, deep)
             kernel.raw("iopub", [DELIMITER, kernel.sign(frames), *frames])
 
@@ -223,14 +248,24 @@ def flood_of_statuses(kernel, header):
 @attack
 def flood_of_comms(kernel, header):
     for n in range(5_000):
-        kernel.publish("comm_open", {"comm_id": f"c{n}", "target_name": "py-code-mode", "data": {}}, header)
-        kernel.publish("comm_open", {"comm_id": f"w{n}", "target_name": "jupyter.widget", "data": {"state": {}}}, header)
+        kernel.publish(
+            "comm_open", {"comm_id": f"c{n}", "target_name": "py-code-mode", "data": {}}, header
+        )
+        kernel.publish(
+            "comm_open",
+            {"comm_id": f"w{n}", "target_name": "jupyter.widget", "data": {"state": {}}},
+            header,
+        )
 
 
 @attack
 def flood_of_displays(kernel, header):
     for n in range(20_000):
-        kernel.publish("display_data", {"data": {"text/plain": "d"}, "metadata": {}, "transient": {"display_id": f"d{n}"}}, header)
+        kernel.publish(
+            "display_data",
+            {"data": {"text/plain": "d"}, "metadata": {}, "transient": {"display_id": f"d{n}"}},
+            header,
+        )
 
 
 @attack
@@ -296,8 +331,16 @@ def claims_about_values(kernel, header):
 @attack
 def script_in_displays(kernel, header):
     script = "<script>alert(1)</script>"
-    for mime in ("text/html", "image/svg+xml", "application/javascript", "text/markdown", "text/latex"):
-        kernel.publish("display_data", {"data": {mime: script, "text/plain": script}, "metadata": {}}, header)
+    for mime in (
+        "text/html",
+        "image/svg+xml",
+        "application/javascript",
+        "text/markdown",
+        "text/latex",
+    ):
+        kernel.publish(
+            "display_data", {"data": {mime: script, "text/plain": script}, "metadata": {}}, header
+        )
     kernel.publish("error", {"ename": script, "evalue": script, "traceback": [script]}, header)
 
 
@@ -305,13 +348,25 @@ def script_in_displays(kernel, header):
 
 
 def tell(kernel, header, answers):
-    told = [each.get("failure", {}).get("kind", "value") for each in sorted(answers, key=lambda each: each["id"])]
+    told = [
+        each.get("failure", {}).get("kind", "value")
+        for each in sorted(answers, key=lambda each: each["id"])
+    ]
     kernel.publish("stream", {"name": "stdout", "text": json.dumps(told)}, header)
 
 
 @attack
 def tools_of_another_scope(kernel, header):
-    names = ("hidden", "server.hidden", "__class__", "../hidden", "hidden\0", "", "x" * 100_000, "ʜidden")
+    names = (
+        "hidden",
+        "server.hidden",
+        "__class__",
+        "../hidden",
+        "hidden\0",
+        "",
+        "x" * 100_000,
+        "ʜidden",
+    )
     for n, name in enumerate(names, 1):
         kernel.ask(header, n, "tools.call", {"name": name, "arguments": {}})
     tell(kernel, header, kernel.answers(len(names)))
@@ -324,9 +379,11 @@ def odd_requests(kernel, header):
         ("tools.call", {}),
         ("tools.call", {"name": 5, "arguments": 7}),
         ("tools.call", {"name": "allowed", "arguments": {"x": {"$": "nothing"}}}),
-        ("skills.get", {"name": "../../etc/passwd"}),
         ("skills.create", {"name": "__init__", "code": "def run(): pass", "description": "x"}),
-        ("skills.create", {"name": "bad", "code": "import os\nos.system('x')\n", "description": "x"}),
+        (
+            "skills.create",
+            {"name": "bad", "code": "import os\nos.system('x')\n", "description": "x"},
+        ),
         ("artifacts.read", {"name": "x", "offset": -5, "size": 10**18}),
         ("artifacts.write", {"upload": "nothing", "data": "x"}),
         ("output.spill", {"cell": "nothing", "what": "x", "number": -1}),
@@ -334,19 +391,29 @@ def odd_requests(kernel, header):
     )
     for n, (method, params) in enumerate(asked, 1):
         kernel.ask(header, n, method, params)
-    tell(kernel, header, kernel.answers(len([each for each in asked]), seconds=5))
+    tell(kernel, header, kernel.answers(len(asked) - 1))  # one is no message
 
 
 @attack
 def artifact_names(kernel, header):
     names = (
         *("../escaped", "/etc/passwd", "a/../../escaped", "..", ".", "", "nul\0byte", "a" * 10_000),
-        *("con\r\nfig", "..\\escaped", "a//b", "\u202eevil", "\ud800", "～/x", "a/\u2025/b", "CON", "x."),
+        *(
+            "con\r\nfig",
+            "..\\escaped",
+            "a//b",
+            "\u202eevil",
+            "\ud800",
+            "\uff5e/x",
+            "a/\u2025/b",
+            "CON",
+            "x.",
+        ),
     )
     for n, name in enumerate(names, 1):
         params = {"name": name, "value": "x", "description": ""}
         kernel.ask(header, n, "artifacts.save", params)
-    tell(kernel, header, kernel.answers(len(names), seconds=5))
+    tell(kernel, header, kernel.answers(len(names)))
 
 
 def main() -> None:
