@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from py_code_mode.errors import SkillError
+from py_code_mode.promote.allowed import check_allowed
 from py_code_mode.promote.clashes import check_params
 from py_code_mode.promote.edits import Edit, apply, span
 from py_code_mode.promote.example import example_call, expected_of, value_type
@@ -67,8 +68,7 @@ def _promoted(
     tools: ToolSource,
     secrets: Secrets,
 ) -> str:
-    for cell in cells:
-        _check_allowed(cell)
+    check_allowed(cells)
     lifted, edits = lift(cells, params)
     found = [each.param for each in lifted]
     returned = _returned(cells[-1])
@@ -86,23 +86,6 @@ def _promoted(
     if secrets.redact(source) != source:
         raise SkillError("the cells show a secret of the tools, which no skill may hold")
     return source
-
-
-def _check_allowed(cell: Cell) -> None:
-    """Refuse what works at top level and in no function."""
-    for node in ast.walk(cell.tree):
-        what = ""
-        if isinstance(node, ast.Global):
-            what = f"`global {', '.join(node.names)}`: a skill has no variables of the session"
-        elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            what = f"`from {node.module} import *`: name what is needed"
-        elif isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            what = "an import from __future__"
-        elif isinstance(node, ast.Name) and node.id == "get_ipython":
-            what = "`get_ipython`: a skill is plain Python"
-        if what:
-            line = getattr(node, "lineno", 1)
-            raise SkillError(f"{cell.label}, line {line}: a skill cannot hold {what}")
 
 
 def _returned(cell: Cell) -> Edit | None:
