@@ -15,6 +15,7 @@ from py_code_mode.promote.clashes import check_params
 from py_code_mode.promote.edits import Edit, apply, span
 from py_code_mode.promote.example import example_call, expected_of, value_type
 from py_code_mode.promote.lifting import Param, lift
+from py_code_mode.promote.meanings import check_meanings
 from py_code_mode.promote.names import awaits, bound_names, free_names
 from py_code_mode.promote.picking import Cell, parsed, pick
 from py_code_mode.promote.used import needed_tools
@@ -78,6 +79,7 @@ def _promoted(
     trees = [_parsed(source) for source in sources]
     check_params(lifted, cells, trees)
     code = _function(found, sources, trees, value_type(cells[-1]) if returned else "")
+    check_meanings(cells, [param.name for param in found])
     missing = free_names(trees, [param.name for param in found], code)
     if missing:
         raise SkillError(_explain(missing, cells, entries))

@@ -61,3 +61,68 @@ async def test_what_looks_elsewhere_is_kept(executor, run, code, value):
     await run(code)
     await executor.save_skill_from([1], "made")
     assert (await executor.run("skills.made()")).value == value
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("city = 'Oslo'\nclass C:\n    city = city", "line 3: the class 'C' reads 'city' and makes"),
+        ("n = 1\nclass C:\n    m = n\n    n = 2", "line 3: the class 'C' reads 'n'"),
+        ("id = 5\nclass C:\n    id = id", "line 3: the class 'C' reads 'id'"),
+        (
+            "from dataclasses import dataclass\nlimit = 3\n@dataclass\nclass C:\n    limit: int = limit",
+            "line 5: the class 'C' reads 'limit'",
+        ),
+        ("n = 1\ndef f():\n    class C:\n        n = n\n    return C\nf()", "line 4: the class 'C'"),
+        ("xs = [1, 2]\nsum = sum(xs)", "line 2: 'sum' is used before the cells make a variable"),
+        ("print(max([1, 2]))\nmax = 3", "line 1: 'max' is used before"),
+        ("hi = max([1])\nfor max in [1]: pass", "line 1: 'max' is used before"),
+        ("len = 3\ndel len\nlen([1])", "line 3: 'len' is used before"),
+        ("tools = tools", "line 1: 'tools' is used before"),
+        ("def f(): return max(1, 2)\nf()\nmax = 3", "line 2: 'max' is used before"),
+    ],
+)  # fmt: skip
+async def test_a_name_that_would_mean_another_thing_is_refused(executor, run, code, said):
+    """What a session finds elsewhere when it is needed, a function looks for in its own variables."""
+    await run(code)
+    assert said in await refusal(executor, [1])
+
+
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [
+        ("id = 5\nstr(id)", "5"),
+        ("class C:\n    id = id(3) and 4\nC.id", 4),
+        ("class C:\n    x = 1\n    y = x\nC.y", 1),
+        ("display = print\ndisplay is print", True),
+    ],
+)
+async def test_names_that_mean_the_same_are_kept(executor, run, code, value):
+    """A variable made before it is read, and a class's own, are the same in a function."""
+    await run(code)
+    await executor.save_skill_from([1], "made")
+    assert (await executor.run("skills.made()")).value == value
+
+
+@pytest.mark.parametrize(
+    ("codes", "cells", "said"),
+    [
+        (["def run(x): return x * 2", "def f(x): return run(x)", "f(3)"], [2, 3], "'run', which cell 1"),
+        (["k = 1", "def f(): return k", "r = f()", "k = 2", "r"], [2, 3, 4, 5], "'k', which cell 1"),
+        (["k = 1", "def f(): return k", "def g(): return f()", "g()", "k = 2"], [2, 3, 4, 5], "'k', which"),
+        (["k = 1", "f = lambda: k\nr = f()\nk = 2"], [2], "'k', which cell 1"),
+        (["k = 1", "r = [*map(lambda i: i * k, [1])]\nk = 2"], [2], "'k', which cell 1"),
+        (["k = 1", "class A:\n    def go(self): return k\nA().go()\nk = 2"], [2], "'k', which cell 1"),
+    ],
+)  # fmt: skip
+async def test_what_functions_need_is_missing(executor, run, codes, cells, said):
+    """What a function reads must be there when it is used, not only in the end."""
+    await run(*codes)
+    assert said in await refusal(executor, cells)
+
+
+async def test_what_functions_need_may_come_later(executor, run):
+    """Functions may be written before what they need, and be called run."""
+    await run("def f(): return run() + k\nh = lambda: k\ndef run(): return k", "k = 2", "f() + h()")
+    await executor.save_skill_from([1, 2, 3], "made")
+    assert (await executor.run("skills.made()")).value == 6
