@@ -92,12 +92,16 @@ def _check(name: Any) -> None:
         raise SkillError(f"{name!r} cannot be a parameter: the skill has {name} anyway")
 
 
-def _check_literal(name: str, value: Any) -> None:
+def _is_written(value: Any) -> bool:
+    """Whether Python can write a value as a literal; infinity it cannot."""
     try:
-        good = _same(ast.literal_eval(repr(value)), value)
+        return _same(ast.literal_eval(repr(value)), value)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
-        good = False
-    if not good:
+        return False
+
+
+def _check_literal(name: str, value: Any) -> None:
+    if not _is_written(value):
         raise SkillError(
             f"params[{name!r}] is a {type(value).__name__}: only what Python can write as a "
             "literal can be lifted out of code"
@@ -233,9 +237,15 @@ def _assigned(cells: Sequence[Cell], name: str, edits: list[list[Edit]]) -> Lift
     for place, (cell, mine) in enumerate(zip(cells, edits, strict=True)):
         for index, statement in enumerate(cell.tree.body):
             found = _assignment(statement, name)
-            if found is not None:
-                mine.append(without(cell.source, statement))
-                return Lifted(Param(name, found[0]), (place, index))
+            if found is None:
+                continue
+            if not _is_written(found[0]):
+                raise SkillError(
+                    f"{cell.label}, line {statement.lineno}: {name!r} is {found[0]!r:.200}, which "
+                    "cannot be a default: Python writes no literal for it; run it with float('inf')"
+                )
+            mine.append(without(cell.source, statement))
+            return Lifted(Param(name, found[0]), (place, index))
     raise SkillError(
         f"the cells assign no literal to {name!r} at top level; "
         f"params={{{name!r}: value}} lifts a literal wherever it stands"
