@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 from py_code_mode.errors import SkillError
 from py_code_mode.skills.parse import MAX_SOURCE
@@ -67,12 +66,17 @@ def pick(entries: Sequence[Entry], numbers: Sequence[int]) -> list[Cell]:
     return cells
 
 
-def _place(entries: Sequence[Entry], number: Any) -> int:
-    if not isinstance(number, Integral) or isinstance(number, bool):
+def _number(given: object) -> int:
+    if not isinstance(given, Integral) or isinstance(given, bool):
         raise SkillError(
-            f"{number!r:.200} is no cell: cells are numbered, as in cells=[1, 2] for those that "
+            f"{given!r:.200} is no cell: cells are numbered, as in cells=[1, 2] for those that "
             "show In [1] and In [2], or -1 for the last"
         )
+    return int(given)
+
+
+def _place(entries: Sequence[Entry], given: object) -> int:
+    number = _number(given)
     if -len(entries) <= number < 0:
         return len(entries) + number
     counts = [entry.result.execution_count for entry in entries]
