@@ -9,7 +9,8 @@ import ast
 import re
 from collections.abc import Sequence
 
-from py_code_mode.promote.lifting import Param, annotation_of
+from py_code_mode.promote.lifting import Param
+from py_code_mode.promote.literals import annotation_of
 from py_code_mode.promote.picking import Cell
 
 __all__ = ["example_call", "expected_of", "value_type"]

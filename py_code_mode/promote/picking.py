@@ -67,7 +67,7 @@ def pick(entries: Sequence[Entry], numbers: Sequence[int]) -> list[Cell]:
 
 
 def _number(given: object) -> int:
-    if not isinstance(given, Integral) or isinstance(given, bool):
+    if isinstance(given, bool) or not isinstance(given, Integral):
         raise SkillError(
             f"{given!r:.200} is no cell: cells are numbered, as in cells=[1, 2] for those that "
             "show In [1] and In [2], or -1 for the last"

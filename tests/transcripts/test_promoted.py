@@ -126,3 +126,55 @@ async def test_what_functions_need_may_come_later(executor, run):
     await run("def f(): return run() + k\nh = lambda: k\ndef run(): return k", "k = 2", "f() + h()")
     await executor.save_skill_from([1, 2, 3], "made")
     assert (await executor.run("skills.made()")).value == 6
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "shown"),
+    [
+        ("out = []\nfor i in range(2):\n    row = [0]\n    row.append(i)\n    out.append(row)\nout", [0], "row = [*p]"),
+        ("def f():\n    acc = []\n    acc.append(1)\n    return acc\nf(); f()", [], "acc = [*p]"),
+        ("d = {}\nfor k in 'ab':\n    d[k] = {}\n    d[k][k] = 1\nd", {}, "d[k] = {**p}"),
+        ("d = {}\nfor k in 'aab': d.setdefault(k, []).append(k)\nd", [], "setdefault(k, [*p])"),
+        ("a = [1]; b = [1]\na.append(2)\na, b", [1], "b = [*p]"),
+        ("xs = [{1, 2} for _ in 'ab']\nxs[0].add(3)\nxs", {1, 2}, "[{*p} for"),
+        ("f = lambda: [1]\nf().append(2)\nf()", [1], "lambda: [*p]"),
+        ("d = {'a': 1, 'b': 2}\n[d[k] for k in ['a', 'b']], 'a' in ['a', 'b']", ["a", "b"], "k in p], 'a' in p"),
+        ("a = [[1]]\na[0].append(2)\na", [[1]], "a = p"),
+        ("def f(x=[1]):\n    x.append(2)\n    return x\nf(); f()", [1], "x=p"),
+        ("def f():\n    return (1, 2)\nf()", (1, 2), "return p"),
+    ],
+)  # fmt: skip
+async def test_what_was_made_anew_is_made_anew(executor, run, code, value, shown):
+    """A list that code makes again and again, or in several places, is another one each time."""
+    await run(code)
+    skill = await executor.save_skill_from([1], "made", {"p": value})
+    assert shown in skill.source
+    tested = (await executor.run("skills.test('made')")).unwrap()
+    assert (tested["passed"], tested["failed"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "params", "said"),
+    [
+        ("for _ in 'ab':\n    x = [[]]", {"p": [[]]}, "line 2: [[]] is made anew there each time"),
+        ("xs = [1]; ys = [1]; xs.append(2)", {"xs": [1]}, "line 1: [1] is another object than 'xs'"),
+        ("def f():\n    'Oslo'\n    return f.__doc__\nf()", {"p": "Oslo"}, "line 2: 'Oslo' is only part of"),
+        ("class A:\n    'Oslo'\nA.__doc__", {"p": "Oslo"}, "of a pattern, docstring or f-string"),
+        ("f\"{'Oslo'=}\"", {"p": "Oslo"}, "line 1: 'Oslo' is only part of a"),
+        ('d = [1]\nf"{ (d[0] ) = :>5}"', {"p": 0}, "line 2: 0 is only part of a"),
+    ],
+)  # fmt: skip
+async def test_literals_that_no_parameter_can_stand_for(executor, run, code, params, said):
+    """What one object, or a value, cannot do is refused."""
+    await run(code)
+    assert said in await refusal(executor, [1], params)
+
+
+async def test_docstrings_and_shown_code_stay(executor, run):
+    """A text that is also a docstring, or shown as code, is lifted elsewhere alone."""
+    await run(
+        "def f():\n    'Oslo'\n    return f.__doc__, 'Oslo', f\"{ ('Oslo') = } {'Oslo'!r}\"\nf()"
+    )
+    await executor.save_skill_from([1], "made", {"city": "Oslo"})
+    result = await executor.run("skills.made(city='Rome')")
+    assert result.value == ("Oslo", "Rome", " ('Oslo') = 'Oslo' 'Rome'")
