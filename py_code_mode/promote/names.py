@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from py_code_mode.promote.reader import Reader, is_known
 
@@ -52,9 +52,17 @@ def awaits(tree: ast.AST) -> bool:
     found = isinstance(tree, ast.Await | ast.AsyncFor | ast.AsyncWith) or (
         isinstance(tree, ast.comprehension) and tree.is_async
     )
-    return bool(found) or any(
-        awaits(child) for child in ast.iter_child_nodes(tree) if not isinstance(child, _Scope)
-    )
+    return bool(found) or any(map(awaits, _where_it_stands(tree)))
+
+
+def _where_it_stands(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the parts of a node but the body of a function: its defaults do not belong to that."""
+    if isinstance(node, ast.Lambda):
+        yield node.args
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield from (*node.decorator_list, node.args, *([node.returns] if node.returns else []))
+    else:
+        yield from ast.iter_child_nodes(node)
 
 
 def free_names(trees: Sequence[ast.Module], known: Iterable[str], source: str) -> list[str]:

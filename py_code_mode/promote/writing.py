@@ -138,9 +138,15 @@ def _indented(source: str, tree: ast.Module) -> str:
         for line in range(node.lineno + 1, (node.end_lineno or node.lineno) + 1)
     }
     return "\n".join(
-        line if number in inside or not line.strip() else f"    {line}"
+        line if number in inside or not line.strip() else f"    {_unfed(line)}"
         for number, line in enumerate(source.split("\n"), 1)
     )
+
+
+def _unfed(line: str) -> str:
+    """Take form feeds from a line's indentation, which Python counts from the last of them."""
+    code = line.lstrip(" \t\f")
+    return line[: -len(code)].rpartition("\f")[2] + code
 
 
 def _documented(

@@ -95,13 +95,17 @@ async def test_a_name_that_would_mean_another_thing_is_refused(executor, run, co
         ("class C:\n    id = id(3) and 4\nC.id", 4),
         ("class C:\n    x = 1\n    y = x\nC.y", 1),
         ("display = print\ndisplay is print", True),
+        ('x = 1\n\f\ndef f():\n\f    return """a\n\f b""", x\nf()', ("a\n\f b", 1)),
+        ("async def g(): return 3\ndef h(x=await g()): return x\nh()", 3),
+        ("async def g(): return 3\nh = lambda x=await g(): x\nh()", 3),
     ],
 )
-async def test_names_that_mean_the_same_are_kept(executor, run, code, value):
-    """A variable made before it is read, and a class's own, are the same in a function."""
+async def test_what_means_the_same_is_kept(executor, run, code, value):
+    """A variable made before it is read, form feeds and awaited defaults are fine in a function."""
     await run(code)
-    await executor.save_skill_from([1], "made")
-    assert (await executor.run("skills.made()")).value == value
+    skill = await executor.save_skill_from([1], "made")
+    call = "await skills.made()" if skill.is_async else "skills.made()"
+    assert (await executor.run(call)).value == value
 
 
 @pytest.mark.parametrize(
