@@ -19,6 +19,7 @@ from py_code_mode.promote.literals import (
     annotation_of,
     copied,
     is_fixed,
+    is_infinite,
     is_written,
     literals,
     same,
@@ -233,7 +234,7 @@ def _assigned(cells: Sequence[Cell], name: str, edits: list[list[Edit]]) -> Lift
             found = _assignment(statement, name)
             if found is None:
                 continue
-            if not is_written(found[0]):
+            if is_infinite(found[0]):
                 raise SkillError(
                     f"{cell.label}, line {statement.lineno}: {name!r} is {found[0]!r:.200}, which "
                     "cannot be a default: Python writes no literal for it; run it with float('inf')"

@@ -17,6 +17,7 @@ __all__ = [
     "annotation_of",
     "copied",
     "is_fixed",
+    "is_infinite",
     "is_written",
     "literals",
     "same",
@@ -132,6 +133,12 @@ def is_written(value: Any) -> bool:
         return same(ast.literal_eval(repr(value)), value)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return False
+
+
+def is_infinite(value: Any) -> bool:
+    """Whether a literal holds infinity, such as 1e999: its repr is a name that no code knows."""
+    names = (node for node in ast.walk(ast.parse(repr(value))) if isinstance(node, ast.Name))
+    return any(node.id != "Ellipsis" for node in names)
 
 
 def is_fixed(value: Any) -> bool:

@@ -78,6 +78,7 @@ async def test_assignments_become_parameters(executor, run):
         (["n = 5; [n for n in (1, 2)] + [n]"], ["n"], {"n": 6}, [1, 2, 6]),
         (["def f(): return n + 1", "n = 5", "f()"], ["n"], {"n": 6}, 7),
         (["xs = [1]; xs.append(2); xs"], ["xs"], {}, [1, 2]),
+        (["x = [...]; len(x)"], ["x"], {}, 1),
         (["key = 'a'\nmatch {'a': 1}:\n    case {'a': y}: pass\ny, 'a'"], {"k": "a"}, {}, (1, "a")),
     ],
 )  # fmt: skip
