@@ -14,7 +14,6 @@ from numbers import Integral
 
 from py_code_mode.errors import SkillError
 from py_code_mode.skills.parse import MAX_SOURCE
-from py_code_mode.transcripts.cells import source_of
 from py_code_mode.transcripts.entry import Entry
 
 __all__ = ["Cell", "parsed", "pick"]
@@ -58,12 +57,20 @@ def pick(entries: Sequence[Entry], numbers: Sequence[int]) -> list[Cell]:
         entry = entries[place]
         _check_good(entry)
         # As Python reads them: places are told in lines.
-        source = source_of(entry.code).replace("\r\n", "\n").replace("\r", "\n")
+        source = _unindented(entry.code.replace("\r\n", "\n").replace("\r", "\n"))
         label = f"cell {entry.result.execution_count}"
         if len(source) > MAX_SOURCE:
             raise SkillError(f"{label} has more than the {MAX_SOURCE:,} characters of a skill")
         cells.append(Cell(entry, source, _parse(source, label)))
     return cells
+
+
+def _unindented(code: str) -> str:
+    """Take the first line's indentation from all lines, as kernels do: texts keep theirs."""
+    lines = code.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    return "\n".join(line.removeprefix(indent) for line in lines).strip("\n")
 
 
 def _number(given: object) -> int:

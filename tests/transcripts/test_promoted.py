@@ -96,6 +96,7 @@ async def test_a_name_that_would_mean_another_thing_is_refused(executor, run, co
         ("class C:\n    x = 1\n    y = x\nC.y", 1),
         ("display = print\ndisplay is print", True),
         ('x = 1\n\f\ndef f():\n\f    return """a\n\f b""", x\nf()', ("a\n\f b", 1)),
+        ('    s = """a\n      \nb"""\n    s', "a\n  \nb"),
         ("async def g(): return 3\ndef h(x=await g()): return x\nh()", 3),
         ("async def g(): return 3\nh = lambda x=await g(): x\nh()", 3),
     ],
