@@ -17,6 +17,7 @@ __all__ = [
     "bound_names",
     "early_in_class",
     "free_names",
+    "late_names",
     "read_before_made",
     "uses_name",
 ]
@@ -78,8 +79,16 @@ def free_names(trees: Sequence[ast.Module], known: Iterable[str], source: str) -
         reader.read(tree)
     # The skill is a function `run`, too, but that is none of the cells'.
     later = _global_names(symtable.symtable(source, "<skill>", "exec"))
-    missing = [*reader.early, *reader.made_later(), *sorted(later)]
-    return [name for name in dict.fromkeys(missing) if not is_known(name)]
+    missing = dict.fromkeys([*reader.early, *sorted(later)])
+    return [name for name in missing if not is_known(name)]
+
+
+def late_names(trees: Sequence[ast.Module], known: Iterable[str]) -> list[str]:
+    """Return the names that functions read which may have been used before cells made them."""
+    reader = Reader(known)
+    for tree in trees:
+        reader.read(tree)
+    return [name for name in reader.made_later() if not is_known(name)]
 
 
 def read_before_made(
@@ -98,10 +107,11 @@ def read_before_made(
 
 def early_in_class(node: ast.ClassDef) -> dict[str, int]:
     """Return the names that a class's body reads before it makes them, and the lines."""
-    reader = Reader(())
+    reader = Reader((), is_class=True)
     for statement in node.body:
         reader.read(statement)
-    return {name: line for name, (_, line) in reader.early.items() if name in reader.made}
+    own = reader.made.keys() | reader.declared
+    return {name: line for name, (_, line) in reader.early.items() if name in own}
 
 
 def _global_names(table: symtable.SymbolTable) -> set[str]:

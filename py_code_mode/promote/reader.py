@@ -29,21 +29,25 @@ class Reader:
 
     Args:
         known: Names that are there before.
+        is_class: Whether it is the body of a class, where annotations are evaluated.
 
     Attributes:
         made: The names that it makes where it stands, and the line of the first time.
         early: The names that it reads before, and where: ``place``, line.
+        declared: The names that have annotations and no values.
         place: Which of several pieces of code is read.
     """
 
-    def __init__(self, known: Iterable[str]) -> None:
+    def __init__(self, known: Iterable[str], *, is_class: bool = False) -> None:
         self.made: dict[str, int] = {}
+        self.declared: set[str] = set()
         self.early: dict[str, tuple[int, int]] = {}
         self.place = 0
         self._known = {*known}
         self._later: dict[str, set[str]] = {}
         self._through: dict[str, tuple[int, int]] = {}
         self._is_in_call = False
+        self._is_class = is_class
 
     def made_later(self) -> dict[str, tuple[int, int]]:
         """Return what functions read that were used before it was made."""
@@ -107,6 +111,10 @@ class Reader:
         if node.value is not None:
             self._all(node.value, node.target)
             self._keep(node.target, node.value)
+        elif isinstance(node.target, ast.Name):
+            self.declared.add(node.target.id)
+        if self._is_class:  # the value is stored before
+            self.read(node.annotation)
 
     def _augmented(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):

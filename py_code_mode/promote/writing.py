@@ -16,7 +16,7 @@ from py_code_mode.promote.edits import Edit, apply, span
 from py_code_mode.promote.example import example_call, expected_of, value_type
 from py_code_mode.promote.lifting import Param, lift
 from py_code_mode.promote.meanings import check_meanings
-from py_code_mode.promote.names import awaits, bound_names, free_names
+from py_code_mode.promote.names import awaits, bound_names, free_names, late_names
 from py_code_mode.promote.picking import Cell, parsed, pick
 from py_code_mode.promote.used import needed_tools
 from py_code_mode.secrets import Secrets
@@ -79,10 +79,14 @@ def _promoted(
     trees = [_parsed(source) for source in sources]
     check_params(lifted, cells, trees)
     code = _function(found, sources, trees, value_type(cells[-1]) if returned else "")
-    check_meanings(cells, [param.name for param in found])
-    missing = free_names(trees, [param.name for param in found], code)
+    names = [param.name for param in found]
+    check_meanings(cells, names)
+    missing = _makers(free_names(trees, names, code), cells, entries)
+    # Where no other cell made them, the functions cannot have needed them before.
+    late = _makers(late_names(trees, names), cells, entries).items()
+    missing |= {name: numbers for name, numbers in late if numbers}
     if missing:
-        raise SkillError(_explain(missing, cells, entries))
+        raise SkillError(_explain(missing))
     expected = expected_of(cells, returns=returned is not None)
     source = _documented(code, description, needed_tools(cells, tools), found, expected)
     if secrets.redact(source) != source:
@@ -166,19 +170,26 @@ def _documented(
     return insert_docstring(code, "\n".join(lines[:-2]).strip(), None)
 
 
-def _explain(missing: Sequence[str], cells: Sequence[Cell], entries: Sequence[Entry]) -> str:
-    """Say which names are missing, and which cells make them."""
+def _makers(
+    names: Sequence[str], cells: Sequence[Cell], entries: Sequence[Entry]
+) -> dict[str, list[int]]:
+    """Return which of the other cells make names."""
     chosen = {id(cell.entry) for cell in cells}
-    places: dict[str, list[int]] = {name: [] for name in missing}
-    for entry in entries:
+    places: dict[str, list[int]] = {name: [] for name in names}
+    for entry in entries if names else ():
         tree = None if id(entry) in chosen else parsed(source_of(entry.code))
         made = {} if tree is None else bound_names(tree)
         for name in places.keys() & made.keys():
             places[name].append(entry.result.execution_count)
-    said = [f"{name!r}, which {_cells(numbers)}" for name, numbers in places.items()]
+    return places
+
+
+def _explain(missing: Mapping[str, Sequence[int]]) -> str:
+    """Say which names are missing, and which cells make them."""
+    said = [f"{name!r}, which {_cells(numbers)}" for name, numbers in missing.items()]
     return (
         f"the cells use {'; '.join(said)}. Add the cells that make what is missing, or make it a "
-        f"parameter: params={{{missing[0]!r}: ...}}"
+        f"parameter: params={{{next(iter(missing))!r}: ...}}"
     )
 
 
