@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from py_code_mode.outputs import Output, render_terminal
+from py_code_mode.outputs import Output, plain_text
 from py_code_mode.outputtext import describe_output, name_formats
 from py_code_mode.parts import NOTHING, ContentPart, ImagePart, TextPart, image_tokens
 from py_code_mode.pictures import Picture, PictureError, can_scale, read_picture, scaled_size
@@ -90,9 +90,9 @@ def to_parts(
         item for output in result.outputs if (item := _item(result, output, table_rows))
     ]
     if result.error is not None and not result.error_is_shown():
-        items.append(_Text(well_formed(result.error.text), is_error=True))
+        items.append(_Text(well_formed(plain_text(result.error.text)), is_error=True))
     if result.error is not None and result.error.locals:
-        items.append(_Text(well_formed(_variables(result.error))))
+        items.append(_Text(well_formed(plain_text(_variables(result.error)))))
     texts = _name_left_out(_draw(items, room, max_image_px))
     used = sum(item.tokens for item in texts if isinstance(item, ImagePart))
     parts = [*_fit_texts(texts, room - used)]
@@ -113,7 +113,7 @@ def _item(result: ExecutionResult, output: Output, rows: int) -> _Text | Picture
             return _Text(f"[{name_formats(output)}: {error}]")
     value = result.value if is_result else None
     text = describe_output(output, value, rows=rows, where=where)
-    text = well_formed(render_terminal(text)).strip("\n")
+    text = well_formed(plain_text(text)).strip("\n")
     return _Text(text, where, is_error=output.kind == "error") if text else None
 
 
@@ -155,7 +155,9 @@ def _fit_notes(notes: Iterator[str], tokens: int) -> str:
     listed = [*notes]
     for at, note in enumerate(listed):
         more = f"[and {len(listed) - at:,} more notes like these]"
-        line = cut_to_tokens(well_formed(" ".join(note.split())), _NOTE_TOKENS).replace("\n", " ")
+        line = cut_to_tokens(well_formed(plain_text(" ".join(note.split()))), _NOTE_TOKENS).replace(
+            "\n", " "
+        )
         left = tokens - sum(estimate_tokens(each) + 1 for each in [*fitted, line])
         if at == _MOST_NOTES or left < (estimate_tokens(more) if at + 1 < len(listed) else 0):
             return "\n".join([*fitted, more])

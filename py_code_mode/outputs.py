@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from kernel_bootstrap.wire.limits import strip_ansi
 from kernel_bootstrap.wire.media import Media, ResourceLink
 from py_code_mode.errors import ProtocolError
 from py_code_mode.jsonform import read_fields
 
-__all__ = ["Media", "Output", "OutputKind", "RemoteValue", "ResourceLink", "render_terminal"]
+__all__ = [
+    "Media",
+    "Output",
+    "OutputKind",
+    "RemoteValue",
+    "ResourceLink",
+    "plain_text",
+    "render_terminal",
+]
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 OutputKind = Literal["result", "display", "stream", "error"]
 
@@ -184,6 +196,11 @@ class Output:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return dict(self.data), dict(self.metadata)
+
+
+def plain_text(text: str) -> str:
+    """Return text as a terminal would show it, without its colours, titles and other controls."""
+    return _CONTROLS.sub("", render_terminal(strip_ansi(text)))
 
 
 def render_terminal(text: str) -> str:

@@ -22,6 +22,8 @@ _SAYS_NOTHING = re.compile(
 """The text of an object that has only other formats to say something in."""
 
 _MAX_NAMES = 12
+_MAX_LAYERS = 6
+_LAYERS = ("layer", "hconcat", "vconcat", "concat")
 _MAX_NAME = 60
 _MAX_JSON = 400_000
 
@@ -113,15 +115,30 @@ def _plotly(figure: Mapping[str, Any]) -> str:
 
 
 def _vegalite(chart: Mapping[str, Any]) -> str:
+    layers = next((chart[name] for name in _LAYERS if isinstance(chart.get(name), list)), [chart])
+    said = [_layer(each) for each in layers[:_MAX_LAYERS] if isinstance(each, Mapping)]
+    more = f"; and {len(layers) - len(said):,} more" if len(layers) > len(said) else ""
+    drawn = "; ".join(filter(None, said)) or "layers"
+    return f"[chart of Vega-Lite: {drawn}{more}{_titled(chart.get('title'))}]"
+
+
+def _layer(chart: Mapping[str, Any]) -> str:
     mark, encoding = chart.get("mark"), chart.get("encoding")
     mark = mark.get("type") if isinstance(mark, Mapping) else mark
     fields = [
-        f"{_word(channel)}: {_word(said.get('field') or said.get('aggregate'))}"
+        f"{_word(channel)}: {_field(said)}"
         for channel, said in [*(encoding.items() if isinstance(encoding, Mapping) else ())]
         if isinstance(said, Mapping)
     ][:_MAX_NAMES]
-    parts = [_word(mark) or "layers", *fields]
-    return f"[chart of Vega-Lite: {', '.join(parts)}{_titled(chart.get('title'))}]"
+    return ", ".join(filter(None, (_word(mark), *fields)))
+
+
+def _field(said: Mapping[str, Any]) -> str:
+    """Return what a channel shows: a field, what is made of it, or a number of rows."""
+    name = _word(said.get("field"))
+    done = _word(said.get("aggregate")) or _word(said.get("timeUnit"))
+    done = done or ("bin" if said.get("bin") else "")
+    return f"{done}({name})" if done and name else done or name
 
 
 def _titled(title: Any) -> str:

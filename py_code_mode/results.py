@@ -13,7 +13,7 @@ from kernel_bootstrap.wire.limits import Cut
 from py_code_mode.callrecord import ToolCall
 from py_code_mode.errors import ExecutionError, ExecutionTimeout, ProtocolError
 from py_code_mode.jsonform import NUMBER, pack, read_fields, unpack
-from py_code_mode.outputs import Output, OutputKind, RemoteValue
+from py_code_mode.outputs import Output, OutputKind, RemoteValue, plain_text
 from py_code_mode.resultpage import to_html
 from py_code_mode.stackframes import StackFrame, Variable
 
@@ -138,9 +138,9 @@ class ExecutionResult:
 
         It may be long, and has no pictures: ``for_model`` keeps to a budget.
         """
-        parts = [output.text or _name_formats(output) for output in self.outputs]
+        parts = [plain_text(output.text or "") or _name_formats(output) for output in self.outputs]
         if self.error is not None and not self.error_is_shown():
-            parts.append(self.error.text)
+            parts.append(plain_text(self.error.text))
         if self.state_lost:
             parts.append("[the session was restarted: all variables are gone]")
         parts += [f"[cut: {cut}]" for cut in self.truncated]

@@ -6,12 +6,12 @@ of data alone; a table that was only shown is read from its HTML, which is hosti
 
 from __future__ import annotations
 
-import html
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from py_code_mode.pagetext import MAX_PAGE, PageTable, read_page
 
 __all__ = ["describe_frame", "describe_page", "is_frame", "read_table"]
 
@@ -19,15 +19,10 @@ MAX_COLUMNS = 30
 MAX_CELL = 48
 _MAX_HEADS = 4
 _MAX_BESIDE = 200
-MAX_PAGE = 512 * 1024
-"""Characters of a page that is looked into."""
-
-# Possessive, and up to the next `<` at most: no page takes more than one pass. The parser of the
-# standard library takes minutes for 100,000 characters of the wrong kind.
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*+>")
-_SIZE = re.compile(r"(\d{1,12}) rows \u00d7 (\d{1,12}) columns|shape: \((\d{1,12}), (\d{1,12})\)")
-_BLOCKS = frozenset({"br", "p", "div", "li", "tr", "table", "h1", "h2", "h3", "h4", "pre", "ul"})
-_CODE = frozenset({"script", "style", "template"})
+_SIZE = re.compile(
+    r"(\d{1,12}) rows \u00d7 (\d{1,12}) columns|shape: \((\d[\d_]{0,14}), (\d[\d_]{0,14})\)"
+)
+_DOTS = frozenset({"...", "\u2026"})
 
 
 def is_frame(value: Any) -> bool:
@@ -96,53 +91,8 @@ def _short(cell: Any) -> str:
     return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 3]}..."
 
 
-@dataclass(slots=True)
-class _Page:
-    """What was read of a page: its text, and the rows of its tables."""
-
-    text: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-    heads: int = 0
-    in_head: bool = False
-    row: list[str] | None = None
-    cell: list[str] | None = None
-    skipped: str = ""
-
-    def take(self, text: str) -> None:
-        if self.skipped:
-            return
-        into = self.text if self.cell is None else self.cell
-        into.append(html.unescape(text))
-
-    def tag(self, name: str, *, ends: bool) -> None:
-        if self.skipped or name in _CODE:
-            done = ends and name == self.skipped
-            self.skipped = "" if done else self.skipped or ("" if ends else name)
-        elif name in ("td", "th"):
-            self._end_cell()
-            self.cell = None if ends else []
-        elif name == "thead":
-            self.in_head = not ends
-        elif name in ("tr", "table"):
-            self._end_row()
-            self.row = [] if name == "tr" and not ends else None
-        if name in _BLOCKS and self.cell is None:
-            self.text.append("\n")
-
-    def _end_row(self) -> None:
-        self._end_cell()
-        if self.row:
-            self.rows.append(self.row)
-            self.heads += self.in_head
-
-    def _end_cell(self) -> None:
-        if self.cell is not None and self.row is not None:
-            self.row.append(" ".join("".join(self.cell).split()))
-        self.cell = None
-
-
 def describe_page(page: str, rows: int, where: str = "") -> str:
-    """Return what a page says: the beginning of its tables, else its text; may be empty.
+    """Return what a page says: its text, and of each table the size and first rows; may be empty.
 
     Args:
         page: HTML.
@@ -151,23 +101,49 @@ def describe_page(page: str, rows: int, where: str = "") -> str:
     """
     if len(page) > MAX_PAGE:
         return ""
-    found = _read(page)
-    text = "".join(found.text)
-    if not found.rows:
-        lines = (" ".join(line.split()) for line in text.split("\n"))
-        return "\n".join(line for line in lines if line)
-    said = _SIZE.search(text)
-    heads = min(found.heads, _MAX_HEADS)
-    stated = [int(group) for group in said.groups() if group] if said is not None else []
-    count, width = stated or (len(found.rows) - heads, max(map(len, found.rows)))
-    shown = found.rows[: rows + heads]
+    found = read_page(page)
+    sizes = {
+        at: _stated_size(found, at) for at, each in enumerate(found) if not isinstance(each, str)
+    }
+    said = (
+        block if isinstance(block, str) else _describe_table(block, sizes[at], rows, where)
+        for at, block in enumerate(found)
+    )
+    return "\n".join(filter(None, said)).rstrip("\n")
+
+
+def _stated_size(found: list[str | PageTable], at: int) -> tuple[int, int] | None:
+    """Return the size that pandas or polars tell beside a table, and take the words out."""
+    for beside in (at + 1, at - 1):
+        text = found[beside] if 0 <= beside < len(found) else None
+        match = _SIZE.search(text) if isinstance(text, str) else None
+        if match is not None and isinstance(text, str):
+            found[beside] = (text[: match.start()] + text[match.end() :]).strip()
+            rows, columns = (int(each.replace("_", "")) for each in match.groups() if each)
+            return rows, columns
+    return None
+
+
+def _describe_table(table: PageTable, size: tuple[int, int] | None, rows: int, where: str) -> str:
+    heads = min(table.heads, _MAX_HEADS)
+    # A row of dots stands for those that are not there.
+    body = [row for row in table.rows[heads:] if not _is_left_out(row)]
+    whole = len(body) == len(table.rows) - heads
+    width = max(map(len, table.rows)) - table.index
+    count, width = size or (len(body), width)
+    more = "" if size or whole else "at least "
+    shown = body[:rows]
     return "\n".join(
         [
-            f"table, {count:,} rows x {width:,} columns",
-            *_grid(row[:MAX_COLUMNS] for row in shown),
-            _rest(count, len(shown) - heads, where),
+            f"table, {more}{count:,} rows x {width:,} columns",
+            *_grid(row[:MAX_COLUMNS] for row in (*table.rows[:heads], *shown)),
+            _rest(count, len(shown), where),
         ]
     ).rstrip("\n")
+
+
+def _is_left_out(row: Sequence[str]) -> bool:
+    return not _DOTS.isdisjoint(row) and (_DOTS | {""}).issuperset(row)
 
 
 def read_table(page: str, rows: int) -> tuple[list[list[str]], int, str] | None:
@@ -180,21 +156,11 @@ def read_table(page: str, rows: int) -> tuple[list[list[str]], int, str] | None:
     Returns:
         The rows; how many of them, from the first on, are its head; the text beside it.
     """
-    if len(page) > MAX_PAGE or page.lower().count("<table") != 1:
+    if len(page) > MAX_PAGE or page.lower().count("<table") != 1 or "<img" in page.lower():
         return None
-    found = _read(page)
-    beside = " ".join("".join(found.text).split())
-    if not found.rows or len(beside) > _MAX_BESIDE or "<img" in page.lower():
+    found = read_page(page)
+    tables = [block for block in found if isinstance(block, PageTable)]
+    beside = " ".join(" ".join(block for block in found if isinstance(block, str)).split())
+    if len(tables) != 1 or len(beside) > _MAX_BESIDE:
         return None
-    return found.rows[:rows], min(found.heads, _MAX_HEADS), beside
-
-
-def _read(page: str) -> _Page:
-    found, end = _Page(), 0
-    for match in _TAG.finditer(page):
-        found.take(page[end : match.start()])
-        found.tag(match[2].lower(), ends=bool(match[1]))
-        end = match.end()
-    found.take(page[end:])
-    found.tag("table", ends=True)
-    return found
+    return tables[0].rows[:rows], min(tables[0].heads, _MAX_HEADS), beside

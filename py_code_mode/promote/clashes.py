@@ -13,6 +13,7 @@ from py_code_mode.errors import SkillError
 from py_code_mode.promote.lifting import Lifted
 from py_code_mode.promote.names import bound_names, uses_name
 from py_code_mode.promote.picking import Cell
+from py_code_mode.promote.reader import is_known
 
 __all__ = ["check_params"]
 
@@ -94,11 +95,11 @@ def _check_before(name: str, assigned: tuple[int, int], cells: Sequence[Cell]) -
 def _check_hidden(lifted: Lifted, cells: Sequence[Cell], trees: Sequence[ast.Module]) -> None:
     """Refuse a parameter that would mean something else in parts of the code."""
     name = lifted.param.name
-    is_new = lifted.assigned is None and hasattr(builtins, name)
+    is_new = lifted.assigned is None and is_known(name)
     for cell, tree in zip(cells, trees, strict=True):
         names = (node.id for node in ast.walk(cell.tree) if isinstance(node, ast.Name))
         if is_new and name in names:
-            why = "the code uses Python's own"
+            why = f"the code uses {'Python' if hasattr(builtins, name) else 'the skill'}'s own"
         elif lifted.literals and name in _inner_names(tree):
             why = "a function or loop in the code has a name like that of its own"
         else:

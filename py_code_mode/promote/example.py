@@ -9,8 +9,10 @@ import ast
 import re
 from collections.abc import Sequence
 
-from py_code_mode.promote.lifting import Param, annotation_of
+from py_code_mode.promote.lifting import Param
+from py_code_mode.promote.literals import annotation_of
 from py_code_mode.promote.picking import Cell
+from py_code_mode.promote.shown import ANYTHING, printed, shown_value
 
 __all__ = ["example_call", "expected_of", "value_type"]
 
@@ -18,6 +20,8 @@ MAX_EXPECTED = 2_000
 """Characters of what must come back; of more the beginning, which is what is compared then."""
 
 _AT = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
+_MADE = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_NAMELESS = ("<lambda>", "<genexpr>")
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
@@ -47,25 +51,30 @@ def expected_of(cells: Sequence[Cell], *, returns: bool) -> str:
         returns: Whether the skill returns a value.
 
     Returns:
-        The text; empty where nothing can be expected.
+        The text, with ``...`` for what is not known; empty where nothing can be expected.
     """
-    printed = "".join(
-        output.text or ""
-        for cell in cells
-        for output in cell.entry.result.outputs
-        if output.kind == "stream" and output.name == "stdout"
-    )
-    value = _value_text(cells[-1]) if returns else ""
-    if printed and value and not printed.endswith("\n"):
-        value = "\n" + value
-    text = (printed + value).strip("\n")
+    text = printed(cells)
+    text += shown_value(cells, alone=not text) if returns else ""
+    text = text.strip("\n")
     if len(text) > MAX_EXPECTED:
         text = text[:MAX_EXPECTED].rpartition("\n")[0] or text[:MAX_EXPECTED]
-        text += "..."
-    # IPython shows `<A at 0x7f...>` where Python says `<A object at 0x7f...>`.
-    text = _ADDRESS.sub("...", _AT.sub("... at ...", text)).replace("__main__.", "...")
+        text += ANYTHING
+    text = _opened(text, cells)
     lines = [line.rstrip() or "<BLANKLINE>" for line in text.split("\n")] if text else []
     # What looks like a prompt would be read as one.
-    if any(line.lstrip().startswith(">>>") for line in lines) or text.startswith("..."):
+    if any(line.lstrip().startswith(">>>") for line in lines) or text.lstrip().startswith(ANYTHING):
         return ""
     return "\n".join(lines)
+
+
+def _opened(text: str, cells: Sequence[Cell]) -> str:
+    """Leave open what differs from run to run, and where a class or function was made.
+
+    In a skill it is ``run.<locals>.A``, and IPython shows ``<A at 0x7f...>`` where Python says
+    ``<A object at 0x7f...>``.
+    """
+    text = _ADDRESS.sub("...", _AT.sub("... at ...", text)).replace("__main__.", "...")
+    nodes = (node for cell in cells for node in ast.walk(cell.tree))
+    made = {node.name for node in nodes if isinstance(node, _MADE)}
+    names = "|".join([*_NAMELESS, *(rf"\b{re.escape(name)}" for name in sorted(made))])
+    return re.sub(rf"(?<!\.)(?:{names})(?=[(.>]| object|\.\.\. at )", r"...\g<0>", text)

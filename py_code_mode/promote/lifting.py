@@ -7,18 +7,28 @@ from __future__ import annotations
 
 import ast
 import keyword
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from types import NoneType
 from typing import Any
 
 from py_code_mode.errors import SkillError
 from py_code_mode.promote.edits import Edit, span, without
+from py_code_mode.promote.literals import (
+    Literal,
+    annotation_of,
+    copied,
+    is_fixed,
+    is_infinite,
+    is_written,
+    literals,
+    same,
+    value_of,
+)
 from py_code_mode.promote.names import bound_names
 from py_code_mode.promote.picking import Cell, parsed
 
-__all__ = ["Lifted", "Param", "annotation_of", "lift"]
+__all__ = ["Lifted", "Param", "lift"]
 
 MAX_PLACES = 1_000
 
@@ -93,71 +103,59 @@ def _check(name: Any) -> None:
 
 
 def _check_literal(name: str, value: Any) -> None:
-    try:
-        good = _same(ast.literal_eval(repr(value)), value)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        good = False
-    if not good:
+    if not is_written(value):
         raise SkillError(
             f"params[{name!r}] is a {type(value).__name__}: only what Python can write as a "
             "literal can be lifted out of code"
         )
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether two literals are the same, types included: True is not 1."""
-    return type(one) is type(other) and one == other and repr(one) == repr(other)
-
-
-def _value(node: ast.AST) -> tuple[Any] | None:
-    """Return a literal's value in a tuple; None for what is no literal."""
-    if not isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.Dict | ast.Set | ast.UnaryOp):
-        return None
-    if isinstance(getattr(node, "ctx", None), ast.Store):
-        return None
-    try:
-        return (ast.literal_eval(node),)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        return None
-
-
-def _literals(node: ast.AST, value: Any) -> Iterator[ast.expr]:
-    """Yield the places where a literal stands; not parts of f-strings, nor of patterns."""
-    if isinstance(node, ast.JoinedStr):
-        for part in node.values:
-            if isinstance(part, ast.FormattedValue):
-                yield from _literals(part.value, value)
-        return
-    if isinstance(node, ast.pattern):  # a name there would be bound, not compared
-        return
-    found = _value(node)
-    if found is not None and _same(found[0], value):
-        assert isinstance(node, ast.expr)
-        yield node
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _literals(child, value)
-
-
 def _replace(cells: Sequence[Cell], param: Param, edits: list[list[Edit]]) -> Lifted:
     """Take the assignments of a literal out, and put the name in the place of each other one."""
     removed = _to_remove(cells, param)
-    count = 0
+    found: list[tuple[int, Literal]] = []
     for place, (cell, mine) in enumerate(zip(cells, edits, strict=True)):
         for index, statement in enumerate(cell.tree.body):
             if (place, index) in removed:
                 mine.append(without(cell.source, statement))
                 continue
-            for node in _literals(statement, param.value):
-                if count >= MAX_PLACES:
+            for each in literals(statement, param.value, cell.source):
+                if len(found) >= MAX_PLACES:
                     raise SkillError(
                         f"the literal {param.value!r:.200} is in more than {MAX_PLACES} places"
                     )
-                mine.append(_named(cell, node, param))
-                count += 1
-    if not count and not removed:
+                found.append((place, each))
+    for place, each in found:
+        text = _text(cells[place], each, param, alone=len(found) == 1, assigned=bool(removed))
+        edits[place].append(_named(cells[place], each.node, param, text))
+    if not found and not removed:
         _tell_where_it_is_part(cells, param.name, param.value)
-    return Lifted(param, next(iter(removed), None), count)
+    return Lifted(param, next(iter(removed), None), len(found))
+
+
+def _text(cell: Cell, literal: Literal, param: Param, *, alone: bool, assigned: bool) -> str:
+    """Return what stands for a literal: the name, or where it must be an object of its own a copy.
+
+    Raises:
+        SkillError: The parameter's own object may have been changed, or is no flat collection.
+    """
+    name, value = param.name, param.value
+    if is_fixed(value) or (alone and not literal.is_repeated and not assigned):
+        return name
+    where = f"{cell.label}, line {literal.node.lineno}: {value!r:.200}"
+    if assigned:
+        raise SkillError(
+            f"{where} is another object than {name!r}, which the code may change; give the "
+            f"parameter another name, or say params=[{name!r}], which lifts nothing but the first "
+            "assignment"
+        )
+    copy = copied(name, value)
+    if not copy:
+        raise SkillError(
+            f"{where} is made anew there each time, and a parameter is one object; "
+            f"run it with {name} = {value!r:.200} before, and copy.deepcopy({name}) there"
+        )
+    return name if literal.is_read else copy
 
 
 def _to_remove(cells: Sequence[Cell], param: Param) -> list[tuple[int, int]]:
@@ -178,8 +176,7 @@ def _to_remove(cells: Sequence[Cell], param: Param) -> list[tuple[int, int]]:
         if (place, index) not in places
     )
     is_made = param.name in bound_names(ast.Module([*others], []))
-    is_fixed = isinstance(param.value, str | bytes | int | float | complex | NoneType)
-    return places if is_fixed and not is_made else places[:1]
+    return places if is_fixed(param.value) and not is_made else places[:1]
 
 
 def _check_apart(cells: Sequence[Cell], edits: list[list[Edit]]) -> None:
@@ -203,8 +200,10 @@ def _tell_where_it_is_part(cells: Sequence[Cell], name: str, value: Any) -> None
             if not isinstance(node, ast.Constant):
                 continue
             where = f"{cell.label}, line {node.lineno}: {value!r:.200} is only part of a"
-            if _same(node.value, value):  # nothing else was left alone
-                raise SkillError(f"{where} pattern or f-string there, where no name can stand")
+            if same(node.value, value):  # nothing else was left alone
+                raise SkillError(
+                    f"{where} pattern, docstring or f-string there, where no name can stand"
+                )
             if not isinstance(value, str) or len(value) < _SHORTEST:
                 continue
             if isinstance(node.value, str) and value in node.value:
@@ -213,7 +212,7 @@ def _tell_where_it_is_part(cells: Sequence[Cell], name: str, value: Any) -> None
 
 def _assigns(statement: ast.stmt, name: str, value: Any) -> bool:
     found = _assignment(statement, name)
-    return found is not None and _same(found[0], value)
+    return found is not None and same(found[0], value)
 
 
 def _assignment(statement: ast.stmt, name: str) -> tuple[Any] | None:
@@ -226,28 +225,36 @@ def _assignment(statement: ast.stmt, name: str) -> tuple[Any] | None:
         return None
     if not isinstance(target, ast.Name) or target.id != name or statement.value is None:
         return None
-    return _value(statement.value)
+    return value_of(statement.value)
 
 
 def _assigned(cells: Sequence[Cell], name: str, edits: list[list[Edit]]) -> Lifted:
     for place, (cell, mine) in enumerate(zip(cells, edits, strict=True)):
         for index, statement in enumerate(cell.tree.body):
             found = _assignment(statement, name)
-            if found is not None:
-                mine.append(without(cell.source, statement))
-                return Lifted(Param(name, found[0]), (place, index))
+            if found is None:
+                continue
+            if is_infinite(found[0]):
+                raise SkillError(
+                    f"{cell.label}, line {statement.lineno}: {name!r} is {found[0]!r:.200}, which "
+                    "cannot be a default: Python writes no literal for it; run it with float('inf')"
+                )
+            mine.append(without(cell.source, statement))
+            return Lifted(Param(name, found[0]), (place, index))
     raise SkillError(
         f"the cells assign no literal to {name!r} at top level; "
         f"params={{{name!r}: value}} lifts a literal wherever it stands"
     )
 
 
-def _named(cell: Cell, node: ast.expr, param: Param) -> Edit:
+def _named(cell: Cell, node: ast.expr, param: Param, text: str) -> Edit:
     source = cell.source
     start, end = span(source, node)
     tree = parsed(f"({source[start:end]})")
-    found = None if tree is None or not tree.body else _value(getattr(tree.body[0], "value", tree))
-    if found is None or not _same(found[0], param.value):
+    found = (
+        None if tree is None or not tree.body else value_of(getattr(tree.body[0], "value", tree))
+    )
+    if found is None or not same(found[0], param.value):
         # Inside of f-strings older Pythons tell wrong places.
         raise SkillError(
             f"{cell.label}, line {node.lineno}: {param.value!r:.200} cannot be lifted out of this "
@@ -255,21 +262,4 @@ def _named(cell: Cell, node: ast.expr, param: Param) -> Edit:
         )
     before = " " if source[start - 1 : start].isidentifier() and start else ""
     after = " " if source[end : end + 1].isidentifier() else ""
-    return Edit(start, end, f"{before}{param.name}{after}")
-
-
-def annotation_of(value: Any) -> str:
-    """Return the type of a literal as Python source; empty if it says nothing."""
-    kind = type(value)
-    if kind in (str, int, float, bool, bytes, complex):
-        return kind.__name__
-    if kind in (list, set):
-        inner = {annotation_of(each) for each in value}
-        only = inner.pop() if len(inner) == 1 else ""
-        return f"{kind.__name__}[{only}]" if only else kind.__name__
-    if kind is dict:
-        keys = {annotation_of(each) for each in value}
-        values = {annotation_of(each) for each in value.values()}
-        if len(keys) == len(values) == 1 and all((*keys, *values)):
-            return f"dict[{keys.pop()}, {values.pop()}]"
-    return kind.__name__ if kind in (dict, tuple) else ""
+    return Edit(start, end, f"{before}{text}{after}")

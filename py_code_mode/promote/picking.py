@@ -10,10 +10,10 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from py_code_mode.errors import SkillError
 from py_code_mode.skills.parse import MAX_SOURCE
-from py_code_mode.transcripts.cells import source_of
 from py_code_mode.transcripts.entry import Entry
 
 __all__ = ["Cell", "parsed", "pick"]
@@ -57,7 +57,7 @@ def pick(entries: Sequence[Entry], numbers: Sequence[int]) -> list[Cell]:
         entry = entries[place]
         _check_good(entry)
         # As Python reads them: places are told in lines.
-        source = source_of(entry.code).replace("\r\n", "\n").replace("\r", "\n")
+        source = _unindented(entry.code.replace("\r\n", "\n").replace("\r", "\n"))
         label = f"cell {entry.result.execution_count}"
         if len(source) > MAX_SOURCE:
             raise SkillError(f"{label} has more than the {MAX_SOURCE:,} characters of a skill")
@@ -65,7 +65,25 @@ def pick(entries: Sequence[Entry], numbers: Sequence[int]) -> list[Cell]:
     return cells
 
 
-def _place(entries: Sequence[Entry], number: int) -> int:
+def _unindented(code: str) -> str:
+    """Take the first line's indentation from all lines, as kernels do: texts keep theirs."""
+    lines = code.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    return "\n".join(line.removeprefix(indent) for line in lines).strip("\n")
+
+
+def _number(given: object) -> int:
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        raise SkillError(
+            f"{given!r:.200} is no cell: cells are numbered, as in cells=[1, 2] for those that "
+            "show In [1] and In [2], or -1 for the last"
+        )
+    return int(given)
+
+
+def _place(entries: Sequence[Entry], given: object) -> int:
+    number = _number(given)
     if -len(entries) <= number < 0:
         return len(entries) + number
     counts = [entry.result.execution_count for entry in entries]

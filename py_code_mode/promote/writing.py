@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from py_code_mode.errors import SkillError
+from py_code_mode.promote.allowed import check_allowed
 from py_code_mode.promote.clashes import check_params
 from py_code_mode.promote.edits import Edit, apply, span
 from py_code_mode.promote.example import example_call, expected_of, value_type
 from py_code_mode.promote.lifting import Param, lift
-from py_code_mode.promote.names import awaits, bound_names, free_names
+from py_code_mode.promote.meanings import check_meanings
+from py_code_mode.promote.names import awaits, bound_names, free_names, late_names
 from py_code_mode.promote.picking import Cell, parsed, pick
 from py_code_mode.promote.used import needed_tools
 from py_code_mode.secrets import Secrets
@@ -67,8 +69,7 @@ def _promoted(
     tools: ToolSource,
     secrets: Secrets,
 ) -> str:
-    for cell in cells:
-        _check_allowed(cell)
+    check_allowed(cells)
     lifted, edits = lift(cells, params)
     found = [each.param for each in lifted]
     returned = _returned(cells[-1])
@@ -78,31 +79,19 @@ def _promoted(
     trees = [_parsed(source) for source in sources]
     check_params(lifted, cells, trees)
     code = _function(found, sources, trees, value_type(cells[-1]) if returned else "")
-    missing = free_names(trees, [param.name for param in found], code)
+    names = [param.name for param in found]
+    check_meanings(cells, names)
+    missing = _makers(free_names(trees, names, code), cells, entries)
+    # Where no other cell made them, the functions cannot have needed them before.
+    late = _makers(late_names(trees, names), cells, entries).items()
+    missing |= {name: numbers for name, numbers in late if numbers}
     if missing:
-        raise SkillError(_explain(missing, cells, entries))
+        raise SkillError(_explain(missing))
     expected = expected_of(cells, returns=returned is not None)
     source = _documented(code, description, needed_tools(cells, tools), found, expected)
     if secrets.redact(source) != source:
         raise SkillError("the cells show a secret of the tools, which no skill may hold")
     return source
-
-
-def _check_allowed(cell: Cell) -> None:
-    """Refuse what works at top level and in no function."""
-    for node in ast.walk(cell.tree):
-        what = ""
-        if isinstance(node, ast.Global):
-            what = f"`global {', '.join(node.names)}`: a skill has no variables of the session"
-        elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            what = f"`from {node.module} import *`: name what is needed"
-        elif isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            what = "an import from __future__"
-        elif isinstance(node, ast.Name) and node.id == "get_ipython":
-            what = "`get_ipython`: a skill is plain Python"
-        if what:
-            line = getattr(node, "lineno", 1)
-            raise SkillError(f"{cell.label}, line {line}: a skill cannot hold {what}")
 
 
 def _returned(cell: Cell) -> Edit | None:
@@ -153,9 +142,15 @@ def _indented(source: str, tree: ast.Module) -> str:
         for line in range(node.lineno + 1, (node.end_lineno or node.lineno) + 1)
     }
     return "\n".join(
-        line if number in inside or not line.strip() else f"    {line}"
+        line if number in inside or not line.strip() else f"    {_unfed(line)}"
         for number, line in enumerate(source.split("\n"), 1)
     )
+
+
+def _unfed(line: str) -> str:
+    """Take form feeds from a line's indentation, which Python counts from the last of them."""
+    code = line.lstrip(" \t\f")
+    return line[: -len(code)].rpartition("\f")[2] + code
 
 
 def _documented(
@@ -175,19 +170,26 @@ def _documented(
     return insert_docstring(code, "\n".join(lines[:-2]).strip(), None)
 
 
-def _explain(missing: Sequence[str], cells: Sequence[Cell], entries: Sequence[Entry]) -> str:
-    """Say which names are missing, and which cells make them."""
+def _makers(
+    names: Sequence[str], cells: Sequence[Cell], entries: Sequence[Entry]
+) -> dict[str, list[int]]:
+    """Return which of the other cells make names."""
     chosen = {id(cell.entry) for cell in cells}
-    places: dict[str, list[int]] = {name: [] for name in missing}
-    for entry in entries:
+    places: dict[str, list[int]] = {name: [] for name in names}
+    for entry in entries if names else ():
         tree = None if id(entry) in chosen else parsed(source_of(entry.code))
         made = {} if tree is None else bound_names(tree)
         for name in places.keys() & made.keys():
             places[name].append(entry.result.execution_count)
-    said = [f"{name!r}, which {_cells(numbers)}" for name, numbers in places.items()]
+    return places
+
+
+def _explain(missing: Mapping[str, Sequence[int]]) -> str:
+    """Say which names are missing, and which cells make them."""
+    said = [f"{name!r}, which {_cells(numbers)}" for name, numbers in missing.items()]
     return (
         f"the cells use {'; '.join(said)}. Add the cells that make what is missing, or make it a "
-        f"parameter: params={{{missing[0]!r}: ...}}"
+        f"parameter: params={{{next(iter(missing))!r}: ...}}"
     )
 
 

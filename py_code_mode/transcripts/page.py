@@ -46,6 +46,10 @@ _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE
 # Their content is no text for readers; bleach would keep it as such.
 _DROPPED = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
+_PLAYED = re.compile(
+    r"<(audio|video)\b[^<>]*>(?:(?!</\1)[^<]|<(?!/\1))*+(?:</\1\s*>|\Z)", re.IGNORECASE
+)
+_MAX_SIDE = 20_000
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 
 _TEMPLATE = """\
@@ -95,13 +99,28 @@ def _shown(notebook: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", ()):
             if "data" in output:
                 _settle(output["data"])
+                # Widths and heights go into the page as they are.
+                output["metadata"] = {
+                    mime: _sizes(said) for mime, said in output.get("metadata", {}).items()
+                }
     return shown
+
+
+def _sizes(said: Any) -> dict[str, int]:
+    """Return a picture's width and height out of its metadata, if they are numbers."""
+    found = (
+        ((name, said.get(name)) for name in ("width", "height")) if isinstance(said, dict) else ()
+    )
+    return {name: size for name, size in found if type(size) is int and 0 < size <= _MAX_SIDE}
 
 
 def _settle(data: dict[str, Any]) -> None:
     """Take away HTML that only a script would fill; what then shows nothing is named."""
     formats = ", ".join(data)
     html = data.get("text/html")
+    if isinstance(html, str):
+        # Their content is for browsers that cannot play them; this page plays nothing.
+        html = data["text/html"] = _PLAYED.sub(r"[\1: not played here, see the notebook]", html)
     if isinstance(html, str) and _SCRIPT.search(html):
         has_picture = any(mime in data for mime in _PRIORITY if mime.startswith("image/"))
         if has_picture or not _TAG.sub("", _DROPPED.sub("", html)).strip():
