@@ -16,7 +16,7 @@ import pytest
 
 from py_code_mode import CodeExecutor
 from py_code_mode.kernel.template import Holds
-from tests import turns
+from tests import order, turns
 
 ROOT = Path(__file__).resolve().parent.parent
 CI = os.environ.get("CI") == "true"
@@ -25,6 +25,13 @@ CI = os.environ.get("CI") == "true"
 def pytest_configure(config: pytest.Config) -> None:
     """Several processes may run tests beside each other."""
     config.add_cleanup(turns.set_up())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first where several processes share the tests; after pytest's order."""
+    if turns.WORKER is not None:
+        order.arrange(items)
 
 
 def pytest_collection_finish() -> None:
