@@ -13,6 +13,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from kernel_bootstrap.wire.birth import CHANNELS, Birth
@@ -97,6 +98,7 @@ def _channels(info: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _listen(path: str) -> socket.socket:
+    Path(path).unlink(missing_ok=True)  # a kernel that was killed has left it
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(path)

@@ -15,8 +15,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "template": {"provisioner": "py-code-mode-template"},
     "pool": {"provisioner": "py-code-mode-template", "warm": 1},
     "plain": {"provisioner": "py-code-mode-local"},
-    "confined": {"provisioner": "py-code-mode-template", "sandbox": "landlock"},
 }
+
+CONFINED = {"confined": {"provisioner": "py-code-mode-template", "sandbox": "landlock"}}
+"""For modules whose promises a sandbox could break: what runs, stops, is seen and is cleaned up."""
+
+CONFINED_TOO = {"test_running", "test_stopping", "test_other_cells", "test_lifetime"}
 
 OWN_WAYS = {
     *("test_branches", "test_interpreters", "test_templates"),
@@ -30,7 +34,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test once for each way."""
     module = metafunc.module.__name__.rpartition(".")[2]
     if "way" in metafunc.fixturenames and module not in OWN_WAYS:
-        metafunc.parametrize("way", WAYS, indirect=True)
+        ways = [*WAYS, *(CONFINED if module in CONFINED_TOO else ())]
+        metafunc.parametrize("way", ways, indirect=True)
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ async def make_executor(
     async def make(**options: Any) -> CodeExecutor:
         config = options.get("kernel") or KernelConfig()
         if config.provisioner is None and config.python is None:
-            options["kernel"] = config = dataclasses.replace(config, **WAYS[way])
+            options["kernel"] = config = dataclasses.replace(config, **(WAYS | CONFINED)[way])
         executor = await make_executor(**options)
         if config.warm:
             executor._settings.pool().fill()
