@@ -115,11 +115,12 @@ def _replace(cells: Sequence[Cell], param: Param, edits: list[list[Edit]]) -> Li
     removed = _to_remove(cells, param)
     found: list[tuple[int, Literal]] = []
     for place, (cell, mine) in enumerate(zip(cells, edits, strict=True)):
+        lines = cell.source.split("\n")
         for index, statement in enumerate(cell.tree.body):
             if (place, index) in removed:
                 mine.append(without(cell.source, statement))
                 continue
-            for each in literals(statement, param.value, cell.source):
+            for each in literals(statement, param.value, lines):
                 if len(found) >= MAX_PLACES:
                     raise SkillError(
                         f"the literal {param.value!r:.200} is in more than {MAX_PLACES} places"

@@ -6,11 +6,9 @@ Place in the house: inside ``promote``, below ``lifting``.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from py_code_mode.promote.edits import span
 
 __all__ = [
     "Literal",
@@ -27,6 +25,7 @@ __all__ = [
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Loop = ast.For | ast.AsyncFor | ast.While
 _Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+_BEHIND = " \t)"
 _COPIES: dict[type, str] = {list: "[*{}]", set: "{{*{}}}", dict: "{{**{}}}"}
 
 
@@ -46,7 +45,7 @@ class Literal:
 
 
 def literals(
-    node: ast.AST, value: Any, source: str, *, repeated: bool = False, read: bool = False
+    node: ast.AST, value: Any, lines: Sequence[str], *, repeated: bool = False, read: bool = False
 ) -> Iterator[Literal]:
     """Yield the places where a literal stands and a name can.
 
@@ -60,15 +59,15 @@ def literals(
         assert isinstance(node, ast.expr)
         yield Literal(node, repeated, read)
         return
-    for child, inside, is_read in _children(node, source):
-        yield from literals(child, value, source, repeated=repeated or inside, read=is_read)
+    for child, inside, is_read in _children(node, lines):
+        yield from literals(child, value, lines, repeated=repeated or inside, read=is_read)
 
 
-def _children(node: ast.AST, source: str) -> Iterator[tuple[ast.AST, bool, bool]]:
+def _children(node: ast.AST, lines: Sequence[str]) -> Iterator[tuple[ast.AST, bool, bool]]:
     """Yield what is in a node: whether it is repeated there, and whether it is only read."""
     if isinstance(node, ast.JoinedStr):
         parts = (part for part in node.values if isinstance(part, ast.FormattedValue))
-        yield from ((part.value, False, True) for part in parts if not _is_shown(part, source))
+        yield from ((part.value, False, True) for part in parts if not _is_shown(part.value, lines))
         return
     docstring = _docstring(node)
     body = {*map(id, _repeated(node))}
@@ -104,10 +103,14 @@ def _is_read(node: ast.AST, child: ast.AST) -> bool:
     return isinstance(node, ast.Subscript | ast.Compare | ast.BinOp | ast.Starred)
 
 
-def _is_shown(part: ast.FormattedValue, source: str) -> bool:
+def _is_shown(value: ast.expr, lines: Sequence[str]) -> bool:
     """Whether an f-string shows the code beside the value: ``f"{x=}"``."""
-    _, end = span(source, part.value)
-    return source[end:].lstrip(" \t\n)").startswith("=")
+    end, column = value.end_lineno or value.lineno, value.end_col_offset or 0
+    after = lines[end - 1].encode()[column:].decode(errors="ignore").lstrip(_BEHIND)
+    while not after and end < len(lines):
+        after = lines[end].lstrip(_BEHIND)
+        end += 1
+    return after.startswith("=")
 
 
 def value_of(node: ast.AST) -> tuple[Any] | None:

@@ -46,6 +46,7 @@ class Reader:
         self._known = {*known}
         self._later: dict[str, set[str]] = {}
         self._through: dict[str, tuple[int, int]] = {}
+        self._saved: dict[str, tuple[int | None, bool, set[str] | None]] = {}
         self._is_in_call = False
         self._is_class = is_class
 
@@ -70,6 +71,7 @@ class Reader:
 
     def _make(self, name: str | None, node: ast.AST) -> None:
         if name is not None:
+            self._save(name)
             self.made.setdefault(name, getattr(node, "lineno", 0))
             self._known.add(name)
             self._later.pop(name, None)
@@ -94,6 +96,7 @@ class Reader:
         else:
             self._look_up(node.id, node.lineno)
             if isinstance(node.ctx, ast.Del) and is_known(node.id):
+                self._save(node.id)
                 self._known.discard(node.id)
 
     def _assign(self, node: ast.Assign) -> None:
@@ -180,10 +183,28 @@ class Reader:
 
     def _apart(self, body: Sequence[ast.AST | None], owner: ast.AST | None = None) -> None:
         """Read what has names of its own, which are gone afterwards; type parameters are some."""
-        made, known, later = dict(self.made), {*self._known}, dict(self._later)
-        self._known |= {each.name for each in getattr(owner, "type_params", ())}
+        outside, self._saved = self._saved, {}
+        for each in getattr(owner, "type_params", ()):
+            self._save(each.name)
+            self._known.add(each.name)
         self._all(body)
-        self.made, self._known, self._later = made, known, later
+        saved, self._saved = self._saved, outside
+        for name, (line, is_known_there, later) in saved.items():
+            self.made.pop(name, None)
+            self._later.pop(name, None)
+            self._known.discard(name)
+            if line is not None:
+                self.made[name] = line
+            if is_known_there:
+                self._known.add(name)
+            if later is not None:
+                self._later[name] = later
+
+    def _save(self, name: str) -> None:
+        """Remember what is known of a name, once for all that is read apart."""
+        if name not in self._saved:
+            before = (self.made.get(name), name in self._known, self._later.get(name))
+            self._saved[name] = before
 
     def _comprehension(self, node: _Comprehension) -> None:
         values = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
