@@ -28,7 +28,10 @@ from py_code_mode.sandbox import (
     wrap_of,
 )
 
-__all__ = ["Enclosure", "level_of"]
+__all__ = ["LOCAL", "TEMPLATE", "Enclosure", "level_of"]
+
+LOCAL, TEMPLATE = "py-code-mode-local", "py-code-mode-template"
+"""Entry points of our provisioners."""
 
 
 class Enclosure:
@@ -54,21 +57,21 @@ class Enclosure:
 
     @classmethod
     async def make(
-        cls, config: KernelConfig, command: Sequence[str], *, from_template: bool
+        cls, config: KernelConfig, command: Sequence[str], provisioner: str
     ) -> Enclosure:
         """Make the enclosure of a new kernel.
 
         Args:
             config: How it is to run.
             command: The bootstrap's: interpreter, and what it runs.
-            from_template: Whether it comes from a template.
+            provisioner: Who launches it.
 
         Raises:
             ConfigError: This machine cannot do what the bounds ask for.
         """
         sandbox = Sandbox.of(config.sandbox)
         # It may have to try programs out.
-        level = await in_thread(lambda: level_of(sandbox, command[0], from_template=from_template))
+        level = await in_thread(lambda: level_of(sandbox, command[0], provisioner))
         return cls(sandbox, level, command)
 
     def cwd(self, asked: str | Path | None) -> Path:
@@ -104,17 +107,23 @@ class Enclosure:
         return make_cgroup(self._sandbox, find_parents()) if self.is_closed else None
 
 
-def level_of(sandbox: Sandbox, python: str, *, from_template: bool) -> Level:
+def level_of(sandbox: Sandbox, python: str, provisioner: str) -> Level:
     """Return how kernels with these bounds are confined; the first time programs may be tried out.
 
     Args:
         sandbox: The bounds.
         python: Path of the interpreter.
-        from_template: Whether kernels come from a template.
+        provisioner: Who launches them.
 
     Raises:
         ConfigError: This machine cannot do what the bounds ask for.
     """
+    from_template = provisioner == TEMPLATE
+    if sandbox.level != "none" and provisioner not in (LOCAL, TEMPLATE):
+        raise ConfigError(
+            f"KernelConfig(sandbox=...) works with our provisioners, {LOCAL} and {TEMPLATE}; "
+            f"{provisioner!r} must confine its kernels itself"
+        )
     if sandbox.level == "bwrap" and not from_template:
         raise ConfigError(
             "Sandbox(level='bwrap') works for kernels that come from a template only; leave "

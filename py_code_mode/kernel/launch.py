@@ -13,6 +13,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zmq
 import zmq.asyncio
@@ -29,7 +30,7 @@ from py_code_mode.kernel.bootstrap import (
     bootstrap_command,
     preload_arguments,
 )
-from py_code_mode.kernel.enclosure import Enclosure, level_of
+from py_code_mode.kernel.enclosure import LOCAL, TEMPLATE, Enclosure, level_of
 from py_code_mode.kernel.forked import ForkedProcess
 from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
@@ -47,9 +48,6 @@ ENVIRONMENT = frozenset(
     }
 )
 """What a kernel gets of the host's environment, and ``LC_*``. The rest may hold secrets."""
-
-LOCAL, TEMPLATE = "py-code-mode-local", "py-code-mode-template"
-"""Entry points of our provisioners."""
 
 
 Branch = Callable[[Path], Awaitable[ForkedProcess]]
@@ -162,8 +160,7 @@ def sandbox_level(config: KernelConfig) -> Level:
         KernelStartError: The interpreter is missing.
         ConfigError: They cannot be confined here as it says.
     """
-    python, forks = _command(config)[0], _provisioner(config) == TEMPLATE
-    return level_of(Sandbox.of(config.sandbox), python, from_template=forks)
+    return level_of(Sandbox.of(config.sandbox), _command(config)[0], _provisioner(config))
 
 
 def _command(config: KernelConfig) -> list[str]:
@@ -174,8 +171,7 @@ def _command(config: KernelConfig) -> list[str]:
 
 
 async def _enclosure(config: KernelConfig) -> Enclosure:
-    forks = _provisioner(config) == TEMPLATE
-    return await Enclosure.make(config, _command(config), from_template=forks)
+    return await Enclosure.make(config, _command(config), _provisioner(config))
 
 
 async def _launch_in(
@@ -218,8 +214,10 @@ def _spec(
     profiles = directory / "ipython"
     profiles.mkdir()
     name, preload = _provisioner(config), absolute_scripts(config.preload)
-    forks, tells = name == TEMPLATE, hasattr(socket, "send_fds")  # not on Windows
-    settings = {"preload": preload} if forks else {"tells": tells}
+    forks = name == TEMPLATE
+    settings: dict[str, Any] = {"preload": preload} if forks else {}
+    if name == LOCAL:
+        settings["tells"] = hasattr(socket, "send_fds")  # not on Windows
     settings |= enclosure.settings(env, cwd, preload)
     return KernelSpec(
         argv=[
