@@ -20,6 +20,7 @@ ANYTHING = "..."
 
 _COLLECTION = re.compile(r"[\w.]*[\[({]")
 _OBJECT = re.compile(r"<[^<>]*>")
+_MAX_DEPTH = 5
 _ITS_OWN = re.compile(r"<(?:function|super:) ")
 _OTHERWISE = frozenset({"defaultdict", "OrderedDict", "UserList", "UserDict", "UserString"})
 """IPython shows these as Python does not, or not each version of it."""
@@ -109,9 +110,9 @@ def _is_repr(text: str, *, alone: bool) -> bool:
         return (alone or not _has_set(text)) and "__main__" not in repr(value)
     tree = _expression(text)
     if _COLLECTION.match(text) or tree is not None:
-        while tree is None and _OBJECT.search(text):  # objects may hold others
+        for _ in range(_MAX_DEPTH):  # objects may hold others
             text = _OBJECT.sub("None", text)
-            tree = _expression(text)
+            tree = tree or _expression(text)
         return tree is not None and not _has_set(text) and _is_plain(tree)
     return text.startswith("<") or "dtype: " in text.rpartition("\n")[2]
 
