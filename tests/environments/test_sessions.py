@@ -129,7 +129,8 @@ async def test_agents_install_nothing(make_executor, tmp_path, monkeypatch):
     assert (await executor.run(created)).is_ok
     await executor.reset()
     assert (await executor.run("skills.greets()")).error.name == "MissingPackagesError"
-    assert [*tmp_path.iterdir()] == []
+    # A template that starts here leaves matplotlib's list of fonts, whoever came before.
+    assert {path.name for path in tmp_path.iterdir()} <= {"matplotlib"}
 
 
 async def test_a_pool_whose_environment_fails_tells_the_run(tmp_path, caplog):
