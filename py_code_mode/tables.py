@@ -140,10 +140,11 @@ def _describe_table(table: PageTable, size: tuple[int, int] | None, rows: int, w
     whole = size is not None or len(body) == len(table.rows) - heads
     count, width = size or (len(body), max(map(len, table.rows)) - table.index - dots)
     shown = body[:rows]
+    tall = "" if whole else "at least "
+    wide = "at least " if dots and size is None else ""
     return "\n".join(
         [
-            f"table, {'' if whole else 'at least '}{count:,} rows"
-            f" x {'at least ' if dots and size is None else ''}{width:,} columns",
+            f"table, {tall}{count:,} rows x {wide}{width:,} columns",
             *_grid(row[:MAX_COLUMNS] for row in (*table.rows[:heads], *shown)),
             _rest(count, len(shown), where),
         ]
