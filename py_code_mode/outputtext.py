@@ -6,6 +6,7 @@ are; where it does not, their other formats do: tables, pages, charts, data.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import Any
 from py_code_mode.outputs import Output
 from py_code_mode.tables import describe_frame, describe_page, is_frame
 
-__all__ = ["describe_output", "name_formats"]
+__all__ = ["describe_output", "name_formats", "name_played"]
 
 _SAYS_NOTHING = re.compile(
     r"<[\w.]+ (?:object|at 0x)[^\n]*>|<\w+(?:\.\w+)+[^\n]*>|alt\.\w+\(\.\.\.\)"
@@ -26,6 +27,15 @@ _MAX_LAYERS = 6
 _LAYERS = ("layer", "hconcat", "vconcat", "concat")
 _MAX_NAME = 60
 _MAX_JSON = 400_000
+_MAX_ADDRESS = 100
+
+# One pass: each alternative that begins long text ends it at the page's end at last.
+_PLAYED = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)|<(/?)(audio|video)\b[^<>]*>",
+    re.IGNORECASE | re.DOTALL,
+)
+_ANY_PLAYED = re.compile(r"<(?:audio|video)\b", re.IGNORECASE)
+_SOURCE = re.compile(r"\ssrc\s{0,3}=\s{0,3}(?:\"([^\"]*+)|'([^']*+)|([^\s>\"']++))", re.IGNORECASE)
 
 
 def describe_output(output: Output, value: Any, *, rows: int, where: str) -> str:
@@ -50,7 +60,7 @@ def describe_output(output: Output, value: Any, *, rows: int, where: str) -> str
         return plain
     other = output.markdown or output.latex or _json(output.json)
     if not other and output.html:
-        other = describe_page(output.html, rows, where)
+        other = describe_page(name_played(output.html), rows, where)
     return other or plain or f"[{name_formats(output)}]"
 
 
@@ -75,7 +85,7 @@ def _table(output: Output, value: Any, rows: int, where: str) -> str | None:
         return None
     if plain and not _SAYS_NOTHING.fullmatch(plain) and plain.count("\n") <= rows + 1:
         return None
-    return describe_page(page, rows, where) or None
+    return describe_page(name_played(page), rows, where) or None
 
 
 def _json(data: Any) -> str:
@@ -85,6 +95,54 @@ def _json(data: Any) -> str:
         return json.dumps(data, ensure_ascii=False)[:_MAX_JSON]
     except (ValueError, RecursionError):
         return ""
+
+
+# --- sounds and films --------------------------------------------------------------------------
+
+
+def name_played(page: str, note: str = "") -> str:
+    """Return a page with its sounds and films named, in ``[...]``, in place of them.
+
+    What is written in such elements is for programs that cannot play them; and a sound can be
+    much longer than a page that is looked into.
+
+    Args:
+        page: HTML.
+        note: What is said after the name.
+    """
+    if not _ANY_PLAYED.search(page):
+        return page
+    said: list[str] = []
+    end, began, kind = 0, -1, ""
+    for match in _PLAYED.finditer(page):
+        closes, name = match[2], (match[3] or "").lower()
+        if began < 0 and name and not closes:
+            said.append(page[end : match.start()])
+            began, end, kind = match.start(), match.end(), name
+        elif began >= 0 and closes and name == kind:
+            said.append(_name_played(kind, page[began : match.start()], note))
+            began, end = -1, match.end()
+    if began >= 0:  # nothing ends it: what follows may be more than it
+        said.append(_name_played(kind, page[began:end], note))
+    return "".join([*said, page[end:]])
+
+
+def _name_played(kind: str, element: str, note: str) -> str:
+    """Return a name of a sound or film, as HTML: its size, or its address."""
+    found = _SOURCE.search(element)
+    source = (found[1] or found[2] or found[3] or "").strip() if found else ""
+    if source[:5].lower() == "data:":
+        form, _, content = source.partition(",")
+        size = len(content)
+        if form[-7:].lower() == ";base64":
+            size = size * 3 // 4 - content[-2:].count("=")
+        return f"[{kind} of {size:,} bytes{note}]"
+    # What follows the path may be a key.
+    address = html.unescape(source[: 10 * _MAX_ADDRESS]).partition("?")[0].partition("#")[0]
+    address = " ".join(address.split())
+    if len(address) > _MAX_ADDRESS:
+        address = f"...{address[3 - _MAX_ADDRESS :]}"
+    return f"[{kind}{' ' + html.escape(address) if address else ''}{note}]"
 
 
 # --- charts ------------------------------------------------------------------------------------

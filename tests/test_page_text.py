@@ -118,4 +118,4 @@ def test_a_sound_is_named_on_a_page():
     sound = '<audio controls><source src="data:audio/wav;base64,AAAA">cannot play</audio>'
     page = page_of(Output("display", {"text/html": sound}))
     assert "cannot play" not in page
-    assert "[audio: not played here, see the notebook]" in page
+    assert "[audio of 3 bytes: not played here, see the notebook]" in page

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.outputtext import name_played
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -46,9 +47,6 @@ _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE
 # Their content is no text for readers; bleach would keep it as such.
 _DROPPED = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
-_PLAYED = re.compile(
-    r"<(audio|video)\b[^<>]*>(?:(?!</\1)[^<]|<(?!/\1))*+(?:</\1\s*>|\Z)", re.IGNORECASE
-)
 _MAX_SIDE = 20_000
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 
@@ -119,8 +117,8 @@ def _settle(data: dict[str, Any]) -> None:
     formats = ", ".join(data)
     html = data.get("text/html")
     if isinstance(html, str):
-        # Their content is for browsers that cannot play them; this page plays nothing.
-        html = data["text/html"] = _PLAYED.sub(r"[\1: not played here, see the notebook]", html)
+        # This page plays nothing.
+        html = data["text/html"] = name_played(html, ": not played here, see the notebook")
     if isinstance(html, str) and _SCRIPT.search(html):
         has_picture = any(mime in data for mime in _PRIORITY if mime.startswith("image/"))
         if has_picture or not _TAG.sub("", _DROPPED.sub("", html)).strip():
