@@ -9,7 +9,8 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from py_code_mode.outputs import Output
@@ -26,6 +27,11 @@ _MAX_NAMES = 12
 _MAX_LAYERS = 6
 _LAYERS = ("layer", "hconcat", "vconcat", "concat")
 _MAX_NAME = 60
+_MAX_LIST = 200
+_MAX_DEPTH = 8
+_MAX_NESTED = 2
+"""Lists and conditions inside of a channel's own."""
+_MAX_NUMBER = 1e15
 _MAX_JSON = 400_000
 _MAX_ADDRESS = 100
 
@@ -168,41 +174,93 @@ def _plotly(figure: Mapping[str, Any]) -> str:
     more = f" and {len(listed) - len(names):,} more" if len(listed) > len(names) else ""
     layout = figure.get("layout")
     title = layout.get("title") if isinstance(layout, Mapping) else None
-    title = title.get("text") if isinstance(title, Mapping) else title
     return f"[chart of plotly: {', '.join(names) or 'nothing'}{more}{_titled(title)}]"
 
 
 def _vegalite(chart: Mapping[str, Any]) -> str:
-    layers = next((chart[name] for name in _LAYERS if isinstance(chart.get(name), list)), [chart])
-    said = [_layer(each) for each in layers[:_MAX_LAYERS] if isinstance(each, Mapping)]
-    more = f"; and {len(layers) - len(said):,} more" if len(layers) > len(said) else ""
-    drawn = "; ".join(filter(None, said)) or "layers"
-    return f"[chart of Vega-Lite: {drawn}{more}{_titled(chart.get('title'))}]"
+    views = _views(chart, {}, 0)
+    said = [_view(mark, channels) for mark, channels in islice(views, _MAX_LAYERS)]
+    rest = sum(1 for _ in views)
+    more = f"; and {rest:,} more" if rest else ""
+    return f"[chart of Vega-Lite: {'; '.join(said) or 'layers'}{more}{_titled(chart.get('title'))}]"
 
 
-def _layer(chart: Mapping[str, Any]) -> str:
-    mark, encoding = chart.get("mark"), chart.get("encoding")
+def _views(
+    chart: Any, above: Mapping[Any, Any], depth: int
+) -> Iterator[tuple[Any, Mapping[Any, Any]]]:
+    """Return mark and channels of each view of a chart; those inside of others take theirs over."""
+    if not isinstance(chart, Mapping) or depth > _MAX_DEPTH:
+        return
+    own = dict(_split(chart))
+    # Bounded, as there may be a million views.
+    channels = dict(islice({**above, **own}.items(), 2 * _MAX_NAMES)) if own else above
+    inside = next((chart[name] for name in _LAYERS if isinstance(chart.get(name), list)), None)
+    if inside is None and isinstance(chart.get("spec"), Mapping):
+        inside = [chart["spec"]]
+    if inside is None and (chart.get("mark") or channels):
+        yield chart.get("mark"), channels
+    for each in inside or ():
+        yield from _views(each, channels, depth + 1)
+
+
+def _split(chart: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """Return a chart's own channels, and what it is drawn anew for: ``facet`` and ``repeat``."""
+    for name in ("facet", "repeat"):
+        said = chart.get(name)
+        if isinstance(said, Mapping) and "field" not in said:
+            yield from islice(said.items(), _MAX_NAMES)  # by rows, columns, layers
+        elif said:
+            yield name, said
+    own = chart.get("encoding")
+    if isinstance(own, Mapping):
+        yield from islice(own.items(), _MAX_NAMES)
+
+
+def _view(mark: Any, channels: Mapping[str, Any]) -> str:
     mark = mark.get("type") if isinstance(mark, Mapping) else mark
-    fields = [
-        f"{_word(channel)}: {_field(said)}"
-        for channel, said in [*(encoding.items() if isinstance(encoding, Mapping) else ())]
-        if isinstance(said, Mapping)
-    ][:_MAX_NAMES]
-    return ", ".join(filter(None, (_word(mark), *fields)))
+    fields = ((_word(channel), _field(said)) for channel, said in channels.items())
+    told = (f"{channel}: {field}" for channel, field in fields if field)
+    return ", ".join(filter(None, (_word(mark), *islice(told, _MAX_NAMES))))
 
 
-def _field(said: Mapping[str, Any]) -> str:
+def _field(said: Any, depth: int = 0) -> str:
     """Return what a channel shows: a field, what is made of it, or a number of rows."""
-    name = _word(said.get("field"))
-    done = _word(said.get("aggregate")) or _word(said.get("timeUnit"))
-    done = done or ("bin" if said.get("bin") else "")
-    return f"{done}({name})" if done and name else done or name
+    if isinstance(said, list):
+        few = said[:_MAX_NAMES] if depth < _MAX_NESTED else []
+        return ", ".join(filter(None, (_field(each, depth + 1) for each in few)))[:_MAX_LIST]
+    if not isinstance(said, Mapping):
+        return _word(said)
+    field, done = said.get("field"), said.get("aggregate")
+    if isinstance(field, Mapping):
+        name = f"each {_word(field.get('repeat'))}" if field.get("repeat") else ""
+    else:
+        name = _word(field)
+    if isinstance(done, Mapping):  # the value of one field where another is largest
+        how, other = next(iter(done.items()), ("", ""))
+        return f"{name} at {_word(how)}({_word(other)})" if name else ""
+    unit = said.get("timeUnit")
+    unit = unit.get("unit") if isinstance(unit, Mapping) else unit
+    binned = said.get("bin") not in (None, False, "binned", "null")
+    done = _word(done) or _word(unit) or ("bin" if binned else "")
+    told = f"{done}({name})" if done and name else done or name
+    if not told and depth < _MAX_NESTED and isinstance(said.get("condition"), Mapping | list):
+        told = _field(said["condition"], depth + 1)
+    return told or _constant(said.get("datum")) or _constant(said.get("value"))
+
+
+def _constant(said: Any) -> str:
+    if isinstance(said, int | float):
+        return f"{said:g}" if abs(said) < _MAX_NUMBER else ""
+    return _word(said)
 
 
 def _titled(title: Any) -> str:
-    return f'; title "{_word(title)}"' if _word(title) else ""
+    title = title.get("text") if isinstance(title, Mapping) else title
+    lines = title[:_MAX_NAMES] if isinstance(title, list) else [title]
+    told = _word(" ".join(filter(None, map(_word, lines))))
+    return f'; title "{told}"' if told else ""
 
 
 def _word(said: Any) -> str:
     """Return a name out of a specification, which may hold anything there."""
-    return " ".join(said.split())[:_MAX_NAME] if isinstance(said, str) else ""
+    return " ".join(said[: 9 * _MAX_NAME].split())[:_MAX_NAME] if isinstance(said, str) else ""
