@@ -110,7 +110,7 @@ def _item(result: ExecutionResult, output: Output, rows: int) -> _Text | Picture
         try:
             return read_picture(data)
         except PictureError as error:
-            return _Text(f"[{name_formats(output)}: {error}]")
+            return _Text(well_formed(plain_text(f"[{name_formats(output)}: {error}]")))
     value = result.value if is_result else None
     text = describe_output(output, value, rows=rows, where=where)
     text = well_formed(plain_text(text)).strip("\n")

@@ -138,12 +138,15 @@ class ExecutionResult:
 
         It may be long, and has no pictures: ``for_model`` keeps to a budget.
         """
-        parts = [plain_text(output.text or "") or _name_formats(output) for output in self.outputs]
+        parts = [
+            plain_text(output.text or "") or plain_text(_name_formats(output))
+            for output in self.outputs
+        ]
         if self.error is not None and not self.error_is_shown():
             parts.append(plain_text(self.error.text))
         if self.state_lost:
             parts.append("[the session was restarted: all variables are gone]")
-        parts += [f"[cut: {cut}]" for cut in self.truncated]
+        parts += [plain_text(f"[cut: {cut}]") for cut in self.truncated]
         return "\n".join(part.rstrip("\n") for part in parts if part)
 
     def for_model(

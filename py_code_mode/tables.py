@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from kernel_bootstrap.wire.limits import strip_ansi
 from py_code_mode.pagetext import MAX_PAGE, PageTable, read_page
 
 __all__ = ["describe_frame", "describe_page", "is_frame", "read_table"]
@@ -19,10 +20,12 @@ MAX_COLUMNS = 30
 MAX_CELL = 48
 _MAX_HEADS = 4
 _MAX_BESIDE = 200
-_SIZE = re.compile(
-    r"(\d{1,12}) rows \u00d7 (\d{1,12}) columns|shape: \((\d[\d_]{0,14}), (\d[\d_]{0,14})\)"
-)
+# The words of pandas are the line below a table, those of polars the line above it: a page may hold
+# several frames, and words of its own that only look alike.
+_SIZE_BELOW = re.compile(r"(\d{1,12}) rows \u00d7 (\d{1,12}) columns")
+_SIZE_ABOVE = re.compile(r"shape: \((\d[\d_]{0,14}),(?: (\d[\d_]{0,14}))?\)")
 _DOTS = frozenset({"...", "\u2026"})
+_DOTS_OR_NONE = _DOTS | {""}
 
 
 def is_frame(value: Any) -> bool:
@@ -85,7 +88,8 @@ def _rest(count: int, shown: int, where: str) -> str:
 
 def _short(cell: Any) -> str:
     try:
-        text = " ".join(str(cell).split())
+        # Before it is cut: half an escape sequence would be left.
+        text = " ".join(strip_ansi(str(cell)).split())
     except ValueError:  # an int of more digits than Python prints
         text = "..."
     return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 3]}..."
@@ -114,36 +118,51 @@ def describe_page(page: str, rows: int, where: str = "") -> str:
 
 def _stated_size(found: list[str | PageTable], at: int) -> tuple[int, int] | None:
     """Return the size that pandas or polars tell beside a table, and take the words out."""
-    for beside in (at + 1, at - 1):
+    for beside, line, pattern in ((at + 1, 0, _SIZE_BELOW), (at - 1, -1, _SIZE_ABOVE)):
         text = found[beside] if 0 <= beside < len(found) else None
-        match = _SIZE.search(text) if isinstance(text, str) else None
-        if match is not None and isinstance(text, str):
-            found[beside] = (text[: match.start()] + text[match.end() :]).strip()
-            rows, columns = (int(each.replace("_", "")) for each in match.groups() if each)
+        if not isinstance(text, str):
+            continue
+        lines = text.split("\n")
+        match = pattern.fullmatch(lines[line])
+        if match is not None:
+            del lines[line]
+            found[beside] = "\n".join(lines)
+            rows, columns = (int((each or "1").replace("_", "")) for each in match.groups())
             return rows, columns
     return None
 
 
 def _describe_table(table: PageTable, size: tuple[int, int] | None, rows: int, where: str) -> str:
     heads = min(table.heads, _MAX_HEADS)
-    # A row of dots stands for those that are not there.
-    body = [row for row in table.rows[heads:] if not _is_left_out(row)]
-    whole = len(body) == len(table.rows) - heads
-    width = max(map(len, table.rows)) - table.index
-    count, width = size or (len(body), width)
-    more = "" if size or whole else "at least "
+    # A row or column of dots stands for those that are not there.
+    body = [row for row in table.rows[heads:] if not _is_left_out(row, table.index)]
+    dots = _columns_left_out(table) if table.heads else 0
+    whole = size is not None or len(body) == len(table.rows) - heads
+    count, width = size or (len(body), max(map(len, table.rows)) - table.index - dots)
     shown = body[:rows]
+    tall = "" if whole else "at least "
+    wide = "at least " if dots and size is None else ""
     return "\n".join(
         [
-            f"table, {more}{count:,} rows x {width:,} columns",
+            f"table, {tall}{count:,} rows x {wide}{width:,} columns",
             *_grid(row[:MAX_COLUMNS] for row in (*table.rows[:heads], *shown)),
             _rest(count, len(shown), where),
         ]
     ).rstrip("\n")
 
 
-def _is_left_out(row: Sequence[str]) -> bool:
-    return not _DOTS.isdisjoint(row) and (_DOTS | {""}).issuperset(row)
+def _is_left_out(row: Sequence[str], index: int) -> bool:
+    # Outer names may reach down over it; the innermost is dots, too.
+    own = row[max(0, index - 1) :]
+    return not _DOTS.isdisjoint(own) and _DOTS_OR_NONE.issuperset(own)
+
+
+def _columns_left_out(table: PageTable) -> int:
+    return sum(
+        cell in _DOTS
+        and all(row[column] in _DOTS_OR_NONE for row in table.rows if column < len(row))
+        for column, cell in enumerate(table.rows[0])
+    )
 
 
 def read_table(page: str, rows: int) -> tuple[list[list[str]], int, str] | None:

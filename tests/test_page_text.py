@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import nbformat
@@ -10,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from py_code_mode import ErrorInfo, ExecutionResult, Output
+from py_code_mode import Cut, ErrorInfo, ExecutionResult, Output, ToolCall
 from py_code_mode.notebook import Notebook
 from py_code_mode.pagetext import MAX_PAGE
 from py_code_mode.tables import describe_page
@@ -75,6 +76,34 @@ def test_controls_of_terminals_reach_no_model():
     assert result.outputs[0].text == odd
 
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+ODD = "\x1b]0;title\x07\x1b[1m\ud800\x00\x1b\x05"
+
+
+def test_names_from_a_kernel_have_no_controls():
+    """Formats, cuts, errors and tools are named without what terminals act on, wherever it was put."""
+    calls = [ToolCall(tool=ODD + "t", arguments={}, outcome="error", seconds=0, error=ODD + "e")]
+    result = ExecutionResult(
+        outputs=[
+            Output("display", {f"text/{ODD}x": "y"}),
+            Output("display", {"image/png": "AAAA", f"text/{ODD}x": "y"}),
+            Output("display", {"application/json": {ODD: ODD}, "text/html": f"<p>{ODD}p</p>"}),
+            Output("display", {"text/html": f"<table><tr><td>{ODD}c</td></tr></table>"}),
+            Output("display", {"application/vnd.vegalite.v5+json": {"mark": ODD, "title": ODD}}),
+            Output("display", {"application/vnd.plotly.v1+json": {"data": [{"type": ODD}]}}),
+        ],
+        error=ErrorInfo(ODD + "E", ODD),
+        tool_calls=calls,
+        truncated=[Cut(ODD + "w", 1, 2, artifact=ODD + "a")],
+    )
+    for budget in (200, 10_000):
+        for part in result.for_model(max_tokens=budget):
+            assert not CONTROLS.search(part.text)
+            part.text.encode()
+    assert not CONTROLS.search(result.text)
+    assert "[text/\ud800x]" in result.text
+
+
 CHART = {"mark": "bar", "encoding": {"x": {"field": "a", "bin": True}, "y": {"aggregate": "count"}}}
 
 
@@ -118,4 +147,4 @@ def test_a_sound_is_named_on_a_page():
     sound = '<audio controls><source src="data:audio/wav;base64,AAAA">cannot play</audio>'
     page = page_of(Output("display", {"text/html": sound}))
     assert "cannot play" not in page
-    assert "[audio: not played here, see the notebook]" in page
+    assert "[audio of 3 bytes: not played here, see the notebook]" in page

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from py_code_mode.errors import ConfigError
+from py_code_mode.outputtext import name_played
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -46,10 +48,9 @@ _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE
 # Their content is no text for readers; bleach would keep it as such.
 _DROPPED = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
-_PLAYED = re.compile(
-    r"<(audio|video)\b[^<>]*>(?:(?!</\1)[^<]|<(?!/\1))*+(?:</\1\s*>|\Z)", re.IGNORECASE
-)
 _MAX_SIDE = 20_000
+_SIZE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(?:px|%)?")
+_BACKGROUNDS = ("light", "dark")  # a tuple: anything can be asked of it, lists too
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 
 _TEMPLATE = """\
@@ -99,19 +100,29 @@ def _shown(notebook: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", ()):
             if "data" in output:
                 _settle(output["data"])
-                # Widths and heights go into the page as they are.
                 output["metadata"] = {
-                    mime: _sizes(said) for mime, said in output.get("metadata", {}).items()
+                    mime: _harmless(said)
+                    for mime, said in output.get("metadata", {}).items()
+                    if mime in _PRIORITY and isinstance(said, dict)
                 }
     return shown
 
 
-def _sizes(said: Any) -> dict[str, int]:
-    """Return a picture's width and height out of its metadata, if they are numbers."""
-    found = (
-        ((name, said.get(name)) for name in ("width", "height")) if isinstance(said, dict) else ()
-    )
-    return {name: size for name, size in found if type(size) is int and 0 < size <= _MAX_SIDE}
+def _harmless(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a page may read of a picture's metadata; it writes sizes without quotes."""
+    kept = {name: said[name] for name in ("width", "height") if _is_size(said.get(name))}
+    if said.get("unconfined") is True:
+        kept["unconfined"] = True
+    if said.get("needs_background") in _BACKGROUNDS:
+        kept["needs_background"] = said["needs_background"]
+    return kept
+
+
+def _is_size(said: Any) -> bool:
+    if isinstance(said, str):
+        match = _SIZE.fullmatch(said)
+        said = float(match[1]) if match else 0
+    return type(said) in (int, float) and 0 < said <= _MAX_SIDE
 
 
 def _settle(data: dict[str, Any]) -> None:
@@ -119,8 +130,8 @@ def _settle(data: dict[str, Any]) -> None:
     formats = ", ".join(data)
     html = data.get("text/html")
     if isinstance(html, str):
-        # Their content is for browsers that cannot play them; this page plays nothing.
-        html = data["text/html"] = _PLAYED.sub(r"[\1: not played here, see the notebook]", html)
+        # This page plays nothing.
+        html = data["text/html"] = name_played(html, ": not played here, see the notebook")
     if isinstance(html, str) and _SCRIPT.search(html):
         has_picture = any(mime in data for mime in _PRIORITY if mime.startswith("image/"))
         if has_picture or not _TAG.sub("", _DROPPED.sub("", html)).strip():

@@ -81,6 +81,45 @@ def test_a_page_shows_what_is_harmless(page):
     assert page.count("not shown here, see the notebook") == 3
 
 
+EVIL = '5"><meta http-equiv=refresh content="0;url=//evil"><form><b onload="alert(1)"'
+
+
+@pytest.mark.parametrize("mime", ["image/png", "image/jpeg", "image/svg+xml"])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        *({"width": EVIL, "height": EVIL}, {"alt": EVIL}, {"needs_background": EVIL}),
+        *({"width": [EVIL]}, {"width": {EVIL: 1}}, {"unconfined": EVIL}, {"width": "5 onload=x"}),
+        *({"width": float("nan")}, {"width": True}, {"width": -5}, {"width": "5\n"}),
+        {"needs_background": [EVIL]},
+    ],
+    ids=str,
+)
+def test_metadata_bring_nothing_onto_a_page(mime, metadata, tmp_path):
+    """Whatever is said beside a picture, or of its format, it stays the picture alone."""
+    notebook = Notebook()
+    for said in (metadata, {mime: metadata}, {"filenames": {mime: "//evil"}}, {mime: EVIL}):
+        notebook.add("1", ExecutionResult(outputs=[Output("display", {mime: PNG}, said)]))
+    page = write_notebook(notebook.build("s"), tmp_path / "run.html").read_text()
+    seen = Seen(page)
+    assert seen.tags & {"form", "script"} == set()
+    pictures = [(name, value) for tag, name, value in seen.attributes if tag == "img"]
+    assert {name for name, _ in pictures} <= {"src", "alt", "class"}
+    assert page.count("<img") == 4
+    assert "evil" not in page
+
+
+@pytest.mark.parametrize("size", [7, 7.5, "7", "70px", "50%", "12.5%"])
+def test_sizes_of_pictures_are_kept(size, tmp_path):
+    """A number is a size, also one with a unit; so is what matplotlib says of backgrounds."""
+    said = {"image/png": {"width": size, "height": size, "needs_background": "dark"}}
+    notebook = Notebook()
+    notebook.add("1", ExecutionResult(outputs=[Output("display", {"image/png": PNG}, said)]))
+    page = write_notebook(notebook.build("s"), tmp_path / "run.html").read_text()
+    assert {("img", "width", str(size)), ("img", "height", str(size))} <= {*Seen(page).attributes}
+    assert "jp-needs-dark-background" in page.split("<body", 1)[1]
+
+
 async def test_a_session_is_exported_as_a_page(executor, tmp_path):
     """The suffix says what is written; tool calls are there, folded."""
     await executor.run("print(tools.weather(city='<Oslo>'))")
