@@ -17,6 +17,9 @@ MAX_PAGE = 512 * 1024
 """Characters of a page that is looked into."""
 
 _MAX_SPAN = 1_000
+_MAX_CELLS = 50_000
+"""Cells of a page, each counted as often as it stands; what comes after is text."""
+
 _MAX_WIDTH = 200
 """Columns of a row, however far its cells are said to reach."""
 
@@ -26,7 +29,14 @@ _TAG = re.compile(
     r"""|<(/?)([a-zA-Z][a-zA-Z0-9]*+)((?:"[^"<]{0,300}+"|'[^'<]{0,300}+'|[^<>"'])*+[^<>]*+)>"""
 )
 _SPAN = re.compile(r"\b(row|col)span\s{0,3}=\s{0,3}[\"']?(\d{1,9})", re.IGNORECASE)
-_BLOCKS = frozenset({"br", "p", "div", "li", "tr", "table", "h1", "h2", "h3", "h4", "pre", "ul"})
+_BLOCKS = frozenset(
+    {
+        *("address", "article", "aside", "blockquote", "br", "caption", "dd", "details", "div"),
+        *("dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4"),
+        *("h5", "h6", "header", "hr", "legend", "li", "main", "nav", "ol", "option", "p", "pre"),
+        *("section", "summary", "table", "textarea", "title", "tr", "ul"),
+    }
+)
 _SKIPPED = frozenset({"script", "style", "template"})
 _PLAYED = frozenset({"audio", "video"})
 """What is in them is for programs that cannot play them."""
@@ -75,8 +85,10 @@ class _Reader:
     row: dict[int, str] | None = None
     reaching: dict[int, tuple[int, str]] = field(default_factory=dict)
     names: int = 0
+    free: int = 0
     cell: list[str] | None = None
     cell_tag: tuple[str, str] = ("", "")
+    cells: int = 0
     skipped: str = ""
 
     def take(self, text: str) -> None:
@@ -117,16 +129,22 @@ class _Reader:
                 self.table = None
 
     def _inside(self, name: str, said: str, *, ends: bool) -> None:
+        if self.cells > _MAX_CELLS:
+            self._end_row()
+            return
         if name in ("td", "th"):
             self._end_cell()
             if not ends:
-                self.row = {} if self.row is None else self.row
+                if self.row is None:
+                    self.row, self.names, self.free = {}, 0, 0
                 self.cell, self.cell_tag = [], (name, said)
+        elif name == "caption" and ends and self.cell is None:
+            self._flush()  # above its table
         elif name == "thead":
             self.in_head = not ends
         elif name == "tr":
             self._end_row()
-            self.row, self.names = (None if ends else {}), 0
+            self.row, self.names, self.free = (None if ends else {}), 0, 0
 
     def _end_cell(self) -> None:
         if self.cell is None or self.row is None:
@@ -134,9 +152,11 @@ class _Reader:
         text, (name, said) = " ".join("".join(self.cell).split()), self.cell_tag
         self.cell = None
         spans = {kind.lower(): int(count) for kind, count in _SPAN.findall(said)}
-        at = 0
+        # Cells come from left to right: none is free before the last one's end.
+        at = self.free
         while at in self.row or at in self.reaching:
             at += 1
+        self.free = at
         self.names += name == "th"
         for column in range(at, min(at + min(spans.get("col", 1) or 1, _MAX_SPAN), _MAX_WIDTH)):
             self.row[column] = text
@@ -154,11 +174,13 @@ class _Reader:
         self.reaching = {
             column: (left - 1, text) for column, (left, text) in self.reaching.items() if left > 1
         }
+        self.cells += max(row) + 1
         self.table.rows.append([row.get(column, "") for column in range(max(row) + 1)])
-        if self.in_head:
+        of_names = self.names > max(row)
+        if self.in_head or (of_names and self.table.heads == len(self.table.rows) - 1):
+            # A first row of names alone is a head that says so in no other way.
             self.table.heads += 1
         else:
-            # A row of names alone is a head that says so in no other way.
             self.table.index = max(self.table.index, self.names if self.names <= max(row) else 0)
 
     def _flush(self) -> None:

@@ -39,6 +39,9 @@ INDEXED = pd.DataFrame(
         ("<table><tr><td>o <table><tr><td>i</td></tr></table></td><td>p</td></tr></table>", ["o i | p"]),
         ('<!-- a > b --><p title="y>shown">text</p>', ["text"]),
         ("<audio controls>cannot be played</audio> and more", ["[audio] and more"]),
+        ("<table><tr><th>h</th></tr><tr><td>1</td></tr></table>", ["table, 1 rows x 1 columns", "h", "1"]),
+        ("<table><tr><td>1</td></tr><caption>said</caption></table>", ["said", "table, 1 rows x 1 columns"]),
+        ("<dl><dt>key</dt><dd>value</dd></dl><h5>head</h5>text", ["key", "value", "head", "text"]),
         ("<table><tr><td colspan=3>w</td><td>z</td></tr></table>", ["w | w | w | z"]),
     ],
 )  # fmt: skip
@@ -53,6 +56,7 @@ def test_a_page_is_told_as_it_reads(page, lines):
     [
         *("<a \"'", "<!--", "<a '", "<", "<td>", "<table>", '<a "' + "x" * 290, "</table>"),
         "<table><tr><td rowspan=999999999 colspan=999999999>x",
+        "<tr><td colspan=200>",
     ],
 )
 def test_hostile_pages_take_no_time(piece):
