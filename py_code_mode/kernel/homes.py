@@ -47,7 +47,8 @@ class Home:
         self.box: Path | None = None
         if confined:
             self.box = boxes() / secrets.token_hex(_TOKEN_BYTES)
-            self._reaper.watch_directory(self.box)
+            # With all other boxes: the program that would remove them is dead then.
+            self._reaper.watch_directory(self.box.parent)
             for path in (self.box, *(self.box / name for name in ("work", "tmp", "home"))):
                 path.mkdir(mode=0o700)
                 self._give(path)
@@ -90,7 +91,6 @@ class Home:
         if not self._kernels:
             if self.box is not None:
                 _remove(self.box)
-                self._reaper.forget_directory(self.box)
             reaper.release()
 
     def hand_over(self, own: Path) -> None:
@@ -123,7 +123,6 @@ def _boxes(pid: int) -> Path:
     del pid
     directory = Path(tempfile.mkdtemp(prefix="pcmbox-", dir=reachable_root()))
     directory.chmod(0o711)  # kernels may run as another user: it may enter, not look
-    reaper.acquire().watch_directory(directory)
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
 
