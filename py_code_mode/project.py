@@ -8,6 +8,7 @@ command line go before the environment, the environment before the file.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -137,7 +138,7 @@ def load_project(
         env=said.kernel.env,
         pass_env=said.kernel.pass_env,
         preload=said.kernel.preload,
-        sandbox=Sandbox.at(sandbox, words.get("sandbox") or sandbox.level),
+        sandbox=dataclasses.replace(sandbox, level=words.get("sandbox") or sandbox.level),
     )
     tags = said.allowed_tags
     return Project(

@@ -1,7 +1,7 @@
 """How one kernel is confined, and where it and its branches may write.
 
-Place in the house: inside ``kernel``, below ``launch``; what can be bounded, and by
-what means, is known to ``py_code_mode.sandbox``.
+Place in the house: inside ``kernel``, below ``launch``; what can be bounded, and by what
+means, is known to ``py_code_mode.sandbox``.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ class Enclosure:
             ConfigError: This machine cannot do what the bounds ask for.
         """
         sandbox = Sandbox.of(config.sandbox)
+        if sandbox.level == "none":
+            return cls(sandbox, level_of(sandbox, command[0], provisioner), command)
         # It may have to try programs out.
         level = await in_thread(lambda: level_of(sandbox, command[0], provisioner))
         return cls(sandbox, level, command)
@@ -130,6 +132,6 @@ def level_of(sandbox: Sandbox, python: str, provisioner: str) -> Level:
             "KernelConfig(provisioner=..., connection_file=...) out"
         )
     if sandbox.level == "auto" and not from_template:
-        level = choose_level(Sandbox.at(sandbox, "landlock"), python)
+        level = choose_level(dataclasses.replace(sandbox, level="landlock"), python)
         return dataclasses.replace(level, why=f"{level.why}; bwrap needs kernels from a template")
     return choose_level(sandbox, python)

@@ -15,6 +15,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class Home:
     def __init__(self, *, confined: bool, user: int | None = None) -> None:
         self._reaper = reaper.acquire()
         self._kernels: dict[Path, Path] = {}
+        self._lock = threading.Lock()
         self._user = user
         self.box: Path | None = None
         if confined:
@@ -82,13 +84,15 @@ class Home:
 
     def leave(self, own: Path) -> None:
         """Remove a kernel's directories, and with the last one's the box; twice is fine."""
-        notes = self._kernels.pop(own, None)
+        with self._lock:  # branches may be closed at once, each in a thread
+            notes = self._kernels.pop(own, None)
+            is_last = not self._kernels
         if notes is None:
             return
         for directory in {own, notes}:
             _remove(directory)
         self._reaper.forget_directory(notes)
-        if not self._kernels:
+        if is_last:
             if self.box is not None:
                 _remove(self.box)
             reaper.release()

@@ -98,7 +98,6 @@ class Launched:
     notes: Path
     enclosure: Enclosure
     group: Cgroup | None = None
-    hand_over: Callable[[], None] | None = None
 
     @property
     def pid(self) -> int:

@@ -83,8 +83,8 @@ class Line:
 
     def exit_code(self, seconds: float) -> int | None:
         """Return what the template told of the end; None if it told nothing of sense."""
-        self._connection.settimeout(seconds)
         with suppress(OSError, ValueError, KeyError, TypeError):
+            self._connection.settimeout(seconds)
             return int(json.loads(self._connection.recv(MOST) or self._last_word)["exit"])
         return None
 

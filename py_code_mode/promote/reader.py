@@ -157,7 +157,6 @@ class Reader:
         annotations = [arg.annotation for arg in every]
         self._apart([*annotations, node.returns], node)
         self._make(node.name, node)
-
         self._later[node.name] = read_later(node)
 
     def _lambda(self, node: ast.Lambda) -> None:

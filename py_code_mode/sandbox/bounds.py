@@ -89,11 +89,6 @@ class Sandbox:
                 words[name] = [beside / Path(each).expanduser() for each in words[name]]
         return cls(**words)
 
-    @classmethod
-    def at(cls, bounds: Sandbox, level: str) -> Sandbox:
-        """Return the same bounds at another level."""
-        return dataclasses.replace(bounds, level=level)
-
 
 def to_bytes(value: int | str | None, name: str) -> int | None:
     """Return a size in bytes.
