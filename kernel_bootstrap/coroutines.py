@@ -23,11 +23,15 @@ def to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
     failure: list[BaseException] = []
     context = copy_context()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+    given_up: list[bool] = []
 
     async def main() -> None:
         task = asyncio.current_task()
         assert task is not None
         running.append((asyncio.get_running_loop(), task))
+        if given_up:  # before there was anything to cancel
+            coroutine.close()
+            return
         try:
             outcome.append(await coroutine)
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
@@ -40,10 +44,11 @@ def to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
             failure.append(error)
 
     thread = threading.Thread(target=lambda: context.run(target), name="async skill", daemon=True)
-    thread.start()
     try:
+        thread.start()  # waits as well, and an interrupt may come while it does
         thread.join()
     except BaseException:
+        given_up.append(True)
         for loop, task in running:
             loop.call_soon_threadsafe(task.cancel)
         raise
