@@ -8,14 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from py_code_mode import tracing
 from py_code_mode.calls import SessionCalls, ancestry, outer_limit
 from py_code_mode.cellrun import CellRun, not_run
-from py_code_mode.errors import CodeModeError, KernelDied, KernelError, SessionClosed
+from py_code_mode.errors import (
+    CodeModeError,
+    KernelDied,
+    KernelError,
+    KernelUnresponsive,
+    SessionClosed,
+)
 from py_code_mode.events import Finished, Started
 from py_code_mode.listeners import Emit, Listeners
 from py_code_mode.notebook import Notebook
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
     from py_code_mode.kernel.process import KernelProcess
 
 __all__ = ["CellQueue", "as_kernel_error"]
+
+T = TypeVar("T")
 
 
 class CellQueue:
@@ -117,8 +125,13 @@ class CellQueue:
     async def _result_of(self, run: CellRun) -> ExecutionResult:
         dead = self.slot.take_dead()
         if dead is not None:
-            return not_run(dead)
-        kernel = await self.slot.ready()
+            return not_run(dead.how_it_ended())
+        try:
+            kernel = await self.slot.ready(run.limit)
+        except (KernelDied, KernelUnresponsive) as error:
+            if self.slot.current is not None:
+                await self.slot.replace(self.slot.current)
+            return not_run(f"{error.message}; it was replaced")
         self._running = run
         run.emit = self.listeners.along(run.emit, run.code)
         self._calls.begin(ancestry() | {self._owner}, run.time)
@@ -168,8 +181,8 @@ class CellQueue:
         return replace(seen, code=run.code, seconds=run.seconds)
 
     async def end_cell(self) -> None:
-        """End the running cell with its kernel."""
-        if self._running is not None and self.slot.current is not None:
+        """End the running cell, or what else is asked of the kernel, with the kernel."""
+        if self._lock.locked() and self.slot.current is not None:
             await self.slot.current.kill()
 
     async def query(self, method: str, **params: Any) -> Any:
@@ -178,6 +191,7 @@ class CellQueue:
         Raises:
             KernelError: What the kernel answered with.
             KernelDied: It ended meanwhile.
+            KernelUnresponsive: It has not answered in time.
         """
         self.check_usable()
         async with self.held():
@@ -197,6 +211,23 @@ class CellQueue:
                 return await self.slot.branch()
             except CodeModeError as error:
                 raise as_kernel_error(error) from error
+
+    async def whole(self, work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:
+        """Do work on kernels to its end, also if whoever waits for it goes away meanwhile.
+
+        Half of it would leave a kernel that is nobody's.
+
+        Args:
+            work: It.
+            undo: Does away with what nobody waits for any more.
+        """
+        task = asyncio.create_task(work, name=f"work on {self.name}")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                self.slot.keep(asyncio.create_task(_undo(task, undo)))
+            raise
 
     def refuse(self, why: str) -> None:
         """Answer nothing that the code asks for; see ``frontend.begin``."""
@@ -254,6 +285,13 @@ class CellQueue:
             )
 
 
+async def _undo(task: asyncio.Task[T], undo: Callable[[T], Awaitable[None]]) -> None:
+    with contextlib.suppress(CodeModeError, asyncio.CancelledError):
+        await undo(await task)
+
+
 def as_kernel_error(error: CodeModeError) -> CodeModeError:
     """Give what a kernel refused without saying more a name in our tree."""
+    if isinstance(error, KernelUnresponsive):
+        return KernelUnresponsive(f"{error.message}; session.reset() replaces it")
     return KernelError(error.message) if type(error) is CodeModeError else error

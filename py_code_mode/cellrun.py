@@ -170,10 +170,14 @@ def _in_use(kernel: KernelProcess) -> ExecutionResult:
     return ExecutionResult(error=ErrorInfo("CellNotRun", message), seconds=seconds)
 
 
-def not_run(dead: KernelProcess) -> ExecutionResult:
-    """Tell the code's author that its variables are gone, before it runs on nothing."""
+def not_run(why: str) -> ExecutionResult:
+    """Tell the code's author that its variables are gone, before it runs on nothing.
+
+    Args:
+        why: What became of the kernel that had them.
+    """
     message = (
-        f"{dead.how_it_ended()}\nThe code was not run, because its variables are gone; "
+        f"{why}\nThe code was not run, because its variables are gone; "
         "the next run has a fresh kernel."
     )
     return ExecutionResult(error=ErrorInfo(KernelDied.__name__, message), state_lost=True)

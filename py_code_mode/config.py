@@ -37,6 +37,7 @@ class KernelConfig:
             session's namespace, before the code; a template does so once for all sessions.
         warm: Kernels kept ready ahead of the sessions that will need them, for each executor.
         start_timeout: Seconds a kernel may take to come up.
+        answer_timeout: Seconds a kernel may take to answer what it is asked between cells.
         grace: Seconds an interrupted cell has to end before its kernel is killed.
         packages: Requirements (PEP 508) that kernels have, in an environment of their own: it
             stands on ``python``, is made when it is first needed, and kept.
@@ -62,6 +63,7 @@ class KernelConfig:
     preload: Sequence[str] = ()
     warm: int = 0
     start_timeout: float = 60.0
+    answer_timeout: float = 60.0
     grace: float = 2.0
     packages: Sequence[str] = ()
     package_policy: PackagePolicy | None = None

@@ -19,7 +19,8 @@ are raised when *our* machinery, a tool or a store fails::
     │   └── ArtifactWriteError
     ├── KernelError
     │   ├── KernelStartError
-    │   └── KernelDied
+    │   ├── KernelDied
+    │   └── KernelUnresponsive   (TimeoutError)
     ├── ExecutionError           only from ``ExecutionResult.unwrap``
     │   └── ExecutionTimeout     (TimeoutError)
     ├── SessionClosed
@@ -70,6 +71,7 @@ __all__ = [
     "KernelDied",
     "KernelError",
     "KernelStartError",
+    "KernelUnresponsive",
     "MissingPackagesError",
     "NotAuthorized",
     "PolicyError",
@@ -132,6 +134,10 @@ class KernelStartError(KernelError):
 
 class KernelDied(KernelError):  # noqa: N818 - the name users see in `result.error.name`
     """The kernel's process ended while it was needed."""
+
+
+class KernelUnresponsive(KernelError, TimeoutError):  # noqa: N818 - beside `KernelDied`
+    """The kernel's process is there, but has not answered in time."""
 
 
 class ExecutionError(CodeModeError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernel_bootstrap.wire.messages import Query
 from py_code_mode.branches import Checkpoint, Trials
@@ -21,6 +21,9 @@ from py_code_mode.results import ExecutionResult, Variable
 from py_code_mode.settings import SessionSettings
 from py_code_mode.transcribed import Transcribed
 from py_code_mode.values import read_variable, read_variables
+
+if TYPE_CHECKING:
+    from py_code_mode.kernel.process import KernelProcess
 
 __all__ = ["Session"]
 
@@ -157,19 +160,33 @@ class Session(Transcribed, Inspectable):
             KernelDied: The kernel ended meanwhile.
             KernelStartError: The branch did not come up.
         """
+        return await self._cells.whole(self._fork(name), Session.aclose)
+
+    async def _fork(self, name: str | None) -> Session:
         name = self._settings.new_name() if name is None else name
-        if name in self._settings.sessions:
-            raise KernelError(f"there is a session named {name!r} already")
+        self._check_free(name)
         kernel, lost = await self._cells.branch()
+        try:
+            self._check_free(name)  # forks wait for each other
+        except KernelError:
+            await kernel.close(now=True)
+            raise
         branch = Session(name, self._settings)
+        self._settings.sessions[name] = branch
         await branch._cells.slot.adopt(kernel)
         branch._cells.notebook, branch.warnings = self._cells.notebook.copy(), tuple(lost)
         branch._cells.spent.session = self._cells.spent.session
-        self._settings.sessions[name] = branch
         return branch
+
+    def _check_free(self, name: str) -> None:
+        if name in self._settings.sessions:
+            raise KernelError(f"there is a session named {name!r} already")
 
     async def checkpoint(self) -> Checkpoint:
         """Remember the session as it is; raises as ``fork`` does."""
+        return await self._cells.whole(self._checkpoint(), Checkpoint.aclose)
+
+    async def _checkpoint(self) -> Checkpoint:
         kernel, lost = await self._cells.branch()
         checkpoint = Checkpoint(self, kernel, self._cells.notebook.copy(), lost)
         self._checkpoints.append(checkpoint)
@@ -178,15 +195,18 @@ class Session(Transcribed, Inspectable):
     async def rollback(self, checkpoint: Checkpoint) -> None:
         """Make the session what it was at a checkpoint: variables and transcript.
 
+        Cancelling the call does not stop it.
+
         Raises:
             KernelError: A cell is running, or the checkpoint is closed or another session's.
         """
         if checkpoint.session is not self or checkpoint.kernel is None:
             raise KernelError("this checkpoint is closed, or it is another session's")
+        await self._cells.whole(self._rollback(checkpoint, checkpoint.kernel), _let_be)
+
+    async def _rollback(self, checkpoint: Checkpoint, dormant: KernelProcess) -> None:
         async with self._cells.idle():
-            kernel, _ = await checkpoint.kernel.fork(
-                self._settings.kernel, self._settings.catalogue()
-            )
+            kernel, _ = await dormant.fork(self._settings.kernel, self._settings.catalogue())
             await self._cells.slot.adopt(kernel)
             self._cells.notebook = checkpoint.notebook.copy()
 
@@ -216,9 +236,14 @@ class Session(Transcribed, Inspectable):
     async def become(self, branch: Session) -> None:
         """Take a branch's place: its variables and cells; the branch is closed.
 
+        Cancelling the call does not stop it.
+
         Raises:
             KernelError: A cell is running in either, or the branch has no kernel.
         """
+        await self._cells.whole(self._become(branch), _let_be)
+
+    async def _become(self, branch: Session) -> None:
         async with self._cells.idle(), branch._cells.idle():
             kernel = branch._cells.slot.give_up()
             if kernel is None:
@@ -248,8 +273,9 @@ class Session(Transcribed, Inspectable):
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        await self._cells.close()
-        await asyncio.gather(*(checkpoint.aclose() for checkpoint in self._checkpoints))
+        # At once: a rollback may wait for the kernel of a checkpoint.
+        checkpoints = (checkpoint.aclose() for checkpoint in self._checkpoints)
+        await asyncio.gather(self._cells.close(), *checkpoints)
         if self._settings.sessions.get(self.name) is self:
             del self._settings.sessions[self.name]
 
@@ -258,3 +284,7 @@ class Session(Transcribed, Inspectable):
     def __repr__(self) -> str:
         state = "closed" if self.closed else "running" if self._cells.running else "idle"
         return f"<Session {self.name!r} {state}>"
+
+
+async def _let_be(_: None) -> None:
+    """What nobody waits for any more has happened all the same."""

@@ -43,11 +43,16 @@ class KernelSlot:
         self.closed = False
         self.current: KernelProcess | None = None
 
-    async def ready(self) -> KernelProcess:
+    async def ready(self, patience: float | None = None) -> KernelProcess:
         """Return a kernel that is up and knows the newest tools; start one if need be.
+
+        Args:
+            patience: Seconds it may take to hear of new tools, if less than usual.
 
         Raises:
             KernelStartError: It did not come up.
+            KernelDied: It has ended while it was told of new tools.
+            KernelUnresponsive: It does not hear of them.
             SessionClosed: The session was closed meanwhile.
         """
         if self.current is None:
@@ -65,8 +70,9 @@ class KernelSlot:
             await self._settings.announce(self.current, self._name)
         version = self._settings.tools.version
         if version != self.current.knows_tools:
+            tools = self._settings.catalogue()
+            await self.current.query(Query.CATALOGUE, patience=patience, tools=tools)
             self.current.knows_tools = version
-            await self.current.query(Query.CATALOGUE, tools=self._settings.catalogue())
         return self.current
 
     def _take(self, started: asyncio.Task[KernelProcess]) -> None:

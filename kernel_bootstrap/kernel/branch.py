@@ -9,6 +9,7 @@ anew: sockets, threads, event loop, descriptors.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -131,7 +132,7 @@ class _Branching:
         """Fork as soon as the main thread is free; called by the thread of the control channel.
 
         Args:
-            exit_file: Where to write how the branch has ended, one day.
+            exit_file: Where to write how the branch has ended, one day; the host's ticket, too.
 
         Returns:
             What will not be in the branch: names of ``threads``, number of ``tasks``.
@@ -154,56 +155,62 @@ class _Branching:
         if exit_file is None:
             return False
         if self._app.kernel.executing:  # a cell of somebody else was faster
-            self._refuse("a cell is running: fork when it has ended, or interrupt it")
+            self._refuse(exit_file, "a cell is running: fork when it has ended, or interrupt it")
             return True
         for stream in (self._app.streams or {}).values():
             stream.flush()
         try:
             pid = os.fork()
         except OSError as error:
-            self._refuse(f"the kernel could not fork: {error}")
+            self._refuse(exit_file, f"the kernel could not fork: {error}")
             return True
         if pid == 0:
-            self._become_branch()
+            self._become_branch(exit_file)
         loop = self._app.iopub_thread.io_loop.asyncio_loop
-        loop.call_soon_threadsafe(_reap_when_ended, loop, pid, Path(exit_file))
+        loop.call_soon_threadsafe(self._reap_when_ended, loop, pid, exit_file)
         return True
 
-    def _refuse(self, why: str) -> None:
-        with suppress(OSError):
-            self._line.send(why.encode())
+    def _reap_when_ended(self, loop: asyncio.AbstractEventLoop, pid: int, ticket: str) -> None:
+        """Take note of a branch's end, and leave word for its host."""
+        pidfd = os.pidfd_open(pid)
 
-    def _become_branch(self) -> NoReturn:
+        def reap() -> None:
+            loop.remove_reader(pidfd)
+            os.close(pidfd)
+            # Not yet reaped, so the group's number cannot be another's: end what is left of it.
+            with suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
+            with suppress(OSError):
+                _, status = os.waitpid(pid, 0)
+                Path(ticket).write_text(str(os.waitstatus_to_exitcode(status)))
+            # Of use to a host that still waits for it: no other reads on.
+            self._refuse(ticket, "the branch has ended at once")
+
+        loop.add_reader(pidfd, reap)
+
+    def _refuse(self, ticket: str, why: str) -> None:
+        with suppress(OSError):
+            self._line.send(_word({"refused": ticket, "why": why}), socket.MSG_DONTWAIT)
+
+    def _become_branch(self, ticket: str) -> NoReturn:
         try:
             # Made here: the system tells the host who has made it.
             ours, theirs = socket.socketpair()
             be_independent({ours.fileno(), theirs.fileno(), self._line.fileno()})
             with theirs:
-                socket.send_fds(self._line, [b"branch"], [theirs.fileno()])
+                socket.send_fds(self._line, [_word({"branch": ticket})], [theirs.fileno()])
             cut_off(self._line.fileno())
         except BaseException:  # noqa: BLE001 - the host waits in vain, and says so
             end_process(1)
         become_kernel(ours, self._app)
 
 
+def _word(word: dict[str, str]) -> bytes:
+    """Return what the host reads, whole, whatever else is on the line; see its ``Line``."""
+    return json.dumps(word).encode() + b"\n"
+
+
 def _is_ours(task: asyncio.Task[Any]) -> bool:
     """Whether a task belongs to ipykernel's machinery."""
     code = getattr(task.get_coro(), "cr_code", None)
     return code is not None and "/ipykernel/" in code.co_filename
-
-
-def _reap_when_ended(loop: asyncio.AbstractEventLoop, pid: int, told: Path) -> None:
-    """Take note of a branch's end, and leave word for its host."""
-    pidfd = os.pidfd_open(pid)
-
-    def reap() -> None:
-        loop.remove_reader(pidfd)
-        os.close(pidfd)
-        # Not yet reaped, so the group's number cannot be another's: end what is left of it.
-        with suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
-        with suppress(OSError):
-            _, status = os.waitpid(pid, 0)
-            told.write_text(str(os.waitstatus_to_exitcode(status)))
-
-    loop.add_reader(pidfd, reap)

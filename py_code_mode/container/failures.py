@@ -21,6 +21,7 @@ from py_code_mode.errors import (
     KernelDied,
     KernelError,
     KernelStartError,
+    KernelUnresponsive,
     NotAuthorized,
     ProtocolError,
     RemoteError,
@@ -42,6 +43,7 @@ _SAME: dict[str, type[CodeModeError]] = {
     "kernel_died": KernelDied,
     "kernel_error": KernelError,
     "kernel_start": KernelStartError,
+    "kernel_unresponsive": KernelUnresponsive,
     "not_encodable": ValueNotEncodableError,
     "session_busy": KernelError,
 }

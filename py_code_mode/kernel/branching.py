@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kernel_bootstrap.wire.messages import Query
-from py_code_mode.errors import KernelError
+from py_code_mode.errors import KernelError, KernelUnresponsive
 from py_code_mode.kernel.forked import ForkedProcess
 from py_code_mode.kernel.line import Line
 from py_code_mode.sandbox import user_of_kernels
@@ -56,7 +56,8 @@ class Branching:
 
         Raises:
             CodeModeError: The kernel refuses: a cell is running, or it cannot fork.
-            KernelError: It agreed, but nothing came.
+            KernelError: It agreed, but has ended.
+            KernelUnresponsive: It agreed, but nothing came.
         """
         if self.line is None:
             raise KernelError(
@@ -67,9 +68,9 @@ class Branching:
         self.lost = _sentences(told)
         try:
             async with asyncio.timeout(FORK_SECONDS):
-                connection = await self.line.branch()
+                connection = await self.line.branch(exit_file)
         except TimeoutError:
-            raise KernelError(f"the kernel has not forked in {FORK_SECONDS} s") from None
+            raise KernelUnresponsive(f"the kernel has not forked in {FORK_SECONDS} s") from None
         return _held(connection, self.parent, exit_file)
 
 

@@ -23,7 +23,7 @@ from jupyter_client.manager import AsyncKernelManager
 from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY, FIGURE_FORMAT, LOG_FILE
 from py_code_mode.config import KernelConfig
 from py_code_mode.environments import prepare_config
-from py_code_mode.errors import KernelStartError
+from py_code_mode.errors import CodeModeError, KernelStartError
 from py_code_mode.kernel.addresses import take_addresses
 from py_code_mode.kernel.bootstrap import (
     absolute_scripts,
@@ -34,6 +34,7 @@ from py_code_mode.kernel.enclosure import LOCAL, TEMPLATE, Enclosure, level_of
 from py_code_mode.kernel.forked import ForkedProcess
 from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
+from py_code_mode.kernel.traces import Traces
 from py_code_mode.sandbox import Cgroup, Level, Sandbox
 
 __all__ = ["ENVIRONMENT", "Branch", "Launched", "launch", "sandbox_level"]
@@ -144,8 +145,13 @@ async def launch(
     try:
         manager = await _launch_in(directory, config, enclosure, context, branch)
     except (OSError, RuntimeError, ImportError) as error:
+        said = Traces(directory).log_tail()
         enclosure.home.leave(directory)
-        raise KernelStartError(f"the kernel could not be started: {error}") from error
+        if isinstance(error, CodeModeError):  # some of ours are errors of the system, too
+            raise
+        raise KernelStartError(
+            f"the kernel could not be started: {error}\n{said}".strip()
+        ) from error
     except BaseException:
         enclosure.home.leave(directory)
         raise

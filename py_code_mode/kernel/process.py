@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import functools
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -17,25 +17,17 @@ import zmq
 from kernel_bootstrap.wire.codec import Buffer
 from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.limits import Limits
-from kernel_bootstrap.wire.messages import (
-    METADATA_KEY,
-    Cancel,
-    Query,
-    Reply,
-    Request,
-    parse,
-)
+from kernel_bootstrap.wire.messages import METADATA_KEY, Query, Request
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import CodeModeError, KernelError, KernelStartError
 from py_code_mode.events import Event
 from py_code_mode.kernel.branching import Branching
 from py_code_mode.kernel.channels import Channels
 from py_code_mode.kernel.execution import Execution, execute_content
+from py_code_mode.kernel.hostcomm import HostComm, greeting
 from py_code_mode.kernel.launch import Branch, Launched, launch
 from py_code_mode.kernel.messages import JupyterMessage
 from py_code_mode.kernel.others import OnOther, OtherCells
-from py_code_mode.kernel.queries import COMM_ID, Queries, greeting
-from py_code_mode.kernel.seldom import Seldom
 from py_code_mode.kernel.template import Template
 from py_code_mode.kernel.traces import Traces
 from py_code_mode.kernel.waiting import in_thread
@@ -48,8 +40,6 @@ OnRequest = Callable[["KernelProcess", Request, str], None]
 OnCancel = Callable[["KernelProcess", int], None]
 """Takes the id of a kernel's request whose answer is no longer wanted."""
 
-log = logging.getLogger(__name__)
-
 
 class KernelProcess:
     """A running kernel.
@@ -58,6 +48,7 @@ class KernelProcess:
         launched: Its process.
         context: Makes its sockets.
         limits: Bounds of its messages and results.
+        patience: Seconds it may take to answer a query.
 
     Attributes:
         knows_tools: Version of the tools it was last told of; None: not known.
@@ -66,26 +57,28 @@ class KernelProcess:
     """
 
     def __init__(
-        self, launched: Launched, context: zmq.Context[zmq.Socket[bytes]], limits: Limits
+        self,
+        launched: Launched,
+        context: zmq.Context[zmq.Socket[bytes]],
+        limits: Limits,
+        patience: float,
     ) -> None:
         self.launched = launched
         self._traces = Traces(launched.directory)
         self._context = context
         self._limits = limits
-        self._on_request: OnRequest | None = None
-        self._on_cancel: OnCancel | None = None
         self._executions: dict[str, Execution] = {}
         self.others = OtherCells(limits)
         self._heard_iopub = asyncio.Event()
-        self._closed = False
-        self._warn = Seldom(log)
+        self._closing: asyncio.Task[None] | None = None
         self._channels = Channels(
             launched.manager, context, self._receive, max_bytes=limits.message_bytes
         )
         self.exit_code: int | None = None
         self.knows_tools: object = None
         self.died: asyncio.Task[None] = asyncio.create_task(self._watch(), name="kernel exit")
-        self._queries = Queries(self._send_comm, self.died, self.how_it_ended)
+        post = functools.partial(self._channels.post, "control")
+        self._comm = HostComm(post, self.died, self.how_it_ended, patience)
 
     @classmethod
     async def start(
@@ -110,7 +103,8 @@ class KernelProcess:
         Raises:
             KernelStartError: It did not come up; the message has what it printed.
         """
-        kernel = cls(await launch(config, context, branch, parent), context, limits)
+        launched = await launch(config, context, branch, parent)
+        kernel = cls(launched, context, limits, config.answer_timeout)
         try:
             async with asyncio.timeout(config.start_timeout):
                 await kernel._hello(tools, owned=config.connection_file is None)
@@ -132,7 +126,8 @@ class KernelProcess:
             on_cancel: Called when a request's answer is no longer wanted.
             on_other: Called when a cell of another program begins.
         """
-        self._on_request, self._on_cancel = on_request, on_cancel
+        self._comm.on_request = functools.partial(on_request, self)
+        self._comm.on_cancel = functools.partial(on_cancel, self)
         self.others.on_begin = on_other
 
     async def fork(self, config: KernelConfig, tools: bytes) -> tuple[KernelProcess, list[str]]:
@@ -197,46 +192,34 @@ class KernelProcess:
 
     def reply(self, data: dict[str, Any], buffers: list[Buffer]) -> bytes:
         """Answer a request of the kernel, on the control channel; return the content as it went."""
-        content = {"comm_id": COMM_ID, "data": data}
-        return self._channels.post("control", "comm_msg", content, buffers=buffers)[1]
+        return self._comm.reply(data, buffers)
 
-    async def query(self, method: str, **params: Any) -> Any:
+    async def query(self, method: str, *, patience: float | None = None, **params: Any) -> Any:
         """Ask the kernel something between cells.
+
+        Args:
+            method: What.
+            patience: Seconds until it counts as not heard, if less than usual.
+            **params: Its parameters.
 
         Raises:
             CodeModeError: What the kernel answered with.
             KernelDied: It ended before it answered.
+            KernelUnresponsive: It has not answered in time.
         """
-        return await self._queries.ask(method, params)
-
-    def _send_comm(self, msg_type: str, content: dict[str, Any], buffers: list[Buffer]) -> None:
-        self._channels.send("control", msg_type, content, buffers=buffers)
+        return await self._comm.ask(method, params, patience)
 
     def _receive(self, channel: str, message: JupyterMessage) -> None:
         if channel == "iopub":
             self._heard_iopub.set()
         if message.msg_type == "comm_msg":
-            if message.content.get("comm_id") == COMM_ID:
-                self._receive_comm(channel, message)
+            self._comm.receive(channel, message)
             return
         execution = self._executions.get(message.parent_id)
         if execution is not None:
             execution.feed(message)
         elif channel == "iopub":
             self.others.feed(message)
-
-    def _receive_comm(self, channel: str, message: JupyterMessage) -> None:
-        try:
-            parsed = parse(message.content.get("data"), message.buffers)
-        except ProtocolError as error:
-            self._warn("dropped a malformed message of the kernel: %s", error)
-            return
-        if isinstance(parsed, Request) and channel == "iopub" and self._on_request:
-            self._on_request(self, parsed, message.parent_id)
-        elif isinstance(parsed, Cancel) and channel == "iopub" and self._on_cancel:
-            self._on_cancel(self, parsed.id)
-        elif isinstance(parsed, Reply) and channel == "control":
-            self._queries.settle(parsed)
 
     async def _watch(self) -> None:
         provisioner = self.launched.manager.provisioner
@@ -282,12 +265,16 @@ class KernelProcess:
     async def close(self, *, now: bool = False) -> None:
         """End the kernel and remove everything that was its; closing twice is fine.
 
+        Cancelling the call does not stop it: nobody would end what is left.
+
         Args:
             now: Kill at once instead of asking it to shut down first.
         """
-        if self._closed:
-            return
-        self._closed = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(now=now), name="close a kernel")
+        await asyncio.shield(self._closing)
+
+    async def _close(self, *, now: bool) -> None:
         if not now and not self.died.done():
             self._channels.send("control", "shutdown_request", {"restart": False})
             await asyncio.wait({self.died}, timeout=2)

@@ -142,11 +142,12 @@ class _ForkingProvisioner(LocalKernelProvisioner):
         process, birth = await self._fork(cmd, kwargs)
         self.process, self.pid, self.pgid = process, process.pid, process.pid
         self.line = process.line
-        # Only when it is on the list may it begin: it ends by itself if this program ends first.
-        self._watch()
         try:
+            # Only when it is on the list may it begin; if this program ends first, so does it.
+            self._watch()
             process.line.begin(birth, self.connection_info)
-        except OSError:
+        except BaseException:
+            process.kill()
             await self.wait()
             raise
         return self.connection_info

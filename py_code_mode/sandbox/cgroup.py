@@ -44,7 +44,7 @@ class Cgroup:
     directories: tuple[Path, ...]
 
     def add(self, pid: int) -> None:
-        """Put a process in; what it starts from now on is in as well.
+        """Put a process in; what it starts from now on is in as well. One that has ended is fine.
 
         Raises:
             KernelStartError: The system refuses.
@@ -52,6 +52,8 @@ class Cgroup:
         try:
             for directory in self.directories:
                 (directory / _PROCS).write_text(str(pid))
+        except ProcessLookupError:
+            return  # whoever waits for it hears of its end
         except OSError as error:
             raise KernelStartError(
                 f"the kernel could not be put into its cgroup: {error}"

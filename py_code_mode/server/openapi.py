@@ -34,7 +34,8 @@ _ERRORS = {
     416: "`bad_request`: the artifact has no such bytes.",
     422: "`bad_request`: something in it is not of the form described here.",
     429: "`too_many`: sessions or runs; worth another try after `retry_after` seconds.",
-    502: "`kernel_start`: no kernel came up; `kernel_died`: it ended meanwhile.",
+    502: "`kernel_start`: no kernel came up; `kernel_died`: it ended meanwhile; "
+    "`kernel_unresponsive`: it does not answer.",
     503: "`shutting_down`: the server is about to end.",
 }
 

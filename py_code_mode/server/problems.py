@@ -19,6 +19,7 @@ from py_code_mode.errors import (
     KernelDied,
     KernelError,
     KernelStartError,
+    KernelUnresponsive,
     ProtocolError,
     SessionClosed,
     SkillError,
@@ -86,6 +87,7 @@ def internal() -> Problem:
 _ERRORS: tuple[tuple[type[CodeModeError], int, str], ...] = (
     (KernelStartError, 502, "kernel_start"),
     (KernelDied, 502, "kernel_died"),
+    (KernelUnresponsive, 502, "kernel_unresponsive"),
     (KernelError, 409, "kernel_error"),
     (SessionClosed, 404, "session_not_found"),
     (ArtifactNotFoundError, 404, "not_found"),

@@ -9,17 +9,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import weakref
-from collections import Counter
 from pathlib import Path
 
 import psutil
 import pytest
 
 from py_code_mode import CodeExecutor, KernelConfig, ToolRegistry
-from tests import descriptors
+from tests import leftovers
 
 
 @pytest.fixture(autouse=True)
@@ -102,35 +100,13 @@ def _wait_for(condition, seconds: float = 5.0) -> None:
         time.sleep(0.01)
 
 
-def _directories() -> list[Path]:
-    return sorted(Path(tempfile.gettempdir()).glob("pcm-*"))
-
-
-def _here() -> Counter[str]:
-    """What there is now; an earlier test's may still go, so only what is more than before counts."""
-    here = Counter(descriptors=descriptors.count(), tasks=len(asyncio.all_tasks()))
-    here.update(f"process {child.pid}" for child in psutil.Process().children(recursive=True))
-    here.update(f"thread {thread.name}" for thread in threading.enumerate())
-    here.update(map(str, _directories()))
-    return here
-
-
-async def _nothing_more_than(before: Counter[str]) -> None:
-    """Wait until all that came after ``before`` is gone; fail, and say what is left, if it stays."""
-    for _ in range(100):
-        if not (left := _here() - before):
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail(f"left behind: {dict(left)}")
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_two_hundred_sessions_leave_nothing():
     """200 sessions opened and closed leave no process, thread, descriptor, file or task."""
     async with CodeExecutor() as executor:
         await executor.run("1")  # what loads once, loads now
-    before = _here()
+    before = leftovers.here()
     for _ in range(20):
         async with CodeExecutor() as executor:
             sessions = [await executor.session() for _ in range(10)]
@@ -138,14 +114,14 @@ async def test_two_hundred_sessions_leave_nothing():
             assert [result.value for result in results] == [2] * 10
             await sessions[0].aclose()
             assert sessions[0] not in await executor.sessions()
-    await _nothing_more_than(before)
+    await leftovers.nothing_more_than(before)
 
 
 async def test_closing_while_things_go_on_leaves_nothing():
     """Closing with a cell running, a kernel starting, or runs queued ends everything."""
     async with CodeExecutor() as executor:
         await executor.run("1")
-    before = _here()
+    before = leftovers.here()
     running = CodeExecutor()
     await running.start()
     tasks = [asyncio.create_task(running.run("import time; time.sleep(60)")) for _ in range(3)]
@@ -155,7 +131,7 @@ async def test_closing_while_things_go_on_leaves_nothing():
     await asyncio.gather(running.aclose(), starting.aclose())
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert len(outcomes) == 4
-    await _nothing_more_than(before)
+    await leftovers.nothing_more_than(before)
 
 
 @pytest.mark.parametrize("closes", ["session", "executor"])
@@ -163,7 +139,7 @@ async def test_a_close_that_is_cancelled_goes_on(closes):
     """Nothing is left half closed: a second close waits for the end, and ends."""
     async with CodeExecutor() as executor:
         await executor.run("1")
-    before = _here()
+    before = leftovers.here()
     for turns in range(4):
         executor = CodeExecutor()
         session = await executor.session("a")
@@ -177,7 +153,7 @@ async def test_a_close_that_is_cancelled_goes_on(closes):
             assert await executor.session("a") is not session
         async with asyncio.timeout(20):
             await executor.aclose()
-    await _nothing_more_than(before)
+    await leftovers.nothing_more_than(before)
 
 
 async def test_kernel_children_die_with_the_session():
@@ -209,7 +185,7 @@ async def test_private_directory_is_private(make_executor):
     """Connection file and sockets lie in a directory nobody else may enter."""
     executor = await make_executor()
     await executor.start()
-    directories = _directories()
+    directories = sorted(Path(tempfile.gettempdir()).glob("pcm-*"))
     assert directories
     for directory in directories:
         assert directory.stat().st_mode & 0o777 == 0o700
