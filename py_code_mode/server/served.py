@@ -51,7 +51,9 @@ class Served:
         self.streams: dict[str, StreamedRun] = {}
         self._idle_seconds = settings.idle_seconds
         self._busy = 0
-        self._created = self._last_used = time.time()
+        self._created = time.time()
+        # Clocks are set, and jump when a machine wakes: sessions do not end by that.
+        self._used = time.monotonic()
 
     @contextlib.contextmanager
     def busy(self) -> Iterator[None]:
@@ -61,27 +63,27 @@ class Served:
             yield
         finally:
             self._busy -= 1
-            self._last_used = time.time()
+            self._used = time.monotonic()
 
     @property
-    def expires(self) -> float | None:
-        """When it ends if nobody uses it; None: never, or it is in use."""
+    def seconds_left(self) -> float | None:
+        """In how many seconds it ends if nobody uses it; None: never, or it is in use."""
         if not self._idle_seconds or self._busy:
             return None
-        return self._last_used + self._idle_seconds
+        return self._idle_seconds - (time.monotonic() - self._used)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as clients see it."""
         state = "running" if self.running else "idle" if self.up else "starting"
-        expires = self.expires
+        left, now = self.seconds_left, time.time()
         return {
             "id": self.id,
             "name": self.name,
             "state": state,
             "created": _moment(self._created),
-            "last_used": _moment(self._last_used),
+            "last_used": _moment(now - (time.monotonic() - self._used)),
             "execution_count": self.execution_count,
-            "expires": None if expires is None else _moment(expires),
+            "expires": None if left is None else _moment(now + left),
             "warnings": [*self.session.warnings],
         }
 

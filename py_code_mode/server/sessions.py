@@ -9,7 +9,6 @@ import asyncio
 import logging
 import re
 import secrets
-import time
 from collections import OrderedDict
 from typing import Literal
 
@@ -195,9 +194,8 @@ class SessionTable:
 
     async def cull(self) -> None:
         """End the sessions that were idle for too long."""
-        now = time.time()
         for served in self.all():
-            if served.expires is not None and served.expires <= now:
+            if served.seconds_left is not None and served.seconds_left <= 0:
                 log.info("session %s was idle for too long", served.id)
                 self._remember(served)
                 await self._end(served, "idle")
@@ -261,8 +259,8 @@ def _inner_name(owner: Owner, key: str) -> str:
 
 def _soonest(sessions: list[Served]) -> float:
     """Seconds until one of them may end, within what is sensible to wait."""
-    ends = [served.expires for served in sessions if served.expires is not None]
-    return min(60.0, max(1.0, min(ends, default=0.0) - time.time())) if ends else 30.0
+    ends = [served.seconds_left for served in sessions if served.seconds_left is not None]
+    return min(60.0, max(1.0, min(ends))) if ends else 30.0
 
 
 def _lost(key: str, reason: str) -> Problem:

@@ -22,8 +22,9 @@ Make = Callable[..., Awaitable[CodeExecutor]]
 
 
 @pytest.fixture(autouse=True)
-def own_temporary_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def own_temporary_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """Other programs on the machine may use this library too: look only at our own."""
+    assert tmp_path.is_dir()  # the folder of all tests is not made in this one's
     with tempfile.TemporaryDirectory(prefix="t") as short:
         monkeypatch.setattr(tempfile, "tempdir", short)
         yield short
