@@ -56,7 +56,9 @@ class KernelSlot:
             SessionClosed: The session was closed meanwhile.
         """
         if self.current is None:
-            starting = self._starting or self.start()
+            starting = self._starting
+            if starting is None or _has_failed(starting):  # that was then
+                starting = self.start()
             try:
                 self.current = await asyncio.shield(starting)
             except asyncio.CancelledError:
@@ -180,3 +182,7 @@ class KernelSlot:
         self._cleanups.add(task)
         task.add_done_callback(self._cleanups.discard)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _has_failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None

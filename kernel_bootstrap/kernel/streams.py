@@ -42,8 +42,7 @@ class CellStream(OutStream):  # type: ignore[misc]
         """
         options["watchfd"] = False
         super().__init__(session, pub_thread, self.name, **options)
-        directory = os.environ.get(DIRECTORY)
-        self._mirror = Mirror(Path(directory, f"{self.name}.mirror")) if directory else None
+        self._mirror = _mirror(self.name)
 
     def _holds_lock(self) -> bool:
         """Whether the calling thread holds the lock, of which a forked child has its own."""
@@ -140,3 +139,12 @@ class CellStream(OutStream):  # type: ignore[misc]
             self._buffers[frozenset(cell.header.items())].write(string)
         with contextlib.suppress(RuntimeError):  # the io thread is gone: the kernel is ending
             self._schedule_flush()
+
+
+def _mirror(name: str) -> Mirror | None:
+    """Make a stream's mirror; on a full disk there is none, and only last words can be lost."""
+    directory = os.environ.get(DIRECTORY)
+    if directory:
+        with contextlib.suppress(OSError):
+            return Mirror(Path(directory, f"{name}.mirror"))
+    return None

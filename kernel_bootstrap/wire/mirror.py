@@ -29,11 +29,14 @@ class Mirror:
 
     Args:
         path: The file; made, or overwritten.
+
+    Raises:
+        OSError: There is no room for it.
     """
 
     def __init__(self, path: str | Path) -> None:
         with Path(path).open("w+b") as file:
-            file.truncate(HEADER + RING)
+            _reserve(file.fileno(), HEADER + RING)
             self._memory = mmap.mmap(file.fileno(), HEADER + RING)
         self._lock = threading.Lock()
         self._cell = b""
@@ -57,6 +60,14 @@ class Mirror:
             self._memory[HEADER : HEADER + len(rest)] = rest
             # The count last: a reader never sees bytes that are not there.
             self._memory[:8] = self._total.to_bytes(8, "little")
+
+
+def _reserve(fd: int, size: int) -> None:
+    """Make a file that long, with room for all of it: in a hole on a full disk writing kills."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, size)
+    else:
+        os.pwrite(fd, bytes(size), 0)
 
 
 def read_end(path: str | Path, most: int) -> bytes:

@@ -102,16 +102,20 @@ class Template:
 
         Raises:
             RuntimeError: The template cannot be started: what it preloads fails, say.
+            OSError: The system refuses: there is no room on the disk, say.
         """
+        last: Exception
         for _ in range(ATTEMPTS):
+            if not self._is_running():
+                try:
+                    await in_thread(self._ensure_running)
+                except BrokenPipeError as error:  # it was killed: once more, with another
+                    last = error
+                    continue
             process = self._process
             try:
-                if not self._is_running():
-                    await in_thread(self._ensure_running)
-                    process = self._process
                 return await self._ask(out, err)
-            except (OSError, TimeoutError, ValueError) as error:
-                # It was killed meanwhile: once more, with another.
+            except (OSError, TimeoutError, ValueError) as error:  # it was killed meanwhile
                 last = error
                 await in_thread(functools.partial(self._stop, process))
         raise RuntimeError(f"the template was killed {ATTEMPTS} times; at last: {last!r}")
@@ -146,7 +150,11 @@ class Template:
             if self._is_closed:  # meanwhile, by its last user
                 raise RuntimeError("the template was closed before it was started")
             self._discard()
-            self._start()
+            try:
+                self._start()
+            except BaseException:
+                self._discard()
+                raise
 
     def _start(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="pcm-template-"))
@@ -171,11 +179,7 @@ class Template:
                 extra_groups=None if user is None else [],
             )
         holder.watch_group(self._process.pid)
-        try:
-            self._await_ready(ours)
-        except BaseException:
-            self._discard()
-            raise
+        self._await_ready(ours)
 
     def _await_ready(self, control: socket.socket) -> None:
         control.settimeout(START_SECONDS)

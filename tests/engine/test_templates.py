@@ -270,7 +270,7 @@ async def manager(tmp_path) -> AsyncIterator[AsyncKernelManager]:
     made.context.destroy(linger=0)
 
 
-async def test_any_jupyter_program_can_use_templates(manager, tmp_path):
+async def test_any_jupyter_program_can_use_templates(manager, tmp_path, eventually):
     """A kernelspec is enough: jupyter_client starts, restarts, interrupts and ends such a kernel."""
     environment = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")}
     await manager.start_kernel(env=environment, cwd=str(tmp_path))
@@ -299,7 +299,7 @@ async def test_any_jupyter_program_can_use_templates(manager, tmp_path):
     assert await manager.is_alive()
     await manager.shutdown_kernel()
     assert not await manager.is_alive()
-    assert not kernel.is_running()
+    await eventually(lambda: not kernel.is_running())
 
 
 @pytest.fixture
