@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from py_code_mode import live
 from py_code_mode.cli import main
+from py_code_mode.lab import opening
 
 PROGRAM = """
 import asyncio
@@ -109,3 +111,14 @@ def test_notes_that_are_none(lab_home, text):
     directory.mkdir()
     (directory / live.NOTE).write_text(text)
     assert live.live_sessions() == []
+
+
+def test_a_server_that_stumbles_is_asked_again():
+    """An error of the server, as a session of some program ends meanwhile, is no answer."""
+    session = live.LiveSession("a", 1, "p.py", 1, "", "", "", "")
+    kernels = [{"id": "k1", "name": "another"}, {"id": "k2", "name": session.id}]
+    answers = [httpx.Response(500), httpx.Response(200, json=kernels)]
+    transport = httpx.MockTransport(lambda _: answers.pop(0))
+    with httpx.Client(transport=transport, base_url="http://lab") as client:
+        assert opening._kernel_of(client, session) == "k2"
+    assert answers == []
