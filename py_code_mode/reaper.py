@@ -279,7 +279,11 @@ else:
     import atexit
 
     _REAPER = Reaper()
-    os.register_at_fork(after_in_child=_REAPER._after_fork)
+
+    def _forked() -> None:
+        _REAPER._after_fork()  # looked up now: tests put another one in its place
+
+    os.register_at_fork(after_in_child=_forked)
     atexit.register(_REAPER.close)
 
 

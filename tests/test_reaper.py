@@ -67,7 +67,12 @@ def is_running(pid: int) -> bool:
 
 
 def reapers_of(pid: int) -> list[psutil.Process]:
-    return [child for child in psutil.Process(pid).children() if _is_reaper(child)]
+    children = psutil.Process(pid).children()
+    return [child for child in children if child.pid not in OTHERS and _is_reaper(child)]
+
+
+OTHERS: set[int] = set()
+"""Reapers that were there before the test."""
 
 
 def _is_reaper(process: psutil.Process) -> bool:
@@ -93,9 +98,19 @@ def host(program: str, *args: object) -> Iterator[tuple[subprocess.Popen[str], d
             process.kill()
 
 
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another reaper for this process: its own watches what other tests keep, and must not end."""
+    OTHERS.update(child.pid for child in reapers_of(os.getpid()))
+    new = reaper.Reaper()
+    monkeypatch.setattr(reaper, "_REAPER", new)
+    yield
+    new.close()
+
+
 @pytest.fixture
 def mine() -> Iterator[reaper.Reaper]:
-    """This process's own reaper."""
+    """This process's reaper."""
     yield reaper.acquire()
     reaper.release()
 
