@@ -81,8 +81,6 @@ class FileArtifactStore(StoredArtifacts):
     ) -> None:
         super().__init__(Quota(max_bytes, max_artifact_bytes))
         self.path = Path(path)
-        self._catalogue = Catalogue(self.path)
-        self._place = Place(self.path, self._catalogue, self.room, fsync, set())
         self._swept = False
         self._tidy_at = time.monotonic() + _TIDY_EVERY
         try:
@@ -92,6 +90,9 @@ class FileArtifactStore(StoredArtifacts):
         except OSError as error:
             reason = f"artifacts must be kept in a folder, this cannot be one: {error.strerror}"
             raise ConfigError(reason, file=self.path) from error
+        self._root = self.path.resolve()
+        self._catalogue = Catalogue(self._root)
+        self._place = Place(self._root, self._catalogue, self.room, fsync, set())
 
     def open_write(
         self, name: str, kind: str = "bytes", details: Details | None = None
@@ -107,7 +108,7 @@ class FileArtifactStore(StoredArtifacts):
     def _tidy(self, name: str) -> None:
         """Remove what has expired, if it is time, or may be in the way of ``name``."""
         due = time.monotonic() >= self._tidy_at
-        if due or (name_problem(name) is None and (self.path / name).is_dir()):
+        if due or (name_problem(name) is None and (self._root / name).is_dir()):
             self._tidy_at = time.monotonic() + _TIDY_EVERY
             self.list()
         parts = name.split("/")
@@ -120,12 +121,12 @@ class FileArtifactStore(StoredArtifacts):
         if expire:
             self.list()
         yield from self._half_written()
-        with suppress(FileNotFoundError), opened(self.path, []) as root:
+        with suppress(FileNotFoundError), opened(self._root, []) as root:
             yield from ((name, state[1]) for name, _, state in walk(root))
 
     def _half_written(self) -> list[tuple[str, int]]:
         """Remove what dead writers left; return what those of other processes hold."""
-        with suppress(OSError, NotAFolder), opened(self.path, [OWN]) as own:
+        with suppress(OSError, NotAFolder), opened(self._root, [OWN]) as own:
             return sweep(own, self._place.temporaries)
         return []
 
@@ -208,7 +209,7 @@ class FileArtifactStore(StoredArtifacts):
     def _list(self) -> list[ArtifactInfo]:
         found = []
         try:
-            with opened(self.path, []) as root:
+            with opened(self._root, []) as root:
                 for name, folder, state in walk(root):
                     info = self._catalogue.info(folder, name, state) or self._get(name)
                     if info is not None:
@@ -225,11 +226,11 @@ class FileArtifactStore(StoredArtifacts):
         *folders, last = name.split("/")
         with (
             failing(self.path, name, "deleted"),
-            opened(self.path, [OWN], create=True) as own,
+            opened(self._root, [OWN], create=True) as own,
             locked(own),
         ):
             try:
-                with opened(self.path, folders) as folder:
+                with opened(self._root, folders) as folder:
                     state = file_state(folder, last)
                     if state is None:
                         return False
@@ -245,7 +246,7 @@ class FileArtifactStore(StoredArtifacts):
 
     def _prune(self, folders: Sequence[str]) -> None:
         for depth in range(len(folders), 0, -1):
-            with opened(self.path, folders[: depth - 1]) as outer:
+            with opened(self._root, folders[: depth - 1]) as outer:
                 try:
                     os.rmdir(folders[depth - 1], dir_fd=outer)
                 except OSError:  # not empty
@@ -256,11 +257,11 @@ class FileArtifactStore(StoredArtifacts):
         """Open the folder an artifact is in; None if there can be none of that name."""
         with ExitStack() as stack:
             folder = None
-            if name_problem(name) is None:
-                with suppress(FileNotFoundError, NotAFolder):
-                    folders = normal_name(name).split("/")[:-1]
-                    folder = stack.enter_context(opened(self.path, folders))
             try:
+                if name_problem(name) is None:
+                    with suppress(FileNotFoundError, NotAFolder):
+                        folders = normal_name(name).split("/")[:-1]
+                        folder = stack.enter_context(opened(self._root, folders))
                 yield folder
             except OSError as error:
                 raise ArtifactError(

@@ -60,17 +60,24 @@ def opened(root: Path, parts: Sequence[str], *, create: bool = False) -> Iterato
     """Open the folder ``parts`` below ``root`` for the duration of the block.
 
     Args:
-        root: Where to begin; it may itself be reached through links.
+        root: Where to begin. Links may lead to it, but it is none: whoever can write beside it
+            would lead the host elsewhere.
         parts: Names of folders, outermost first.
         create: Whether to make what is missing, for nobody else to read.
 
     Raises:
         NotAFolder: A part is a link or a file.
         FileNotFoundError: A part is missing.
+        OSError: The root is no folder.
     """
     if create:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        folder = os.open(root, _FOLDER)
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise OSError(error.errno, "something else has taken the folder's place") from None
+        raise
     try:
         for depth, part in enumerate(parts, start=1):
             inner = _enter(folder, part, "/".join(parts[:depth]), create=create)

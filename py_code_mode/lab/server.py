@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from py_code_mode.errors import ConfigError, KernelError
+from py_code_mode.kernel.launch import ENVIRONMENT
 from py_code_mode.lab.folder import LabFolder
 
 __all__ = ["LabServer", "running_server", "start_server", "stop_server"]
@@ -111,7 +112,7 @@ def _start(folder: LabFolder) -> LabServer:
     page.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
     paths = [str(folder.config), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     env = {
-        **os.environ,
+        **_environment(),
         # Not among the arguments, which every user of the machine can read.
         "JUPYTER_TOKEN": secrets.token_hex(24),
         "JUPYTER_RUNTIME_DIR": str(folder.runtime),
@@ -128,6 +129,15 @@ def _start(folder: LabFolder) -> LabServer:
         os.kill(pid, signal.SIGKILL)
     said = folder.log.read_text(errors="replace")[-4000:]
     raise KernelError(f"JupyterLab did not come up:\n{said}")
+
+
+def _environment() -> dict[str, str]:
+    """Return what a server gets of this program's environment: no secrets, as for a kernel."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in ENVIRONMENT or name.startswith(("LC_", "JUPYTER", "IPYTHON"))
+    }
 
 
 def _spawn(command: list[str], env: dict[str, str], folder: LabFolder) -> int:

@@ -110,7 +110,7 @@ def test_sessions_of_a_server_outlive_a_jump_of_its_clock(clock, tmp_path):
         httpx.Client(base_url=url, headers={"Authorization": "Bearer secret"}) as client,
     ):
         made = client.post("/sessions", json={}).json()["id"]
-        client.post(f"/sessions/{made}/run", json={"code": "x = 1"}, timeout=60)
+        client.post(f"/sessions/{made}/execute", json={"code": "x = 1"}, timeout=60)
         began = time.monotonic()
         Path(clock["FAKETIME_TIMESTAMP_FILE"]).write_text("+30d\n")
 
