@@ -1,0 +1,160 @@
+"""What a quiet point holds against the beginning: nothing is left, and memory is flat.
+
+Place in the house: beside ``journal``. At a quiet point no action is under way and all executors
+are closed, so whatever is more than before the first one is a leak.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from py_code_mode.sandbox import find_parents
+from tests.soak.journal import Journal, Quiet
+
+__all__ = ["LeakWatch", "growth", "judge_memory"]
+
+SETTLING_SECONDS = 10.0
+"""What was closed has so long until it must be gone; the report says how long it took."""
+
+WARM_UP = 1 / 3
+"""Part of the quiet points, from the first, that the trend of memory leaves out: caches fill, and
+the allocator comes to the largest heap that a round needs."""
+
+MOST_BYTES = 8 * 1024 * 1024
+MOST_OBJECTS = 2_000
+FEWEST_POINTS = 4
+
+
+def here() -> Counter[str]:
+    """Return what this process has now, each thing by a name that says what it is."""
+    found = Counter(tasks=len(asyncio.all_tasks()), descriptors=psutil.Process().num_fds())
+    for child in psutil.Process().children(recursive=True):
+        try:
+            found[f"process {child.pid} {' '.join(child.cmdline())[:120]}"] += 1
+        except psutil.NoSuchProcess:
+            continue
+    found.update(f"thread {thread.name}" for thread in threading.enumerate())
+    found.update(_directories())
+    return found
+
+
+def _directories() -> list[str]:
+    """Return private directories of kernels, what is in their boxes, and cgroups."""
+    temporary = Path(tempfile.gettempdir())
+    patterns = ("pcm-*", "pcmbox-*", "pcmbox-*/*")
+    private = [path for pattern in patterns for path in temporary.glob(pattern)]
+    groups = {
+        group
+        for parent in find_parents().values()
+        for group in parent.glob(f"py-code-mode-{os.getpid()}-*")
+    }
+    return [str(path) for path in (*private, *groups)]
+
+
+class LeakWatch:
+    """Remembers what there was, and says what has been left since.
+
+    Args:
+        journal: Where leaks are noted.
+        look: Says what there is; tests give another.
+    """
+
+    def __init__(self, journal: Journal, look: Callable[[], Counter[str]] = here) -> None:
+        self._journal = journal
+        self._look = look
+        gc.collect()
+        self.before = look()
+
+    async def check(self, seconds: float = SETTLING_SECONDS) -> Quiet:
+        """Wait until all that came since the beginning is gone; what stays is a violation."""
+        began = time.monotonic()
+        gc.collect()
+        left = self._look() - self.before
+        while left and time.monotonic() - began < seconds:
+            await asyncio.sleep(0.05)
+            gc.collect()
+            left = self._look() - self.before
+        settled = time.monotonic() - began
+        if left:
+            text = f"still there {settled:.1f} s after all executors were closed: {dict(left)}"
+            self._journal.violate("leak", "quiet point", f"{text}\n{_descriptors()}")
+        quiet = self._measure(settled)
+        self._journal.quiets.append(quiet)
+        return quiet
+
+    def _measure(self, settled: float) -> Quiet:
+        process = psutil.Process()
+        memory = process.memory_full_info()
+        return Quiet(
+            at=self._journal.now,
+            rss=memory.rss,
+            uss=memory.uss,
+            objects=len(gc.get_objects()),
+            descriptors=process.num_fds(),
+            threads=threading.active_count(),
+            actions=self._journal.actions,
+            settled=settled,
+        )
+
+
+def _descriptors() -> str:
+    """Say what each open descriptor is."""
+    lines = []
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            lines.append(f"{entry.name} -> {entry.readlink()}")
+        except OSError:
+            continue
+    return "\n".join(lines)
+
+
+def growth(points: list[tuple[float, float]]) -> float:
+    """Return how much a value has grown from the first point to the last, by its trend.
+
+    The trend is the median of the slopes between any two points (Theil and Sen), so one point that
+    lies far off does not move it.
+    """
+    slopes = sorted(
+        (late[1] - early[1]) / (late[0] - early[0])
+        for number, early in enumerate(points)
+        for late in points[number + 1 :]
+        if late[0] > early[0]
+    )
+    if not slopes:
+        return 0.0
+    middle = len(slopes) // 2
+    median = slopes[middle] if len(slopes) % 2 else (slopes[middle - 1] + slopes[middle]) / 2
+    return median * (points[-1][0] - points[0][0])
+
+
+def judge_memory(journal: Journal) -> dict[str, float]:
+    """Note a violation if memory or objects grow from quiet point to quiet point.
+
+    The bound is for the whole run after the warm-up, not for a minute of it: what leaks leaks with
+    each action, so a longer run finds smaller leaks. 8 MiB is what the allocator was seen to move by
+    between two quiet points; it is 2 KiB an action where a run has 4,000. Objects that the collector
+    knows are counted exactly, and 2,000 of them are half an object an action.
+
+    Returns:
+        The growth of each measure after the warm-up; empty where there are too few points.
+    """
+    points = journal.quiets[int(len(journal.quiets) * WARM_UP) :]
+    if len(points) < FEWEST_POINTS:
+        return {}
+    bounds = {"rss": MOST_BYTES, "uss": MOST_BYTES, "objects": MOST_OBJECTS}
+    grown = {name: growth([(each.at, getattr(each, name)) for each in points]) for name in bounds}
+    for name, most in bounds.items():
+        seconds = points[-1].at - points[0].at
+        text = f"{name} grew by {grown[name]:,.0f} in {seconds:.0f} s; {most:,} are allowed"
+        journal.check(holds=grown[name] <= most, kind="memory", action="quiet points", text=text)
+    return grown
