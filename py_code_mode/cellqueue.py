@@ -95,7 +95,10 @@ class CellQueue:
             return await asyncio.shield(inner)
         except asyncio.CancelledError:
             # The caller is gone: stop the code as a time limit would, and keep the order of runs.
-            if run.abandon():
+            run.unheard = True
+            if inner.done() and not inner.cancelled() and not inner.exception():
+                self._note_loss(inner.result())
+            elif run.abandon():
                 self.slot.keep(inner)
             else:
                 inner.cancel()
@@ -110,14 +113,21 @@ class CellQueue:
                 result = without_secrets(await self._result_of(run), self._settings.secrets)
                 failed = "" if result.error is None else result.error.name[:200]
                 note(failed, execution_count=result.execution_count, ok=result.is_ok)
+            if run.unheard:
+                self._note_loss(result)
             self.notebook.add(run.code, result)
             self.listeners.tell(Finished(result))
             return result
 
+    def _note_loss(self, result: ExecutionResult) -> None:
+        """Remember what a result tells of lost variables, if nobody hears it: the next one must."""
+        if result.state_lost and result.error is not None:
+            self.slot.untold = result.error.message
+
     async def _result_of(self, run: CellRun) -> ExecutionResult:
-        dead = self.slot.take_dead()
-        if dead is not None:
-            return not_run(dead)
+        loss = self.slot.take_loss()
+        if loss:
+            return not_run(loss)
         kernel = await self.slot.ready()
         self._running = run
         run.emit = self.listeners.along(run.emit, run.code)
@@ -181,6 +191,8 @@ class CellQueue:
         """
         self.check_usable()
         async with self.held():
+            if self.slot.untold:  # as if the kernel had died just now
+                raise KernelDied(self.slot.untold)
             kernel = await self.slot.ready()
             try:
                 return await kernel.query(method, **params)
@@ -190,9 +202,9 @@ class CellQueue:
     async def branch(self) -> tuple[KernelProcess, list[str]]:
         """Fork the kernel; see ``Session.fork``."""
         async with self.idle():
-            dead = self.slot.take_dead()
-            if dead is not None:
-                raise KernelDied(dead.how_it_ended())
+            loss = self.slot.take_loss()
+            if loss:
+                raise KernelDied(loss)
             try:
                 return await self.slot.branch()
             except CodeModeError as error:

@@ -42,6 +42,7 @@ class CellRun:
         grace: Seconds it has to end when interrupted.
         emit: Takes its events, or None.
         within: Time limit of the run that waits for this one, or None.
+        unheard: Whether nobody waits for the result any more.
         time: What counts its seconds.
     """
 
@@ -50,6 +51,7 @@ class CellRun:
     grace: float
     emit: Emit | None = None
     within: TimeLimit | None = None
+    unheard: bool = False
     time: TimeLimit = field(init=False)
     _execution: Execution | None = None
     _started: float = 0.0
@@ -170,10 +172,10 @@ def _in_use(kernel: KernelProcess) -> ExecutionResult:
     return ExecutionResult(error=ErrorInfo("CellNotRun", message), seconds=seconds)
 
 
-def not_run(dead: KernelProcess) -> ExecutionResult:
-    """Tell the code's author that its variables are gone, before it runs on nothing."""
+def not_run(how: str) -> ExecutionResult:
+    """Tell the code's author how its variables were lost, before it runs on nothing."""
     message = (
-        f"{dead.how_it_ended()}\nThe code was not run, because its variables are gone; "
+        f"{how}\nThe code was not run, because its variables are gone; "
         "the next run has a fresh kernel."
     )
     return ExecutionResult(error=ErrorInfo(KernelDied.__name__, message), state_lost=True)

@@ -29,6 +29,11 @@ class KernelSlot:
         settings: How kernels are started.
         calls: Serves the requests of whichever kernel is current.
         on_other: Called when another program's cell begins on it.
+
+    Attributes:
+        closed: Whether the session was closed.
+        current: The kernel; None: there is none now.
+        untold: How the variables were lost, if nobody has heard of it yet; else empty.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class KernelSlot:
         self._cleanups: set[asyncio.Task[Any]] = set()
         self.closed = False
         self.current: KernelProcess | None = None
+        self.untold = ""
 
     async def ready(self) -> KernelProcess:
         """Return a kernel that is up and knows the newest tools; start one if need be.
@@ -103,7 +109,7 @@ class KernelSlot:
 
     async def adopt(self, kernel: KernelProcess) -> None:
         """Take a kernel that is up in place of the current one, which is closed."""
-        former, self.current = self.current, kernel
+        former, self.current, self.untold = self.current, kernel, ""
         self._serve(kernel)
         await self._settings.announce(kernel, self._name)
         if former is not None:
@@ -115,13 +121,17 @@ class KernelSlot:
         kernel, self.current = self.current, None
         return kernel
 
-    def take_dead(self) -> KernelProcess | None:
-        """If the kernel died between cells, put it away, start another, and return the dead."""
+    def take_loss(self) -> str:
+        """Say how the variables were lost, once, if nobody has heard of it; else empty.
+
+        A kernel that died between cells is put away, and another one started.
+        """
         kernel = self.current
-        if kernel is None or not kernel.died.done():
-            return None
-        self._put_away(kernel)
-        return kernel
+        if kernel is not None and kernel.died.done():
+            self.untold = kernel.how_it_ended()
+            self._put_away(kernel)
+        untold, self.untold = self.untold, ""
+        return untold
 
     async def replace(self, kernel: KernelProcess) -> None:
         """Kill a kernel and begin to start its successor."""
@@ -141,6 +151,7 @@ class KernelSlot:
 
     async def reset(self) -> None:
         """Close the kernel and bring up another."""
+        self.untold = ""
         if self.current is not None:
             kernel, self.current = self.current, None
             self._calls.cancel_all()

@@ -43,30 +43,13 @@ def hit(world: World, seat: Seat, number: signal.Signals = signal.SIGKILL) -> bo
     return True
 
 
-async def ended(turn: Turn, run: asyncio.Task[ExecutionResult], token: str) -> ExecutionResult:
-    """Wait for a run that something has happened to; what it had printed is not lost."""
-    result: ExecutionResult = await turn.guard(asyncio.shield(run))
-    if result.error is None or not result.error.message.startswith("session"):
-        turn.same("stdout of a run that was ended", f"{token}\n", result.stdout)
-    return result
-
-
-def check_not_lost(turn: Turn) -> None:
-    """Leave if the session's kernel was killed meanwhile by somebody else."""
-    if turn.losses:
-        turn.seat.known.clear()
-        raise LeftError("lost")
-
-
 @action(copies=3)
 async def interrupt(hand: Hand) -> None:
     """A cell is interrupted, whatever it is at: it ends, and nothing else does."""
     async with hand.turn() as turn:
-        token, rest = hand.world.token(), hand.rng.choice([*LONG.values()])
-        async with turn.running(token, rest) as run:
+        async with turn.running(hand.world.token(), hand.rng.choice([*LONG.values()])) as run:
             await turn.seat.session.interrupt()
-            result = turn.judge(await ended(turn, run, token))
-        turn.ended_with(result, "KeyboardInterrupt")
+            await run.ended("KeyboardInterrupt", lost=False)
         await turn.verify()
 
 
@@ -74,10 +57,9 @@ async def interrupt(hand: Hand) -> None:
 async def time_limit(hand: Hand) -> None:
     """A cell runs into its limit: it ends, its variables stay."""
     async with hand.turn() as turn:
-        token, rest = hand.world.token(), hand.rng.choice([*LONG.values()])
-        async with turn.running(token, rest, timeout=hand.rng.uniform(1, 2)) as run:
-            result = turn.judge(await ended(turn, run, token))
-        turn.ended_with(result, "ExecutionTimeout")
+        rest, limit = hand.rng.choice([*LONG.values()]), hand.rng.uniform(1, 2)
+        async with turn.running(hand.world.token(), rest, timeout=limit) as run:
+            await run.ended("ExecutionTimeout", lost=False)
         await turn.verify()
 
 
@@ -85,15 +67,9 @@ async def time_limit(hand: Hand) -> None:
 async def stubborn_cell(hand: Hand) -> None:
     """A cell that hears no interrupt ends all the same, and says that all is lost."""
     async with hand.turn() as turn:
-        token = hand.world.token()
-        async with turn.running(token, STUBBORN, timeout=1) as run:
-            result = await ended(turn, run, token)
-        turn.seat.known.clear()
-        if turn.losses:
-            raise LeftError("lost")
-        turn.ended_with(result, "ExecutionTimeout")
-        turn.same("state_lost", True, result.state_lost)  # noqa: FBT003 - a value
-        turn.same("value", token, await turn.value(repr(token)))
+        async with turn.running(hand.world.token(), STUBBORN, timeout=1) as run:
+            await run.ended("ExecutionTimeout", "KernelDied", lost=True)
+        await recovered(turn)
 
 
 @action(copies=2)
@@ -104,19 +80,19 @@ async def cancelled_run(hand: Hand) -> None:
         run = asyncio.create_task(turn.seat.session.run(rest))
         await asyncio.wait({run}, timeout=hand.rng.choice([0, 0.001, 0.01, 0.1, 0.5]))
         run.cancel()
-        with suppress(asyncio.CancelledError, LeftError):
-            result = await turn.guard(run)
-            turn.judge(result)
+        with suppress(asyncio.CancelledError):
+            result = turn.judge(await turn.guard(run))
             raise turn.fail("failed", f"a run without an end has ended: {result.error}")
-        check_not_lost_or_left(turn)
         await turn.verify()
 
 
-def check_not_lost_or_left(turn: Turn) -> None:
-    """Leave if the session's kernel was killed meanwhile, or the session closed."""
-    if turn.seat.is_leaving:
-        raise LeftError("closed")
-    check_not_lost(turn)
+@action()
+async def cancelled_stubborn_run(hand: Hand) -> None:
+    """Code that hears no interrupt is killed, though nobody waits for it: the next run says so."""
+    async with hand.turn() as turn:
+        async with turn.running(hand.world.token(), STUBBORN) as run:
+            run.task.cancel()
+        await told_of_loss(turn)
 
 
 @action(copies=2)
@@ -124,26 +100,26 @@ async def kill_idle_kernel(hand: Hand) -> None:
     """A kernel is killed between cells: the next result says so, the one after it is fine."""
     async with hand.turn() as turn:
         turn.same("value", 1, await turn.value("1"))
-        await strike_and_recover(turn)
+        if not hit(hand.world, turn.seat):
+            raise LeftError("missed")
+        await told_of_loss(turn)
 
 
-async def strike_and_recover(turn: Turn) -> None:
-    """Kill the kernel; exactly one result tells of it."""
-    if not hit(turn.world, turn.seat):
-        raise LeftError("missed")
+async def told_of_loss(turn: Turn) -> None:
+    """Hold a session whose kernel was killed against the promise that one result tells of it."""
     told = await turn.guard(turn.seat.session.run("'not run'"))
     turn.seat.known.clear()
     if turn.seat.is_leaving:
         raise LeftError("closed")
     turn.ended_with(told, "KernelDied")
-    turn.same("state_lost", True, told.state_lost)  # noqa: FBT003 - a value
+    turn.same("state_lost", True, told.state_lost)
     await recovered(turn)
 
 
 async def recovered(turn: Turn) -> None:
     """Hold a session against the promise that it has a fresh kernel."""
     token = turn.world.token()
-    kills = turn.seat.kills
+    kills = turn.seat.kills - turn.seat.is_struck
     result = await turn.guard(turn.seat.session.run(repr(token)))
     if turn.seat.kills > kills or turn.seat.is_leaving:
         raise LeftError("lost")  # once more, by somebody else
@@ -155,18 +131,17 @@ async def recovered(turn: Turn) -> None:
 async def kill_busy_kernel(hand: Hand) -> None:
     """A kernel is killed in a cell, or while a tool works for it: the run says so at once."""
     async with hand.turn() as turn:
-        token, rest = hand.world.token(), hand.rng.choice([*LONG.values()])
-        async with turn.running(token, rest) as run:
-            if not hit(hand.world, turn.seat):
-                check_not_lost_or_left(turn)
-                raise turn.fail("failed", f"there is no kernel in the middle of a cell: {run}")
-            result = await ended(turn, run, token)
-        turn.seat.known.clear()
-        if turn.seat.is_leaving:
-            raise LeftError("closed")
-        turn.ended_with(result, "KernelDied")
-        turn.same("state_lost", True, result.state_lost)  # noqa: FBT003 - a value
+        async with turn.running(hand.world.token(), hand.rng.choice([*LONG.values()])) as run:
+            strike_in_cell(turn, signal.SIGKILL)
+            await run.ended("KernelDied", lost=True)
         await recovered(turn)
+
+
+def strike_in_cell(turn: Turn, number: signal.Signals) -> None:
+    """Send a signal to the kernel in the middle of a cell."""
+    if not hit(turn.world, turn.seat, number):
+        turn.leave_if_lost()
+        raise turn.fail("failed", "there is no kernel in the middle of a cell")
 
 
 @action(copies=2)
@@ -194,16 +169,9 @@ async def kill_template(hand: Hand) -> None:
 async def stopped_kernel_in_a_cell(hand: Hand) -> None:
     """A kernel that is stopped (SIGSTOP) in a cell hears nothing; the limit ends it all the same."""
     async with hand.turn() as turn:
-        token = hand.world.token()
-        async with turn.running(token, LONG["sleeps"], timeout=1) as run:
-            if not hit(hand.world, turn.seat, signal.SIGSTOP):
-                check_not_lost_or_left(turn)
-            result = await ended(turn, run, token)
-        turn.seat.known.clear()
-        if turn.seat.is_leaving:
-            raise LeftError("closed")
-        turn.ended_with(result, "ExecutionTimeout", "KernelDied")
-        turn.same("state_lost", True, result.state_lost)  # noqa: FBT003 - a value
+        async with turn.running(hand.world.token(), LONG["sleeps"], timeout=1) as run:
+            strike_in_cell(turn, signal.SIGSTOP)
+            await run.ended("ExecutionTimeout", "KernelDied", lost=True)
         await recovered(turn)
 
 

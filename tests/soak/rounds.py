@@ -6,13 +6,15 @@ Place in the house: top of the soak, below ``__main__``.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +62,9 @@ async def soak(plan: Plan, journal: Journal) -> dict[str, float]:
     Returns:
         How much memory has grown, see ``judge_memory``.
     """
-    with tempfile.TemporaryDirectory(prefix="soak") as folder:
+    with _own_temporary_directory() as folder:
         _fill_pool()
-        world = World(journal, plan.seed, Path(folder))
+        world = World(journal, plan.seed, folder / "stores")
         await _warm_up(world)
         watchers = [asyncio.create_task(_lag(journal)), asyncio.create_task(_sample(journal))]
         watch, deck = LeakWatch(journal), Deck(plan.seed)
@@ -74,6 +76,21 @@ async def soak(plan: Plan, journal: Journal) -> dict[str, float]:
             watcher.cancel()
         await asyncio.wait(watchers)
     return judge_memory(journal)
+
+
+@contextmanager
+def _own_temporary_directory() -> Iterator[Path]:
+    """Other programs on the machine may use the library too: look only at our own directories."""
+    former = tempfile.tempdir, os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="soak") as folder:
+        tempfile.tempdir = os.environ["TMPDIR"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            tempfile.tempdir = former[0]
+            os.environ.pop("TMPDIR")
+            if former[1] is not None:
+                os.environ["TMPDIR"] = former[1]
 
 
 def _fill_pool() -> None:

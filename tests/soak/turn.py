@@ -19,7 +19,7 @@ from py_code_mode.errors import CodeModeError, KernelDied, SessionClosed
 from tests.soak.journal import ViolationError, shorten
 from tests.soak.world import House, Seat, World
 
-__all__ = ["Hand", "LeftError", "Turn"]
+__all__ = ["Hand", "LeftError", "Running", "Turn"]
 
 
 class LeftError(Exception):
@@ -127,14 +127,22 @@ class Turn:
         came = await self.value(f"{{name: globals().get(name) for name in {names}}}")
         self.same("variables", self.seat.known, came)
 
+    def leave_if_lost(self) -> None:
+        """End the action if others have closed the session, or killed its kernel."""
+        if self.seat.is_leaving:
+            raise LeftError("closed")
+        if self.losses:
+            self.seat.known.clear()
+            raise LeftError("lost")
+
     @asynccontextmanager
     async def running(
         self, token: str, rest: str, timeout: float | None = None
-    ) -> AsyncIterator[asyncio.Task[ExecutionResult]]:
+    ) -> AsyncIterator[Running]:
         """Run code that prints the token, tells that it has come so far, and goes on with ``rest``.
 
         Yields:
-            The run, which has come so far; it may have ended if its kernel was killed.
+            The run, which has come so far, unless others have ended it before.
         """
         event = self.world.reached[token] = asyncio.Event()
         code = f"print({token!r})\ntools.reach(token={token!r})\n{rest}"
@@ -142,12 +150,47 @@ class Turn:
         seen = asyncio.create_task(event.wait())
         try:
             await asyncio.wait({run, seen}, return_when=asyncio.FIRST_COMPLETED)
-            yield run
+            if not event.is_set():
+                self.judge(await self.guard(asyncio.shield(run)))
+                raise self.fail("failed", f"the cell has not come to its second line: {run}")
+            yield Running(self, token, run)
         finally:
             seen.cancel()
             run.cancel()
             await asyncio.wait({seen, run})
             del self.world.reached[token]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A run that is on its way, and has printed its token."""
+
+    turn: Turn
+    token: str
+    task: asyncio.Task[ExecutionResult]
+
+    async def ended(self, *names: str, lost: bool) -> ExecutionResult:
+        """Wait for the end, and hold it against what must come.
+
+        Args:
+            *names: Of the errors it may end with.
+            lost: Whether it must say that the variables are lost; if not, it may say so only if
+                others have killed the kernel, which ends the action.
+        """
+        turn = self.turn
+        result: ExecutionResult = await turn.guard(asyncio.shield(self.task))
+        if turn.seat.is_leaving:
+            raise LeftError("closed")
+        turn.same("stdout of a run that was ended", f"{self.token}\n", result.stdout)
+        if not lost:
+            turn.judge(result)
+        turn.ended_with(result, *names)
+        if result.error is not None and result.error.name == "KernelDied" and not turn.losses:
+            raise turn.fail("lost", f"nobody killed the kernel: {result.error}")
+        turn.same("state_lost", lost, result.state_lost)
+        if lost:
+            turn.seat.known.clear()
+        return result
 
 
 @dataclass(slots=True)
@@ -186,11 +229,7 @@ class Hand:
                     free = [await house.open()]
                 except SessionClosed:
                     continue  # somebody closed the executor
-            if not free:
-                free = house.seats
-            if not free:
-                continue
-            seat = self.rng.choice(free)
+            seat = self.rng.choice(free or house.seats)
             await seat.lock.acquire()
             if not seat.is_leaving:
                 return seat

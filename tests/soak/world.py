@@ -11,7 +11,6 @@ import itertools
 import random
 import sys
 import threading
-import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator
@@ -32,6 +31,8 @@ from py_code_mode import (
     create_skill_library,
 )
 from py_code_mode.errors import ConfigError
+from py_code_mode.kernel.launch import sandbox_level
+from py_code_mode.tools.cli import ParamSettings
 from tests.soak.journal import Journal
 
 __all__ = ["House", "Seat", "World", "kinds_of_kernels"]
@@ -48,19 +49,10 @@ def kinds_of_kernels() -> dict[str, tuple[KernelConfig, int]]:
     }
     for name, (config, _) in [*kinds.items()]:
         try:
-            _ = CodeExecutorProbe(config).level
+            sandbox_level(config)
         except ConfigError:
             del kinds[name]
     return kinds
-
-
-class CodeExecutorProbe:
-    """Says how kernels of a configuration are confined, without an executor."""
-
-    def __init__(self, config: KernelConfig) -> None:
-        from py_code_mode.kernel.launch import sandbox_level
-
-        self.level = sandbox_level(config)
 
 
 @dataclass(eq=False, slots=True)
@@ -194,7 +186,7 @@ class World:
 
     async def _registry(self) -> ToolRegistry:
         registry = ToolRegistry()
-        required = {"text": {"type": "string", "required": True}}
+        required: dict[str, ParamSettings] = {"text": {"type": "string", "required": True}}
         registry.register_adapter(CLIAdapter("say", command="echo", args="{text}"))
         registry.register_adapter(CLIAdapter("cat", stdin="{text}", params=required))
         registry.register_adapter(CLIAdapter("wc", args="-c", stdin="{text}", params=required))
@@ -236,13 +228,3 @@ class World:
             self.artifacts.delete(info.name)
         for skill in self.skills.list():
             self.skills.delete(skill.name)
-
-
-async def until(condition: Any, seconds: float = 30.0) -> bool:
-    """Wait for a condition; return whether it came to hold."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.005)
-    return True
