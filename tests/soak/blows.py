@@ -28,7 +28,8 @@ LONG = {
 }
 """What a cell may be at when something happens to it."""
 
-STUBBORN = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+DEAF, FOR_EVER = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)", "while True: pass"
+"""How a cell comes not to hear interrupts, and what it does then."""
 
 
 def hit(world: World, seat: Seat, number: signal.Signals = signal.SIGKILL) -> bool:
@@ -67,7 +68,7 @@ async def time_limit(hand: Hand) -> None:
 async def stubborn_cell(hand: Hand) -> None:
     """A cell that hears no interrupt ends all the same, and says that all is lost."""
     async with hand.turn() as turn:
-        async with turn.running(hand.world.token(), STUBBORN, timeout=1) as run:
+        async with turn.running(hand.world.token(), FOR_EVER, first=DEAF, timeout=1) as run:
             await run.ended("ExecutionTimeout", "KernelDied", lost=True)
         await recovered(turn)
 
@@ -90,7 +91,7 @@ async def cancelled_run(hand: Hand) -> None:
 async def cancelled_stubborn_run(hand: Hand) -> None:
     """Code that hears no interrupt is killed, though nobody waits for it: the next run says so."""
     async with hand.turn() as turn:
-        async with turn.running(hand.world.token(), STUBBORN) as run:
+        async with turn.running(hand.world.token(), FOR_EVER, first=DEAF) as run:
             run.task.cancel()
         await told_of_loss(turn)
 

@@ -137,22 +137,25 @@ class Turn:
 
     @asynccontextmanager
     async def running(
-        self, token: str, rest: str, timeout: float | None = None
+        self, token: str, rest: str, *, first: str = "", timeout: float | None = None
     ) -> AsyncIterator[Running]:
         """Run code that prints the token, tells that it has come so far, and goes on with ``rest``.
 
         Yields:
-            The run, which has come so far, unless others have ended it before.
+            The run, which has come so far; if it ends before that, as it may, the action ends.
         """
         event = self.world.reached[token] = asyncio.Event()
-        code = f"print({token!r})\ntools.reach(token={token!r})\n{rest}"
+        code = f"{first}\nprint({token!r})\ntools.reach(token={token!r})\n{rest}"
         run = asyncio.create_task(self.seat.session.run(code, timeout=timeout))
         seen = asyncio.create_task(event.wait())
         try:
             await asyncio.wait({run, seen}, return_when=asyncio.FIRST_COMPLETED)
             if not event.is_set():
-                self.judge(await self.guard(asyncio.shield(run)))
-                raise self.fail("failed", f"the cell has not come to its second line: {run}")
+                result = self.judge(await self.guard(asyncio.shield(run)))
+                if timeout is not None:  # on a machine that is busy
+                    self.ended_with(result, "ExecutionTimeout")
+                    raise LeftError("early")
+                raise self.fail("failed", f"the cell did not come so far: {result.error}")
             yield Running(self, token, run)
         finally:
             seen.cancel()
