@@ -44,7 +44,7 @@ class Plan:
     """How long and how much.
 
     Attributes:
-        minutes: All rounds together.
+        minutes: All rounds together; longer if some action has not come until then.
         seed: Of all that is random.
         workers: Actions at once.
         round: Seconds between quiet points.
@@ -69,8 +69,8 @@ async def soak(plan: Plan, journal: Journal) -> dict[str, float]:
         watchers = [asyncio.create_task(_lag(journal)), asyncio.create_task(_sample(journal))]
         watch, deck = LeakWatch(journal), Deck(plan.seed)
         until = time.monotonic() + plan.minutes * 60
-        while (left := until - time.monotonic()) > 0:
-            await _round(world, deck, plan, min(plan.round, left))
+        while (left := until - time.monotonic()) > 0 or journal.outcomes.keys() != ACTIONS.keys():
+            await _round(world, deck, plan, min(plan.round, max(left, 1.0)))
             await watch.check()
         for watcher in watchers:
             watcher.cancel()
