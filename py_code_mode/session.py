@@ -156,16 +156,25 @@ class Session(Transcribed, Inspectable):
             KernelError: A cell is running, the name is taken, or kernels cannot be forked here.
             KernelDied: The kernel ended meanwhile.
             KernelStartError: The branch did not come up.
+            SessionClosed: The session, or its executor, was closed meanwhile.
         """
+        self._cells.check_usable()
         name = self._settings.new_name() if name is None else name
         if name in self._settings.sessions:
             raise KernelError(f"there is a session named {name!r} already")
-        kernel, lost = await self._cells.branch()
-        branch = Session(name, self._settings)
-        await branch._cells.slot.adopt(kernel)
-        branch._cells.notebook, branch.warnings = self._cells.notebook.copy(), tuple(lost)
-        branch._cells.spent.session = self._cells.spent.session
-        self._settings.sessions[name] = branch
+        # In the list before there is anything to close, and held until there is: an executor that
+        # is closed meanwhile waits for it, and closes it.
+        branch = self._settings.sessions[name] = Session(name, self._settings)
+        try:
+            async with branch._cells.held():
+                kernel, lost = await self._cells.branch()
+                await branch._cells.slot.adopt(kernel)
+                branch._cells.notebook, branch.warnings = self._cells.notebook.copy(), tuple(lost)
+                branch._cells.spent.session = self._cells.spent.session
+            branch._cells.check_open()
+        except BaseException:
+            await branch.aclose()
+            raise
         return branch
 
     async def checkpoint(self) -> Checkpoint:

@@ -111,10 +111,12 @@ class KernelSlot:
         """Take a kernel that is up in place of the current one, which is closed."""
         former, self.current, self.untold = self.current, kernel, ""
         self._serve(kernel)
-        await self._settings.announce(kernel, self._name)
-        if former is not None:
-            self._calls.cancel_all()
-            await former.close(now=True)
+        try:
+            await self._settings.announce(kernel, self._name)
+        finally:
+            if former is not None:
+                self._calls.cancel_all()
+                await former.close(now=True)
 
     def give_up(self) -> KernelProcess | None:
         """Let somebody else have the current kernel."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from py_code_mode import CodeExecutor, KernelConfig, ToolRegistry
+from py_code_mode import CodeExecutor, KernelConfig, Session, ToolRegistry
 from tests import descriptors
 
 
@@ -178,6 +178,37 @@ async def test_a_close_that_is_cancelled_goes_on(closes):
         async with asyncio.timeout(20):
             await executor.aclose()
     await _nothing_more_than(before)
+
+
+async def _in_the_midst(what: str, session: Session) -> None:
+    if what == "rollback":
+        await session.rollback(await session.checkpoint())
+    elif what == "try each":
+        await session.try_each(["1", "2"])
+    else:
+        await getattr(session, what)()
+
+
+@pytest.mark.parametrize("ends", ["close", "cancel"])
+@pytest.mark.parametrize("what", ["fork", "checkpoint", "rollback", "try each", "reset"])
+async def test_a_kernel_between_two_places_is_not_forgotten(what, ends):
+    """Whatever moves kernels may be cancelled, or its executor closed: all of them end."""
+    async with CodeExecutor() as other:  # it keeps the template
+        await other.run("1")
+        before = _here()
+        for milliseconds in (0, 5, 20, 35, 50, 70):
+            executor = CodeExecutor()
+            await executor.run("1")
+            task = asyncio.create_task(_in_the_midst(what, executor.default))
+            await asyncio.wait({task}, timeout=milliseconds / 1000)
+            if ends == "cancel":
+                task.cancel()
+                await asyncio.wait({task})
+            async with asyncio.timeout(20):  # a socket that is left open would stop the whole loop
+                await executor.aclose()
+            assert await executor.sessions() == []
+            await asyncio.gather(task, return_exceptions=True)
+        await _nothing_more_than(before)
 
 
 async def test_kernel_children_die_with_the_session():
