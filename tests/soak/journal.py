@@ -57,11 +57,20 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """What was there at a quiet point: all executors closed, garbage collected."""
+    """What was there at a quiet point: all executors closed, garbage collected.
+
+    Attributes:
+        in_use: Bytes that the C library has given out, as it counts them; 0 where it does not tell.
+        blocks: Blocks of memory that Python has given out to objects.
+        objects: Objects that the garbage collector knows.
+        settled: Seconds until nothing was left.
+    """
 
     at: float
     rss: int
     uss: int
+    in_use: int
+    blocks: int
     objects: int
     descriptors: int
     threads: int

@@ -7,8 +7,10 @@ are closed, so whatever is more than before the first one is a leak.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -99,12 +101,36 @@ class LeakWatch:
             at=self._journal.now,
             rss=memory.rss,
             uss=memory.uss,
+            in_use=_in_use(),
+            blocks=sys.getallocatedblocks(),
             objects=len(gc.get_objects()),
             descriptors=process.num_fds(),
             threads=threading.active_count(),
             actions=self._journal.actions,
             settled=settled,
         )
+
+
+class _Mallinfo(ctypes.Structure):
+    """``struct mallinfo2`` of glibc: ``mallinfo(3)``."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def _in_use() -> int:
+    """Return how many bytes malloc has given out; 0 where it cannot be asked (glibc 2.33)."""
+    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo is None:
+        return 0
+    mallinfo.restype = _Mallinfo
+    info = mallinfo()
+    return int(info.uordblks + info.hblkhd)
 
 
 def _descriptors() -> str:

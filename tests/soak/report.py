@@ -121,12 +121,13 @@ def _memory(quiets: Sequence[Quiet], grown: Mapping[str, float]) -> list[str]:
         "",
         "All executors closed, garbage collected. *settled*: seconds until nothing was left.",
         "",
-        "| at | actions | RSS MiB | USS MiB | objects | descriptors | threads | settled |",
-        "|---|---|---|---|---|---|---|---|",
+        "| at | actions | RSS MiB | USS MiB | malloc MiB | blocks | objects | descriptors | threads "
+        "| settled |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {each.at:.0f} s | {each.actions:,} | {each.rss / MIB:.1f} | {each.uss / MIB:.1f} | "
-        f"{each.objects:,} | {each.descriptors} | {each.threads} | {each.settled:.2f} |"
+        f"{each.in_use / MIB:.2f} | {each.blocks:,} | {each.objects:,} | {each.descriptors} | {each.threads} | {each.settled:.2f} |"
         for each in quiets
     ]
     if grown:
