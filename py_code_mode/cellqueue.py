@@ -129,6 +129,7 @@ class CellQueue:
         if loss:
             return not_run(loss)
         kernel = await self.slot.ready()
+        self.check_open()  # else closing, which has seen no cell, would wait for this one
         self._running = run
         run.emit = self.listeners.along(run.emit, run.code)
         self._calls.begin(ancestry() | {self._owner}, run.time)

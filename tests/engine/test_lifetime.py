@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from py_code_mode import CodeExecutor, KernelConfig, Session, ToolRegistry
+from py_code_mode import CodeExecutor, KernelConfig, Session, SessionClosed, ToolRegistry
 from tests import descriptors
 
 
@@ -178,6 +178,27 @@ async def test_a_close_that_is_cancelled_goes_on(closes):
         async with asyncio.timeout(20):
             await executor.aclose()
     await _nothing_more_than(before)
+
+
+async def test_no_cell_begins_in_a_session_that_is_being_closed():
+    """A close that comes when the kernel is ready, but the cell not begun, does not wait for it."""
+    async with CodeExecutor(default_timeout=None) as executor:
+        session = await executor.session()
+        slot, ready = session._cells.slot, session._cells.slot.ready
+        closing = []
+
+        async def close_before_it_is_used():
+            kernel = await ready()
+            closing.append(asyncio.create_task(session.aclose()))
+            while not session.closed:
+                await asyncio.sleep(0)
+            return kernel
+
+        slot.ready = close_before_it_is_used
+        async with asyncio.timeout(20):
+            with pytest.raises(SessionClosed):
+                await session.run("import time; time.sleep(600)")
+            await closing[0]
 
 
 async def _in_the_midst(what: str, session: Session) -> None:

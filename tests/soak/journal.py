@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from array import array
 from collections import Counter, deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields
 from typing import Any
 
 __all__ = ["Journal", "Quiet", "Sample", "Violation", "ViolationError", "stacks_of_tasks"]
@@ -47,11 +48,11 @@ class Sample:
     """How things stood at one moment while the workers worked."""
 
     at: float
-    rss: int
-    descriptors: int
-    processes: int
-    threads: int
-    actions: int
+    rss: float
+    descriptors: float
+    processes: float
+    threads: float
+    actions: float
     lag: float
 
 
@@ -60,6 +61,8 @@ class Quiet:
     """What was there at a quiet point: all executors closed, garbage collected.
 
     Attributes:
+        kept: Bytes of RSS before malloc was asked to give back what is free; ``rss`` and ``uss`` are
+            those after that.
         in_use: Bytes that the C library has given out, as it counts them; 0 where it does not tell.
         blocks: Blocks of memory that Python has given out to objects.
         objects: Objects that the garbage collector knows.
@@ -67,6 +70,7 @@ class Quiet:
     """
 
     at: float
+    kept: int
     rss: int
     uss: int
     in_use: int
@@ -82,11 +86,12 @@ class Quiet:
 class Journal:
     """Takes down what happens.
 
+    Numbers are kept in arrays, which are no objects each: what is watched is this process's memory.
+
     Attributes:
         violations: The promises broken so far.
         outcomes: How often each action came out how.
         seconds: How long each action took, by its name.
-        samples: Taken all the time.
         quiets: Taken at the quiet points.
         kills: When processes were killed or stopped, and which: ``"kernel"``, ``"template"``.
         lags: How much later than it asked for the watcher of the event loop was woken.
@@ -94,11 +99,11 @@ class Journal:
 
     violations: list[Violation] = field(default_factory=list)
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    samples: list[Sample] = field(default_factory=list)
+    seconds: dict[str, array[float]] = field(default_factory=dict)
     quiets: list[Quiet] = field(default_factory=list)
     kills: list[tuple[float, str]] = field(default_factory=list)
-    lags: list[float] = field(default_factory=list)
+    lags: array[float] = field(default_factory=lambda: array("d"))
+    _samples: array[float] = field(default_factory=lambda: array("d"))
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_ACTIONS))
     _began: float = field(default_factory=time.monotonic)
 
@@ -112,6 +117,17 @@ class Journal:
         """How many actions have ended."""
         return sum(outcomes.total() for outcomes in self.outcomes.values())
 
+    @property
+    def samples(self) -> list[Sample]:
+        """What was taken all the time."""
+        width = len(fields(Sample))
+        rows = range(0, len(self._samples), width)
+        return [Sample(*self._samples[row : row + width]) for row in rows]
+
+    def add_sample(self, sample: Sample) -> None:
+        """Keep how things stand."""
+        self._samples.extend(astuple(sample))
+
     def begin(self, action: str) -> None:
         """An action begins."""
         self._recent.append(f"{self.now:8.2f} begin {action}")
@@ -120,7 +136,7 @@ class Journal:
         """An action has ended."""
         self._recent.append(f"{self.now:8.2f} {outcome} {action}")
         self.outcomes.setdefault(name, Counter())[outcome] += 1
-        self.seconds.setdefault(name, []).append(seconds)
+        self.seconds.setdefault(name, array("d")).append(seconds)
 
     def note_kill(self, what: str) -> None:
         """A process was killed or stopped on purpose."""
@@ -146,11 +162,11 @@ class Journal:
         return {
             "violations": [asdict(each) for each in self.violations],
             "outcomes": {name: dict(counts) for name, counts in sorted(self.outcomes.items())},
-            "seconds": dict(sorted(self.seconds.items())),
+            "seconds": {name: [*took] for name, took in sorted(self.seconds.items())},
             "samples": [asdict(each) for each in self.samples],
             "quiets": [asdict(each) for each in self.quiets],
             "kills": self.kills,
-            "lags": self.lags,
+            "lags": [*self.lags],
         }
 
 

@@ -36,9 +36,13 @@ def plot(journal: Journal, path: Path) -> None:
     at = [sample.at for sample in journal.samples]
     _draw(memory, "MiB of the host", at, [each.rss / MIB for each in journal.samples])
     quiet = [point.at for point in journal.quiets]
-    memory.plot(quiet, [point.rss / MIB for point in journal.quiets], "o", color=QUIET, ms=4)
+    memory.plot(quiet, [point.kept / MIB for point in journal.quiets], "o", color=QUIET, ms=4)
     memory.plot(quiet, [point.uss / MIB for point in journal.quiets], "x", color=QUIET, ms=4)
-    memory.legend(["RSS", "RSS at quiet points", "USS there"], fontsize=8, loc="lower right")
+    memory.legend(
+        ["RSS", "RSS at quiet points", "USS there, free memory given back"],
+        fontsize=8,
+        loc="lower right",
+    )
     _draw(counts, "descriptors", at, [each.descriptors for each in journal.samples])
     counts.plot(quiet, [point.descriptors for point in journal.quiets], "o", color=QUIET, ms=4)
     _draw(processes, "processes", at, [each.processes for each in journal.samples])

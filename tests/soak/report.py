@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.soak.journal import Journal, Quiet, Violation
-from tests.soak.leaks import MOST_BYTES, MOST_OBJECTS, WARM_UP
+from tests.soak.leaks import BOUNDS, MIB, WARM_UP
 from tests.soak.rounds import Plan
 
 __all__ = ["machine", "page", "quantile", "write"]
 
 DISTRIBUTIONS = ("py-code-mode", "ipykernel", "jupyter_client", "pyzmq", "ipython", "mcp")
-MIB = 1024 * 1024
 
 
 def machine() -> dict[str, Any]:
@@ -119,25 +118,30 @@ def _memory(quiets: Sequence[Quiet], grown: Mapping[str, float]) -> list[str]:
     lines = [
         "## Quiet points",
         "",
-        "All executors closed, garbage collected. *settled*: seconds until nothing was left.",
+        "All executors closed, garbage collected. *RSS* as it was (`kept`), *trimmed* and *USS* when malloc "
+        "had given back what is free, *malloc* what it has given out (`in_use`), *blocks* those of Python; "
+        "*settled*: seconds until nothing was left.",
         "",
-        "| at | actions | RSS MiB | USS MiB | malloc MiB | blocks | objects | descriptors | threads "
+        "| at | actions | RSS MiB | trimmed | USS MiB | malloc MiB | blocks | objects | descriptors | threads "
         "| settled |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {each.at:.0f} s | {each.actions:,} | {each.rss / MIB:.1f} | {each.uss / MIB:.1f} | "
+        f"| {each.at:.0f} s | {each.actions:,} | {each.kept / MIB:.1f} | "
+        f"{each.rss / MIB:.1f} | {each.uss / MIB:.1f} | "
         f"{each.in_use / MIB:.2f} | {each.blocks:,} | {each.objects:,} | {each.descriptors} | {each.threads} | {each.settled:.2f} |"
         for each in quiets
     ]
     if grown:
-        lines += [
-            "",
-            f"By their trend without the first {WARM_UP:.0%}: RSS {grown['rss'] / MIB:+.1f} MiB, USS "
-            f"{grown['uss'] / MIB:+.1f} MiB (at most {MOST_BYTES / MIB:.0f}), objects "
-            f"{grown['objects']:+,.0f} (at most {MOST_OBJECTS:,}).",
-        ]
+        told = ", ".join(f"{name} {_amount(name, grown[name])}" for name in BOUNDS)
+        most = ", ".join(f"{name} {_amount(name, each)}" for name, each in BOUNDS.items())
+        lines += ["", f"By their trend without the first {WARM_UP:.0%}: {told}; allowed: {most}."]
     return lines
+
+
+def _amount(name: str, number: float) -> str:
+    in_bytes = name not in ("blocks", "objects")
+    return f"{number / MIB:+.1f} MiB" if in_bytes else f"{number:+,.0f}"
 
 
 def _lag(lags: Sequence[float]) -> list[str]:

@@ -172,7 +172,7 @@ async def _sample(journal: Journal) -> None:
         await asyncio.sleep(SAMPLE_EVERY)
         processes = await asyncio.to_thread(lambda: len(process.children(recursive=True)))
         lags, seen = journal.lags[seen:], len(journal.lags)
-        journal.samples.append(
+        journal.add_sample(
             Sample(
                 at=journal.now,
                 rss=process.memory_info().rss,

@@ -184,7 +184,10 @@ class Running:
         result: ExecutionResult = await turn.guard(asyncio.shield(self.task))
         if turn.seat.is_leaving:
             raise LeftError("closed")
-        turn.same("stdout of a run that was ended", f"{self.token}\n", result.stdout)
+        wanted = (f"{self.token}\n", "")
+        turn.same(
+            "stdout and stderr of a run that was ended", wanted, (result.stdout, result.stderr)
+        )
         if not lost:
             turn.judge(result)
         turn.ended_with(result, *names)
