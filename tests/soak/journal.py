@@ -61,8 +61,6 @@ class Quiet:
     """What was there at a quiet point: all executors closed, garbage collected.
 
     Attributes:
-        kept: Bytes of RSS before malloc was asked to give back what is free; ``rss`` and ``uss`` are
-            those after that.
         in_use: Bytes that the C library has given out, as it counts them; 0 where it does not tell.
         blocks: Blocks of memory that Python has given out to objects.
         objects: Objects that the garbage collector knows.
@@ -70,7 +68,6 @@ class Quiet:
     """
 
     at: float
-    kept: int
     rss: int
     uss: int
     in_use: int

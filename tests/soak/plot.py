@@ -36,10 +36,10 @@ def plot(journal: Journal, path: Path) -> None:
     at = [sample.at for sample in journal.samples]
     _draw(memory, "MiB of the host", at, [each.rss / MIB for each in journal.samples])
     quiet = [point.at for point in journal.quiets]
-    memory.plot(quiet, [point.kept / MIB for point in journal.quiets], "o", color=QUIET, ms=4)
+    memory.plot(quiet, [point.rss / MIB for point in journal.quiets], "o", color=QUIET, ms=4)
     memory.plot(quiet, [point.uss / MIB for point in journal.quiets], "x", color=QUIET, ms=4)
     memory.legend(
-        ["RSS", "RSS at quiet points", "USS there, free memory given back"],
+        ["RSS", "RSS at quiet points", "USS there"],
         fontsize=8,
         loc="lower right",
     )

@@ -118,17 +118,15 @@ def _memory(quiets: Sequence[Quiet], grown: Mapping[str, float]) -> list[str]:
     lines = [
         "## Quiet points",
         "",
-        "All executors closed, garbage collected. *RSS* as it was (`kept`), *trimmed* and *USS* when malloc "
-        "had given back what is free, *malloc* what it has given out (`in_use`), *blocks* those of Python; "
-        "*settled*: seconds until nothing was left.",
+        "All executors closed, garbage collected. *malloc*: what it has given out "
+        "(`in_use`); *blocks*: those of Python; *settled*: seconds until nothing was left.",
         "",
-        "| at | actions | RSS MiB | trimmed | USS MiB | malloc MiB | blocks | objects | descriptors | threads "
+        "| at | actions | RSS MiB | USS MiB | malloc MiB | blocks | objects | descriptors | threads "
         "| settled |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {each.at:.0f} s | {each.actions:,} | {each.kept / MIB:.1f} | "
-        f"{each.rss / MIB:.1f} | {each.uss / MIB:.1f} | "
+        f"| {each.at:.0f} s | {each.actions:,} | {each.rss / MIB:.1f} | {each.uss / MIB:.1f} | "
         f"{each.in_use / MIB:.2f} | {each.blocks:,} | {each.objects:,} | {each.descriptors} | {each.threads} | {each.settled:.2f} |"
         for each in quiets
     ]

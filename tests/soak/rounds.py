@@ -23,7 +23,7 @@ import psutil
 from tests.soak import blows, branching, cells, stores
 from tests.soak.deck import ACTIONS, Deck
 from tests.soak.journal import Journal, Sample, ViolationError, stacks_of_tasks
-from tests.soak.leaks import LeakWatch, judge_memory
+from tests.soak.leaks import LeakWatch, judge_memory, let_memory_tell
 from tests.soak.turn import Hand, LeftError
 from tests.soak.world import World
 
@@ -62,6 +62,7 @@ async def soak(plan: Plan, journal: Journal) -> dict[str, float]:
     Returns:
         How much memory has grown, see ``judge_memory``.
     """
+    let_memory_tell()
     with _own_temporary_directory() as folder:
         _fill_pool()
         world = World(journal, plan.seed, folder / "stores")

@@ -177,13 +177,13 @@ def quiets(journal: Journal, *, rss: float = 0, objects: float = 0) -> None:
         noise = 100_000 * (number % 3)
         bytes_ = 100_000_000 + int(rss * number) + noise
         count = 100_000 + int(objects * number)
-        quiet = Quiet(25.0 * number, bytes_, bytes_, bytes_, bytes_, count, count, 16, 6, 0, 0.1)
+        quiet = Quiet(25.0 * number, bytes_, bytes_, bytes_, count, count, 16, 6, 0, 0.1)
         journal.quiets.append(quiet)
 
 
 @pytest.mark.parametrize(
     ("grows", "kinds"),
-    [({}, []), ({"rss": 2_000_000}, ["memory"] * 2), ({"objects": 1_600}, ["memory"] * 2)],
+    [({}, []), ({"rss": 2_000_000}, ["memory"] * 3), ({"objects": 1_600}, ["memory"] * 2)],
     ids=["flat", "bytes", "objects"],
 )
 def test_memory_that_grows_is_noticed(journal, grows, kinds):
