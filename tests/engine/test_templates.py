@@ -120,7 +120,32 @@ async def test_a_template_killed_while_it_forks(make_executor):
     assert [value for row in values for value in row] == list(range(1, 21))
 
 
-async def test_a_kernel_outlives_a_template_killed_right_after_the_fork(make_executor, tmp_path):
+@pytest.mark.parametrize("told", [True, False], ids=["after it is told of", "before"])
+async def test_a_template_killed_as_it_has_just_forked(make_executor, tmp_path, told):
+    """Whether or not the host has heard of the new process, both sessions come up, and soon."""
+    script = tmp_path / "slow.py"
+    script.write_text(
+        "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(0.5))\n"
+    )
+    executor = await make_executor(kernel=KernelConfig(preload=[str(script)]))
+    await executor.start()
+    (mine,) = [each for each in templates() if str(script) in each.key.preload]
+    process, watched = psutil.Process(mine.pid), reaper._REAPER._list
+    known = {child.pid for child in process.children()}
+    async with asyncio.timeout(20):  # a fork that is never told of is given up after 30 s
+        first = asyncio.create_task((await executor.session()).run("1 + 1"))
+        while not (new := new_children(process, known)) or (
+            told and ("group", new[0].pid) not in watched
+        ):
+            await asyncio.sleep(0.001)
+        process.kill()
+        assert (await first).value == 2
+        assert (await (await executor.session()).run("2 + 2")).value == 4
+
+
+async def test_a_kernel_outlives_a_template_that_is_replaced_right_after_the_fork(
+    make_executor, tmp_path
+):
     """What the host ends with a dead template is never a kernel that it has been given."""
     script = tmp_path / "slow.py"
     script.write_text(
