@@ -190,8 +190,9 @@ async def test_no_cell_begins_in_a_session_that_is_being_closed():
         async def close_before_it_is_used():
             kernel = await ready()
             closing.append(asyncio.create_task(session.aclose()))
-            while not session.closed:
+            for _ in range(10):  # turns of the loop: it is closed by then, and waits for the cell
                 await asyncio.sleep(0)
+            assert session.closed
             return kernel
 
         slot.ready = close_before_it_is_used
