@@ -28,7 +28,7 @@ WORKERS ?= 2
 # that tests start would compile all that it imports, and pytest all tests, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench lint format notebooks docs programs image clean help
+.PHONY: demo test bench soak lint format notebooks docs programs image clean help
 
 help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
@@ -44,6 +44,13 @@ test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) pr
 bench: $(VENV)/.test-ready
 	@echo "==> running the benchmarks"
 	@$(BIN)/python -m benchmarks
+
+# Everything at once in random order, for minutes: make soak MINUTES=10 [SEED=7]; see docs/soak.md.
+MINUTES ?= 10
+SEED ?=
+soak: $(VENV)/.test-ready
+	@echo "==> soaking for $(MINUTES) minutes"
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(SEED:%=--seed %)
 
 lint: $(VENV)/.test-ready
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -64,7 +71,7 @@ image: $(VENV)/.test-ready | programs
 	@$(BIN)/python -m tests.container.engine
 
 clean:
-	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-mcp-clients .venv-autogen-mcp .venv-npm .venv-valkey .venv-sandbox build dist demo-output
+	rm -rf $(VENV) .venv-kernels .venv-redis-py .venv-mcp-servers .venv-mcp-clients .venv-autogen-mcp .venv-npm .venv-valkey .venv-sandbox build dist demo-output soak-output
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"

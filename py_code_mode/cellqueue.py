@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from py_code_mode import tracing
 from py_code_mode.calls import SessionCalls, ancestry, outer_limit
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from py_code_mode.kernel.process import KernelProcess
 
 __all__ = ["CellQueue", "as_kernel_error"]
-
-T = TypeVar("T")
 
 
 class CellQueue:
@@ -103,7 +101,10 @@ class CellQueue:
             return await asyncio.shield(inner)
         except asyncio.CancelledError:
             # The caller is gone: stop the code as a time limit would, and keep the order of runs.
-            if run.abandon():
+            run.unheard = True
+            if inner.done() and not inner.cancelled() and not inner.exception():
+                self._note_loss(inner.result())
+            elif run.abandon():
                 self.slot.keep(inner)
             else:
                 inner.cancel()
@@ -118,20 +119,28 @@ class CellQueue:
                 result = without_secrets(await self._result_of(run), self._settings.secrets)
                 failed = "" if result.error is None else result.error.name[:200]
                 note(failed, execution_count=result.execution_count, ok=result.is_ok)
+            if run.unheard:
+                self._note_loss(result)
             self.notebook.add(run.code, result)
             self.listeners.tell(Finished(result))
             return result
 
+    def _note_loss(self, result: ExecutionResult) -> None:
+        """Remember what a result tells of lost variables, if nobody hears it: the next one must."""
+        if result.state_lost and result.error is not None:
+            self.slot.untold = result.error.message
+
     async def _result_of(self, run: CellRun) -> ExecutionResult:
-        dead = self.slot.take_dead()
-        if dead is not None:
-            return not_run(dead.how_it_ended())
+        loss = self.slot.take_loss()
+        if loss:
+            return not_run(loss)
         try:
             kernel = await self.slot.ready(run.limit)
         except (KernelDied, KernelUnresponsive) as error:
             if self.slot.current is not None:
                 await self.slot.replace(self.slot.current)
             return not_run(f"{error.message}; it was replaced")
+        self.check_open()  # else closing, which has seen no cell, would wait for this one
         self._running = run
         run.emit = self.listeners.along(run.emit, run.code)
         self._calls.begin(ancestry() | {self._owner}, run.time)
@@ -195,6 +204,8 @@ class CellQueue:
         """
         self.check_usable()
         async with self.held():
+            if self.slot.untold:  # as if the kernel had died just now
+                raise KernelDied(self.slot.untold)
             kernel = await self.slot.ready()
             try:
                 return await kernel.query(method, **params)
@@ -204,30 +215,13 @@ class CellQueue:
     async def branch(self) -> tuple[KernelProcess, list[str]]:
         """Fork the kernel; see ``Session.fork``."""
         async with self.idle():
-            dead = self.slot.take_dead()
-            if dead is not None:
-                raise KernelDied(dead.how_it_ended())
+            loss = self.slot.take_loss()
+            if loss:
+                raise KernelDied(loss)
             try:
                 return await self.slot.branch()
             except CodeModeError as error:
                 raise as_kernel_error(error) from error
-
-    async def whole(self, work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:
-        """Do work on kernels to its end, also if whoever waits for it goes away meanwhile.
-
-        Half of it would leave a kernel that is nobody's.
-
-        Args:
-            work: It.
-            undo: Does away with what nobody waits for any more.
-        """
-        task = asyncio.create_task(work, name=f"work on {self.name}")
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not task.cancelled():
-                self.slot.keep(asyncio.create_task(_undo(task, undo)))
-            raise
 
     def refuse(self, why: str) -> None:
         """Answer nothing that the code asks for; see ``frontend.begin``."""
@@ -283,11 +277,6 @@ class CellQueue:
                 f"session {self.name!r} waits for this tool call, so it cannot run code now: "
                 "use another session (await executor.session())"
             )
-
-
-async def _undo(task: asyncio.Task[T], undo: Callable[[T], Awaitable[None]]) -> None:
-    with contextlib.suppress(CodeModeError, asyncio.CancelledError):
-        await undo(await task)
 
 
 def as_kernel_error(error: CodeModeError) -> CodeModeError:

@@ -42,6 +42,7 @@ class CellRun:
         grace: Seconds it has to end when interrupted.
         emit: Takes its events, or None.
         within: Time limit of the run that waits for this one, or None.
+        unheard: Whether nobody waits for the result any more.
         time: What counts its seconds.
     """
 
@@ -50,6 +51,7 @@ class CellRun:
     grace: float
     emit: Emit | None = None
     within: TimeLimit | None = None
+    unheard: bool = False
     time: TimeLimit = field(init=False)
     _execution: Execution | None = None
     _started: float = 0.0

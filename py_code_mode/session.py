@@ -159,32 +159,33 @@ class Session(Transcribed, Inspectable):
             KernelError: A cell is running, the name is taken, or kernels cannot be forked here.
             KernelDied: The kernel ended meanwhile.
             KernelStartError: The branch did not come up.
+            SessionClosed: The session, or its executor, was closed meanwhile.
         """
-        return await self._cells.whole(self._fork(name), Session.aclose)
+        return await self._cells.slot.whole(self._fork(name), Session.aclose)
 
     async def _fork(self, name: str | None) -> Session:
+        self._cells.check_usable()
         name = self._settings.new_name() if name is None else name
-        self._check_free(name)
-        kernel, lost = await self._cells.branch()
-        try:
-            self._check_free(name)  # forks wait for each other
-        except KernelError:
-            await kernel.close(now=True)
-            raise
-        branch = Session(name, self._settings)
-        self._settings.sessions[name] = branch
-        await branch._cells.slot.adopt(kernel)
-        branch._cells.notebook, branch.warnings = self._cells.notebook.copy(), tuple(lost)
-        branch._cells.spent.session = self._cells.spent.session
-        return branch
-
-    def _check_free(self, name: str) -> None:
         if name in self._settings.sessions:
             raise KernelError(f"there is a session named {name!r} already")
+        # In the list before there is anything to close, and held until there is: an executor that
+        # is closed meanwhile waits for it, and closes it.
+        branch = self._settings.sessions[name] = Session(name, self._settings)
+        try:
+            async with branch._cells.held():
+                kernel, lost = await self._cells.branch()
+                await branch._cells.slot.adopt(kernel)
+                branch._cells.notebook, branch.warnings = self._cells.notebook.copy(), tuple(lost)
+                branch._cells.spent.session = self._cells.spent.session
+            branch._cells.check_open()
+        except BaseException:
+            await branch.aclose()
+            raise
+        return branch
 
     async def checkpoint(self) -> Checkpoint:
         """Remember the session as it is; raises as ``fork`` does."""
-        return await self._cells.whole(self._checkpoint(), Checkpoint.aclose)
+        return await self._cells.slot.whole(self._checkpoint(), Checkpoint.aclose)
 
     async def _checkpoint(self) -> Checkpoint:
         kernel, lost = await self._cells.branch()
@@ -202,7 +203,7 @@ class Session(Transcribed, Inspectable):
         """
         if checkpoint.session is not self or checkpoint.kernel is None:
             raise KernelError("this checkpoint is closed, or it is another session's")
-        await self._cells.whole(self._rollback(checkpoint, checkpoint.kernel), _let_be)
+        await self._cells.slot.whole(self._rollback(checkpoint, checkpoint.kernel), _let_be)
 
     async def _rollback(self, checkpoint: Checkpoint, dormant: KernelProcess) -> None:
         async with self._cells.idle():
@@ -241,7 +242,7 @@ class Session(Transcribed, Inspectable):
         Raises:
             KernelError: A cell is running in either, or the branch has no kernel.
         """
-        await self._cells.whole(self._become(branch), _let_be)
+        await self._cells.slot.whole(self._become(branch), _let_be)
 
     async def _become(self, branch: Session) -> None:
         async with self._cells.idle(), branch._cells.idle():

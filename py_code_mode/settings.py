@@ -176,5 +176,8 @@ class SessionSettings:
         self._templates.close()
         await self.door.close()
         if self._context is not None:
+            from py_code_mode.kernel.closing import close_all
+
+            await close_all(self._context)
             self._context.destroy(linger=0)
             self._context = None

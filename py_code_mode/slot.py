@@ -7,11 +7,13 @@ replaces it, and sees to it that nothing of a former one stays behind.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kernel_bootstrap.wire.messages import Query
 from py_code_mode.calls import SessionCalls
-from py_code_mode.errors import SessionClosed
+from py_code_mode.errors import CodeModeError, SessionClosed
 from py_code_mode.settings import SessionSettings
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from py_code_mode.kernel.process import KernelProcess
 
 __all__ = ["KernelSlot"]
+
+T = TypeVar("T")
 
 
 class KernelSlot:
@@ -29,6 +33,11 @@ class KernelSlot:
         settings: How kernels are started.
         calls: Serves the requests of whichever kernel is current.
         on_other: Called when another program's cell begins on it.
+
+    Attributes:
+        closed: Whether the session was closed.
+        current: The kernel; None: there is none now.
+        untold: How the variables were lost, if nobody has heard of it yet; else empty.
     """
 
     def __init__(
@@ -42,6 +51,7 @@ class KernelSlot:
         self._cleanups: set[asyncio.Task[Any]] = set()
         self.closed = False
         self.current: KernelProcess | None = None
+        self.untold = ""
 
     async def ready(self, patience: float | None = None) -> KernelProcess:
         """Return a kernel that is up and knows the newest tools; start one if need be.
@@ -111,25 +121,31 @@ class KernelSlot:
 
     async def adopt(self, kernel: KernelProcess) -> None:
         """Take a kernel that is up in place of the current one, which is closed."""
-        former, self.current = self.current, kernel
+        former, self.current, self.untold = self.current, kernel, ""
         self._serve(kernel)
-        await self._settings.announce(kernel, self._name)
-        if former is not None:
-            self._calls.cancel_all()
-            await former.close(now=True)
+        try:
+            await self._settings.announce(kernel, self._name)
+        finally:
+            if former is not None:
+                self._calls.cancel_all()
+                await former.close(now=True)
 
     def give_up(self) -> KernelProcess | None:
         """Let somebody else have the current kernel."""
         kernel, self.current = self.current, None
         return kernel
 
-    def take_dead(self) -> KernelProcess | None:
-        """If the kernel died between cells, put it away, start another, and return the dead."""
+    def take_loss(self) -> str:
+        """Say how the variables were lost, once, if nobody has heard of it; else empty.
+
+        A kernel that died between cells is put away, and another one started.
+        """
         kernel = self.current
-        if kernel is None or not kernel.died.done():
-            return None
-        self._put_away(kernel)
-        return kernel
+        if kernel is not None and kernel.died.done():
+            self.untold = kernel.how_it_ended()
+            self._put_away(kernel)
+        untold, self.untold = self.untold, ""
+        return untold
 
     async def replace(self, kernel: KernelProcess) -> None:
         """Kill a kernel and begin to start its successor."""
@@ -149,6 +165,7 @@ class KernelSlot:
 
     async def reset(self) -> None:
         """Close the kernel and bring up another."""
+        self.untold = ""
         if self.current is not None:
             kernel, self.current = self.current, None
             self._calls.cancel_all()
@@ -160,6 +177,23 @@ class KernelSlot:
         # Once: a second time would cancel what it does to give the kernel up in good order.
         if self._starting is not None and not self._starting.cancelling():
             self._starting.cancel()
+
+    async def whole(self, work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:
+        """Do work on kernels to its end, also if whoever waits for it goes away meanwhile.
+
+        Half of it would leave a kernel that is nobody's.
+
+        Args:
+            work: It.
+            undo: Does away with what nobody waits for any more.
+        """
+        task = asyncio.create_task(work, name=f"work on {self._name}")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                self.keep(asyncio.create_task(_undo(task, undo)))
+            raise
 
     async def close(self) -> None:
         """End everything."""
@@ -182,6 +216,11 @@ class KernelSlot:
         self._cleanups.add(task)
         task.add_done_callback(self._cleanups.discard)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+async def _undo(task: asyncio.Task[T], undo: Callable[[T], Awaitable[None]]) -> None:
+    with contextlib.suppress(CodeModeError, asyncio.CancelledError):
+        await undo(await task)
 
 
 def _has_failed(task: asyncio.Task[Any]) -> bool:

@@ -30,7 +30,8 @@ def be_independent(keep: Iterable[int]) -> None:
     Args:
         keep: Descriptors of sockets that are this process's own.
     """
-    os.setsid()
+    if os.getsid(0) != os.getpid():
+        os.setsid()
     kept = set(keep)
     cut_off(*(fd for fd in _descriptors() if fd not in kept and _is_shared(fd)))
     _forget_exit_handlers()

@@ -102,9 +102,17 @@ class _Template:
 
     def _fork(self, connection_fd: int, out: int, err: int) -> None:
         connection = socket.socket(fileno=connection_fd)
+        left, leaves = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.setsid()
+            os.close(leaves)
+            os.close(left)
             self._leave(connection, out, err)
+        os.close(leaves)
+        # Whoever ends this process ends its group: only what has left that is handed out.
+        os.read(left, 1)
+        os.close(left)
         os.close(out)
         os.close(err)
         kernel = _Kernel(pid, os.pidfd_open(pid), connection)
@@ -122,7 +130,7 @@ class _Template:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             redirect_output(out, err)
-            be_independent({connection.fileno()})
+            be_independent({connection.fileno()})  # it leads its session already
             os.close(out)
             os.close(err)
             self._become_kernel(connection)

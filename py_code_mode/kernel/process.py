@@ -23,6 +23,7 @@ from py_code_mode.errors import CodeModeError, KernelError, KernelStartError
 from py_code_mode.events import Event
 from py_code_mode.kernel.branching import Branching
 from py_code_mode.kernel.channels import Channels
+from py_code_mode.kernel.closing import Closing
 from py_code_mode.kernel.execution import Execution, execute_content
 from py_code_mode.kernel.hostcomm import HostComm, greeting
 from py_code_mode.kernel.launch import Branch, Launched, launch
@@ -70,7 +71,7 @@ class KernelProcess:
         self._executions: dict[str, Execution] = {}
         self.others = OtherCells(limits)
         self._heard_iopub = asyncio.Event()
-        self._closing: asyncio.Task[None] | None = None
+        self._closing = Closing(context, self._end)
         self._channels = Channels(
             launched.manager, context, self._receive, max_bytes=limits.message_bytes
         )
@@ -270,11 +271,9 @@ class KernelProcess:
         Args:
             now: Kill at once instead of asking it to shut down first.
         """
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close(now=now), name="close a kernel")
-        await asyncio.shield(self._closing)
+        await self._closing.begin(now=now)
 
-    async def _close(self, *, now: bool) -> None:
+    async def _end(self, now: bool) -> None:  # noqa: FBT001 - its only argument
         if not now and not self.died.done():
             self._channels.send("control", "shutdown_request", {"restart": False})
             await asyncio.wait({self.died}, timeout=2)
@@ -283,5 +282,4 @@ class KernelProcess:
         self._channels.close()
         with contextlib.suppress(CodeModeError, OSError):
             await self.launched.manager.cleanup_resources()
-        # What the code has written may be much.
-        await in_thread(self.launched.end)
+        await in_thread(self.launched.end)  # what the code has written may be much

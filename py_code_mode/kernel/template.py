@@ -86,6 +86,7 @@ class Template:
         self._is_closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._pidfd = -1
         self._directory: Path | None = None
 
     @property
@@ -128,8 +129,12 @@ class Template:
         try:
             with theirs:
                 socket.send_fds(control, [b"fork"], [theirs.fileno(), out, err])
-            await asyncio.wait_for(readable(ours.fileno()), FORK_SECONDS)
+            # A child that it could not tell of keeps the other side open when it dies.
+            await asyncio.wait_for(readable(ours.fileno(), self._pidfd), FORK_SECONDS)
+            # Python 3.11 passes none of the flags of `recv_fds` on.
+            ours.setblocking(False)  # noqa: FBT003 - its only argument
             _, fds, _, _ = socket.recv_fds(ours, 4_096, 1)
+            ours.setblocking(True)  # noqa: FBT003 - its only argument
             for fd in fds:
                 os.set_inheritable(fd, False)  # noqa: FBT003 - its only argument
             if not fds:
@@ -179,6 +184,7 @@ class Template:
                 extra_groups=None if user is None else [],
             )
         holder.watch_group(self._process.pid)
+        self._pidfd = os.pidfd_open(self._process.pid)
         self._await_ready(ours)
 
     def _await_ready(self, control: socket.socket) -> None:
@@ -210,6 +216,9 @@ class Template:
             control.close()
         process, self._process = self._process, None
         directory, self._directory = self._directory, None
+        pidfd, self._pidfd = self._pidfd, -1
+        if pidfd >= 0:
+            os.close(pidfd)
         if process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # what wraps it, as well

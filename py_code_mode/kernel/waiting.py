@@ -17,21 +17,24 @@ __all__ = ["in_thread", "readable"]
 T = TypeVar("T")
 
 
-async def readable(fd: int) -> None:
-    """Return when ``fd`` has something to read, or its other side is gone.
+async def readable(*fds: int) -> None:
+    """Return when one of ``fds`` has something to read, or its other side is gone.
 
     For a process descriptor (pidfd): when the process has ended.
     """
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
-    # Another waiter may watch the same descriptor: each watches a copy of its own.
-    watched = os.dup(fd)
+    watched: list[int] = []
     try:
-        loop.add_reader(watched, ready.set)
+        for fd in fds:
+            # Another waiter may watch the same descriptor: each watches a copy of its own.
+            watched.append(os.dup(fd))
+            loop.add_reader(watched[-1], ready.set)
         await ready.wait()
     finally:
-        loop.remove_reader(watched)
-        os.close(watched)
+        for fd in watched:
+            loop.remove_reader(fd)
+            os.close(fd)
 
 
 async def in_thread(work: Callable[[], T]) -> T:

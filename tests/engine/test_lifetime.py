@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from py_code_mode import CodeExecutor, KernelConfig, ToolRegistry
+from py_code_mode import CodeExecutor, KernelConfig, Session, SessionClosed, ToolRegistry
 from tests import leftovers
 
 
@@ -154,6 +154,59 @@ async def test_a_close_that_is_cancelled_goes_on(closes):
         async with asyncio.timeout(20):
             await executor.aclose()
     await leftovers.nothing_more_than(before)
+
+
+async def test_no_cell_begins_in_a_session_that_is_being_closed():
+    """A close that comes when the kernel is ready, but the cell not begun, does not wait for it."""
+    async with CodeExecutor(default_timeout=None) as executor:
+        session = await executor.session()
+        slot, ready = session._cells.slot, session._cells.slot.ready
+        closing = []
+
+        async def close_before_it_is_used(patience):
+            kernel = await ready(patience)
+            closing.append(asyncio.create_task(session.aclose()))
+            for _ in range(10):  # turns of the loop: it is closed by then, and waits for the cell
+                await asyncio.sleep(0)
+            assert session.closed
+            return kernel
+
+        slot.ready = close_before_it_is_used
+        async with asyncio.timeout(20):
+            with pytest.raises(SessionClosed):
+                await session.run("import time; time.sleep(600)")
+            await closing[0]
+
+
+async def _in_the_midst(what: str, session: Session) -> None:
+    if what == "rollback":
+        await session.rollback(await session.checkpoint())
+    elif what == "try each":
+        await session.try_each(["1", "2"])
+    else:
+        await getattr(session, what)()
+
+
+@pytest.mark.parametrize("ends", ["close", "cancel"])
+@pytest.mark.parametrize("what", ["fork", "checkpoint", "rollback", "try each", "reset"])
+async def test_a_kernel_between_two_places_is_not_forgotten(what, ends):
+    """Whatever moves kernels may be cancelled, or its executor closed: all of them end."""
+    async with CodeExecutor() as other:  # it keeps the template
+        await other.run("1")
+        before = leftovers.here()
+        for milliseconds in (0, 5, 20, 35, 50, 70):
+            executor = CodeExecutor()
+            await executor.run("1")
+            task = asyncio.create_task(_in_the_midst(what, executor.default))
+            await asyncio.wait({task}, timeout=milliseconds / 1000)
+            if ends == "cancel":
+                task.cancel()
+                await asyncio.wait({task})
+            async with asyncio.timeout(20):  # a socket that is left open would stop the whole loop
+                await executor.aclose()
+            assert await executor.sessions() == []
+            await asyncio.gather(task, return_exceptions=True)
+        await leftovers.nothing_more_than(before)
 
 
 async def test_kernel_children_die_with_the_session():

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from py_code_mode import ExecutionTimeout, KernelConfig, ToolRegistry
+from py_code_mode import ExecutionTimeout, KernelConfig, KernelDied, ToolRegistry
 from py_code_mode.events import Printed
 
 pytestmark = pytest.mark.alone
@@ -178,6 +178,39 @@ async def test_cancelling_run_stops_the_code(executor):
     started = time.monotonic()
     assert (await executor.run("x")).value == 5
     assert time.monotonic() - started < GRACE + MACHINE
+
+
+async def abandoned_to_death(executor) -> None:
+    """Leave a run whose code hears no interrupt, so that its kernel must be killed."""
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint(1)\nwhile True: pass"
+    async for event in executor.stream(code):
+        if isinstance(event, Printed):
+            break
+
+
+@pytest.mark.parametrize("what", ["run", "fork", "query", "reset"])
+async def test_variables_lost_while_nobody_waited_are_told_of(make_executor, what):
+    """A kernel killed after its caller went away: whatever comes next says so, once."""
+    executor = await make_executor(kernel=KernelConfig(grace=SHORT_GRACE))
+    await executor.run("x = 5")
+    await abandoned_to_death(executor)
+    if what == "query":
+        with pytest.raises(KernelDied, match="whoever waited for the code went away"):
+            await executor.get_variable("x")
+    if what == "fork":
+        while executor.default._cells._submitted:
+            await asyncio.sleep(0.01)
+        with pytest.raises(KernelDied, match="whoever waited"):
+            await executor.fork()
+    if what == "reset":
+        await executor.reset()
+    if what in ("run", "query"):
+        result = await executor.run("x = 6")
+        assert (result.error.name, result.state_lost) == ("KernelDied", True)
+        assert "so its kernel was killed" in result.error.message
+        assert "The code was not run" in result.error.message
+    again = await executor.run("'x' in dir()")
+    assert (again.value, again.state_lost) == (False, False)
 
 
 DEATHS = {

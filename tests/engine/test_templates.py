@@ -16,7 +16,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
-from py_code_mode import CodeExecutor, KernelConfig, KernelStartError
+from py_code_mode import CodeExecutor, KernelConfig, KernelStartError, reaper
 from py_code_mode.kernel import template
 from py_code_mode.kernel.provisioner import TemplateKernelProvisioner
 from tests.bootstrap.fakes import eventually
@@ -118,6 +118,55 @@ async def test_a_template_killed_while_it_forks(make_executor):
     values = [await asyncio.gather(*(use(5 * row + n) for n in range(5))) for row in range(4)]
     await killer
     assert [value for row in values for value in row] == list(range(1, 21))
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["after it is told of", "before"])
+async def test_a_template_killed_as_it_has_just_forked(make_executor, tmp_path, told):
+    """Whether or not the host has heard of the new process, both sessions come up, and soon."""
+    script = tmp_path / "slow.py"
+    script.write_text(
+        "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(0.5))\n"
+    )
+    executor = await make_executor(kernel=KernelConfig(preload=[str(script)]))
+    await executor.start()
+    (mine,) = [each for each in templates() if str(script) in each.key.preload]
+    process, watched = psutil.Process(mine.pid), reaper._REAPER._list
+    known = {child.pid for child in process.children()}
+    async with asyncio.timeout(20):  # a fork that is never told of is given up after 30 s
+        first = asyncio.create_task((await executor.session()).run("1 + 1"))
+        while not (new := new_children(process, known)) or (
+            told and ("group", new[0].pid) not in watched
+        ):
+            await asyncio.sleep(0.001)
+        process.kill()
+        assert (await first).value == 2
+        assert (await (await executor.session()).run("2 + 2")).value == 4
+
+
+async def test_a_kernel_outlives_a_template_that_is_replaced_right_after_the_fork(
+    make_executor, tmp_path
+):
+    """What the host ends with a dead template is never a kernel that it has been given."""
+    script = tmp_path / "slow.py"
+    script.write_text(
+        "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(0.5))\n"
+    )
+    executor = await make_executor(kernel=KernelConfig(preload=[str(script)]))
+    await executor.start()
+    (mine,) = [each for each in templates() if str(script) in each.key.preload]
+    process, watched = psutil.Process(mine.pid), reaper._REAPER._list
+    known = {child.pid for child in process.children()}
+    first = asyncio.create_task((await executor.session()).run("1 + 1"))
+    while not any(("group", child.pid) in watched for child in new_children(process, known)):
+        await asyncio.sleep(0.001)
+    process.kill()
+    second = (await executor.session()).run("2 + 2")
+    assert [each.value for each in await asyncio.gather(first, second)] == [2, 4]
+
+
+def new_children(process: psutil.Process, known: set[int]) -> list[psutil.Process]:
+    """The children of a process that were not known."""
+    return [child for child in process.children() if child.pid not in known]
 
 
 async def test_the_template_runs_nothing_of_an_agent(make_executor):

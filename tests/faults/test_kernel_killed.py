@@ -212,7 +212,7 @@ async def test_killed_while_it_is_closed(make, monkeypatch):
     """Closing a session whose kernel dies meanwhile ends, and at once."""
     executor = await make()
     await executor.run("x = 1")
-    _once(monkeypatch, KernelProcess, "_close", _launched)
+    _once(monkeypatch, KernelProcess, "_end", _launched)
     async with asyncio.timeout(10):
         await executor.aclose()
 
