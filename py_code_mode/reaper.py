@@ -280,10 +280,8 @@ else:
 
     _REAPER = Reaper()
 
-    def _forked() -> None:
-        _REAPER._after_fork()  # looked up now: tests put another one in its place
-
-    os.register_at_fork(after_in_child=_forked)
+    # Looked up then: tests put another one in its place.
+    os.register_at_fork(after_in_child=lambda: _REAPER._after_fork())  # noqa: PLW0108
     atexit.register(_REAPER.close)
 
 
