@@ -19,7 +19,7 @@ from py_code_mode.replay.world import Artifact, read_artifact, read_base64, read
 from py_code_mode.skills.skill import Skill
 from py_code_mode.tools.base import ToolInfo
 
-__all__ = ["RecordedCall", "RecordedCell", "RecordedRun", "key_of", "read_run"]
+__all__ = ["RecordedCall", "RecordedCell", "RecordedRun", "key_of", "parse_run", "read_run"]
 
 MAX_BYTES = 1024 * 1024 * 1024
 """A larger file is no transcript: they have 256 MiB of outputs at most."""
@@ -119,7 +119,26 @@ def read_run(path: Path) -> RecordedRun:
     Raises:
         ConfigError: The file cannot be read, or is no transcript.
     """
-    notebook = _notebook(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigError(f"has {size:,} bytes, more than {MAX_BYTES:,}", file=path)
+        return parse_run(path, path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
+
+
+def parse_run(path: Path, raw: bytes) -> RecordedRun:
+    """Read a transcript out of a file's bytes.
+
+    Args:
+        path: What messages call the file.
+        raw: Its bytes.
+
+    Raises:
+        ConfigError: They are no transcript.
+    """
+    notebook = _notebook(path, raw)
     about = notebook["metadata"].get(METADATA_KEY)
     if not isinstance(about, dict):
         raise ConfigError(
@@ -138,16 +157,11 @@ def read_run(path: Path) -> RecordedRun:
     return RecordedRun(path, cells, _with_called(tools, cells), skills, artifacts, notes)
 
 
-def _notebook(path: Path) -> dict[str, Any]:
+def _notebook(path: Path, raw: bytes) -> dict[str, Any]:
     import nbformat
 
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ConfigError(f"has {size:,} bytes, more than {MAX_BYTES:,}", file=path)
-        notebook = load_json(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
+        notebook = load_json(raw)
     except ProtocolError as error:
         raise ConfigError(f"is no notebook: {error}", file=path) from error
     if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:  # noqa: PLR2004 - the format's number

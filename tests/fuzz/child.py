@@ -6,10 +6,19 @@ finding and at the end. Nothing of the host may be imported here before it is in
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
+import traceback
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import atheris
+
+PREFIX = "-artifact_prefix="
+FAULT = 77
+"""Exit code after a fault; libFuzzer has others for what takes too long or too much memory."""
 
 INSTRUMENTED = ["py_code_mode", "kernel_bootstrap"]
 """What is watched: the host, not the libraries below it."""
@@ -29,8 +38,31 @@ def main(name: str, options: list[str]) -> None:
         target(b"")  # what loads with the first use is instrumented, too
     # Only what is raised is a finding; a million warnings would be all there is to read.
     warnings.simplefilter("ignore")
-    atheris.Setup([sys.argv[0], *options], target)
+    prefixes = (each for each in options if each.startswith(PREFIX))
+    atheris.Setup([sys.argv[0], *options], watched(target, next(prefixes, "")[len(PREFIX) :]))
     atheris.Fuzz()
+
+
+def watched(target: Callable[[bytes], None], prefix: str) -> Callable[[bytes], None]:
+    """Return the target, ended with the first fault, and what shows it written to a file.
+
+    libFuzzer does that too, but it leaves through the exit handlers of all libraries first, where
+    those with threads hang.
+    """
+
+    def run(data: bytes) -> None:
+        try:
+            target(data)
+        except BaseException:  # noqa: BLE001 - also SystemExit, which no input may cause
+            sys.stderr.write(f"\n === Uncaught Python exception: ===\n{traceback.format_exc()}\n")
+            if prefix:
+                file = Path(f"{prefix}{hashlib.sha256(data).hexdigest()[:16]}")
+                file.write_bytes(data)
+                sys.stderr.write(f"Test unit written to {file}\n")
+            sys.stderr.flush()
+            os._exit(FAULT)
+
+    return run
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ zero changes nothing or little: so a longer input does more.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-__all__ = ["Draw"]
+__all__ = ["Draw", "now_and_then"]
 
 _Item = TypeVar("_Item")
 
@@ -160,3 +161,11 @@ class Draw:
             else:
                 text = text[:at] + self.pick(pieces) + text[at + self.below(32) :]
         return text
+
+
+def now_and_then(data: bytes, every: int) -> bool:
+    """Whether an input is one of those for which a check is made that takes long.
+
+    It is the same for the same input, and nothing that the fuzzer could learn.
+    """
+    return zlib.crc32(data) % every == 0

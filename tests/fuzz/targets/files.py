@@ -1,14 +1,12 @@
 """Files that people write and that may come from anywhere: tools, rules, a project's settings.
 
-Place in the house: ``tests.fuzz.targets``. They are written to a file and read by what the host
-reads them with; nothing that they name is started.
+Place in the house: ``tests.fuzz.targets``. Nothing that they name is started
+or read.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -16,19 +14,19 @@ import yaml
 
 from py_code_mode.errors import ConfigError
 from py_code_mode.governance.rules import Rules
-from py_code_mode.projectfile import read_project_file
+from py_code_mode.projectfile import parse_project_file
+from py_code_mode.replies import describe_tool
 from py_code_mode.secrets import Secrets
 from py_code_mode.tools.base import StartingAdapter
-from py_code_mode.tools.loader import load_file
+from py_code_mode.tools.loader import make_adapter
+from py_code_mode.yamlfile import parse_yaml
 from tests.fuzz.draw import Draw
 from tests.fuzz.texts import PROJECT, RULES, TOOLS, YAML_PIECES, YAML_WORDS
 
 __all__ = ["settings"]
 
 
-@cache
-def _file(name: str) -> Path:
-    return Path(tempfile.mkdtemp(prefix="py-code-mode-fuzz-")) / name
+_TOOL, _RULES, _PROJECT = (Path("/x") / name for name in ("a.yaml", "rules.yaml", "project.toml"))
 
 
 @cache
@@ -42,10 +40,10 @@ def settings(data: bytes) -> None:
     draw = Draw(data)
     which, how = draw.below(8), draw.below(4)
     if which == 7:
-        file = _file("py-code-mode.toml")
+        file = _PROJECT
         text = draw.spliced(PROJECT, YAML_PIECES)
     else:
-        file = _file("policy.yaml" if which == 6 else "tool.yaml")
+        file = _RULES if which == 6 else _TOOL
         if how == 3:
             text = draw.spliced(RULES if which == 6 else draw.pick(TOOLS), YAML_PIECES)
         else:
@@ -53,20 +51,19 @@ def settings(data: bytes) -> None:
             seed = trees[-1] if which == 6 else draw.pick(trees[:-1])
             text = json.dumps(draw.changed(json.loads(seed), YAML_WORDS, trees))
     raw = text.encode("utf-8", "surrogatepass")
-    file.write_bytes(draw.damaged(raw) if how == 0 else raw)
     try:
-        _read(file)
+        _read(file, draw.damaged(raw) if how == 0 else raw)
     except ConfigError as error:
         assert error.file is not None, "the error names no file"
         str(error).encode()  # it is printed, and logged
 
 
-def _read(file: Path) -> None:
-    if file.suffix == ".toml":
-        read_project_file(file)
-    elif file.name == "policy.yaml":
-        Rules.from_yaml(file)
+def _read(file: Path, raw: bytes) -> None:
+    if file == _PROJECT:
+        parse_project_file(file, raw)
+    elif file == _RULES:
+        Rules._read(parse_yaml(file, raw), None)
     else:
-        _, adapter = load_file(file, Secrets())
+        adapter = make_adapter(parse_yaml(file, raw), Secrets())
         if not isinstance(adapter, StartingAdapter):
-            json.dumps([info.to_dict() for info in adapter.tools()], default=str)
+            json.dumps([describe_tool(info) for info in adapter.tools()], default=str)
