@@ -131,6 +131,9 @@ def _is_size(said: Any) -> bool:
 def _settle(data: dict[str, Any]) -> None:
     """Take away HTML that only a script would fill; what then shows nothing is named."""
     formats = ", ".join(data)
+    for mime, said in data.items():
+        if isinstance(said, str):  # lone surrogates are no text, and end nbconvert
+            data[mime] = said.encode("utf-8", "replace").decode()
     html = data.get("text/html")
     if isinstance(html, str):
         # This page plays nothing.

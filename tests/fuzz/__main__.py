@@ -30,7 +30,9 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     unknown = {*arguments.targets} - {*TARGETS}
     if unknown:
-        parser.error(f"there is no target {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+        parser.error(
+            f"there is no target {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}"
+        )
     if arguments.input is not None and len(arguments.targets) != 1:
         parser.error("--input is for one target")
     return arguments

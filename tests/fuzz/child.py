@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import sys
 import traceback
 import warnings
@@ -19,6 +20,8 @@ import atheris
 PREFIX = "-artifact_prefix="
 FAULT = 77
 """Exit code after a fault; libFuzzer has others for what takes too long or too much memory."""
+
+WARMING = 100
 
 INSTRUMENTED = ["py_code_mode", "kernel_bootstrap"]
 """What is watched: the host, not the libraries below it."""
@@ -35,7 +38,9 @@ def main(name: str, options: list[str]) -> None:
         from tests.fuzz.targets import load
 
         target = load(name)
-        target(b"")  # what loads with the first use is instrumented, too
+        chance = random.Random(0)
+        for _ in range(WARMING):  # what loads with the first use loads now, and is instrumented
+            target(chance.randbytes(60))
     # Only what is raised is a finding; a million warnings would be all there is to read.
     warnings.simplefilter("ignore")
     prefixes = (each for each in options if each.startswith(PREFIX))

@@ -20,7 +20,9 @@ __all__ = ["ROOT", "Report", "is_available", "repeat", "run"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SECONDS_PER_INPUT = 10
+PATIENCE = 25
+"""Seconds that an input may take, on a machine that does other things, too."""
+
 MEMORY = 3000
 """MiB that the process may take: libraries alone take some hundred."""
 
@@ -89,7 +91,15 @@ def is_available() -> bool:
     return importlib.util.find_spec("atheris") is not None
 
 
-def run(target: str, *, inputs: int, seconds: float = 0, seed: int = 0, findings: Path) -> Report:
+def run(
+    target: str,
+    *,
+    inputs: int,
+    seconds: float = 0,
+    seed: int = 0,
+    findings: Path,
+    patience: int = PATIENCE,
+) -> Report:
     """Run a target.
 
     Args:
@@ -98,6 +108,7 @@ def run(target: str, *, inputs: int, seconds: float = 0, seed: int = 0, findings
         seconds: After which no new input is begun; 0: none.
         seed: For the choice of inputs; 0 chooses one.
         findings: Folder in which an input goes that shows a fault, and what the process says.
+        patience: Seconds that an input may take.
     """
     findings.mkdir(parents=True, exist_ok=True)
     name = target.rpartition(":")[2]
@@ -105,7 +116,8 @@ def run(target: str, *, inputs: int, seconds: float = 0, seed: int = 0, findings
         f"-runs={inputs or -1}",
         f"-max_total_time={int(seconds)}",
         f"-seed={seed}",
-        f"-timeout={SECONDS_PER_INPUT}",
+        f"-timeout={patience}",
+        f"-report_slow_units={patience}",
         f"-rss_limit_mb={MEMORY}",
         f"-max_len={LONGEST}",
         "-len_control=0",  # long inputs from the start: they are choices, and change more

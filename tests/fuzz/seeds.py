@@ -113,14 +113,15 @@ PACKED = tuple(
 )
 """Kinds and bytes of artifacts."""
 
+_NAMES = (
+    "$ v k b tz fold maxlen kind dtype args nulls name index columns matrices others attrs "
+    "levels codes names categories ordered mask storage nan shape order offset freq d m t "
+    "<f8 |O M8[ns] <U3 <M8[s] UTC ../x ff AA== python pyarrow NaT F Int64 Datetime Enum "
+    "Decimal Time Null us PosixPath nan -inf Europe/Berlin Int8 List Struct Object string"
+)
 WIRE_WORDS = (
     *_UNPACKERS,
-    *(
-        "$ v k b tz fold maxlen kind dtype args nulls name index columns matrices others attrs "
-        "levels codes names categories ordered mask storage nan shape order offset freq d m t "
-        "<f8 |O M8[ns] <U3 <M8[s] UTC ../x ff AA== python pyarrow NaT F Int64 Datetime Enum "
-        "Decimal Time Null us PosixPath nan -inf Europe/Berlin Int8 List Struct Object string"
-    ).split(),
+    *_NAMES.split(),
     *(value for name, value in vars(Method).items() if name.isupper()),
     *("kind", "id", "method", "params", "request", "reply", "cancel", "value", "failure"),
     *("message", "details", "tree", "base64", VALUE_MIME, METADATA_KEY),

@@ -129,13 +129,28 @@ port = 1979-05-27T07:32:00Z
 
 YAML_PIECES = (
     *("\n", "  ", "\t", ": ", "- ", "? ", "[", "]", "{", "}", ",", "#", "|", ">-", "&a ", "*a"),
-    *("!!python/object:os.system ", "!!binary ", "!!set ", "<<: *a", "---\n", "...\n", "%YAML 1.2\n"),
+    *(
+        "!!python/object:os.system ",
+        "!!binary ",
+        "!!set ",
+        "<<: *a",
+        "---\n",
+        "...\n",
+        "%YAML 1.2\n",
+    ),
     *("'", '"', "\\x00", "\x85", "\u2028", "\ufeff", "\U0001f600", "~", "null", "yes", "0o17"),
     *("1e999", ".nan", "-.inf", "2001-13-45", "12:30:45", "1__0", "=", "${", "${A:-", "}", "$$"),
-    *("[[server.x]]\n", "[kernel]\n", "[kernel.sandbox]\n", "a.b.c = 1\n", "'''", "= [1, {a = 2}]\n"),
+    *(
+        "[[server.x]]\n",
+        "[kernel]\n",
+        "[kernel.sandbox]\n",
+        "a.b.c = 1\n",
+        "'''",
+        "= [1, {a = 2}]\n",
+    ),
 )
 
-YAML_WORDS = tuple(
+_KEYS = (
     "name type cli mcp http openapi command args params description tags timeout stdin env cwd "
     "allow_options max_output ok_exit_codes parse json lines csv recipes default choices enum "
     "pattern items outside flag required string integer number boolean path list object file any "
@@ -143,8 +158,9 @@ YAML_WORDS = tuple(
     "basic api_key token username password value in header query retries max_response allow_hosts "
     "allow_private method body multipart form spec values key effect allow ask deny kind shell "
     "tool tools arguments commands reason rules ../x /etc/passwd {a} {a.b} {} {{ ${HOME} ${ (a+)+ "
-    "[ * http://[::1/ file:///x a.b __class__ _x 1x None".split()
+    "[ * http://[::1/ file:///x a.b __class__ _x 1x None"
 )
+YAML_WORDS = tuple(_KEYS.split())
 
 SKILLS = (
     '''"""Scan common ports on a target.
@@ -195,22 +211,67 @@ async def run(a, /, b=lambda x: {**x}, *, c: "int | None" = None):
 class Helper[T]:
     def run(self): ...
 ''',
-    '''def run(x):
+    """def run(x):
     \'\'\'One "line".\'\'\'
     try:
         with open(x) as (a, b), c: yield
     except* ValueError as e: global g; g = e
     return [i async for i in x if (y := i)]; nonlocal z
-''',
+""",
 )
 
 SKILL_PIECES = (
     *("def run(", "async def run(", "):", " -> ", ": int", " = ", "*", "**", ", ", "/", "lambda: "),
     *('"""', "'''", 'f"', "{", "}", "r'", "b'", "\\", "\\N{DIGIT ONE}", "\\x", "\n", "\r\n", "\r"),
-    *("\f", "\t", "    ", "#", "# -*- coding: latin-1 -*-\n", "\ufeff", "\0", "\u2028", "\x85", "ﬁ"),
-    *("return ", "yield ", "await ", "import os\n", "from . import x\n", "class A:\n", "@a\n", "...\n"),
-    *("Args:\n", "Tags: a\n", "Version: 1\n", "Tools: a.b\n", "Packages: x>1\n", "Example:\n", "Examples:\n"),
-    *(">>> run(1)\n", ":param x: y\n", "Returns:\n", "(" * 30, ")" * 30, "-" * 99, "x." * 99, "[" * 210),
+    *(
+        "\f",
+        "\t",
+        "    ",
+        "#",
+        "# -*- coding: latin-1 -*-\n",
+        "\ufeff",
+        "\0",
+        "\u2028",
+        "\x85",
+        "ﬁ",
+    ),
+    *(
+        "return ",
+        "yield ",
+        "await ",
+        "import os\n",
+        "from . import x\n",
+        "class A:\n",
+        "@a\n",
+        "...\n",
+    ),
+    *(
+        "Args:\n",
+        "Tags: a\n",
+        "Version: 1\n",
+        "Tools: a.b\n",
+        "Packages: x>1\n",
+        "Example:\n",
+        "Examples:\n",
+    ),
+    *(
+        ">>> run(1)\n",
+        ":param x: y\n",
+        "Returns:\n",
+        "(" * 30,
+        ")" * 30,
+        "-" * 99,
+        "x." * 99,
+        "[" * 210,
+    ),
     *("1" * 5000, "0x" + "f" * 60, "1e999", "1j", "match x:\n case ", "with a as b:\n", "try:\n"),
-    *("except* A:\n", "del x\n", "global x\n", "nonlocal x\n", "if 1:\n ", "else:\n", "type X = int\n"),
+    *(
+        "except* A:\n",
+        "del x\n",
+        "global x\n",
+        "nonlocal x\n",
+        "if 1:\n ",
+        "else:\n",
+        "type X = int\n",
+    ),
 )

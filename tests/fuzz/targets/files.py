@@ -53,9 +53,11 @@ def settings(data: bytes) -> None:
     raw = text.encode("utf-8", "surrogatepass")
     try:
         _read(file, draw.damaged(raw) if how == 0 else raw)
-    except ConfigError as error:
-        assert error.file is not None, "the error names no file"
-        str(error).encode()  # it is printed, and logged
+    except ConfigError as refused:
+        named = refused.file
+    else:
+        named = file
+    assert named == file, "the error names no file"
 
 
 def _read(file: Path, raw: bytes) -> None:

@@ -31,18 +31,65 @@ _HTML = (
 _PIECES = (
     *("<script>", "</script>", "<style>", "</style>", "<svg>", "<math>", "<iframe srcdoc=", "<!--"),
     *("-->", "<![CDATA[", "]]>", "<?x", "<!DOCTYPE", "<base href=//e>", "<meta http-equiv=refresh"),
-    *(" onerror=alert(1)", " onload='a'", ' style="x:expression(a)"', "javascript:a", "&#106;avascript:"),
-    *("java\tscript:", "\0", "<", ">", '"', "'", "/", "=", " ", "&", "&#x3c;", "&lt;", "<img src=x "),
-    *("<a href=", "<form action=//e>", "<input ", "<textarea>", "<title>", "<noscript>", "<template>"),
-    *("<xmp>", "<plaintext>", "<select>", "<td>", "</table>", "<table>", "colspan=99999", "rowspan=999"),
-    *("url(data:image/svg+xml,x)", "@import '//e'", "\u2028", "ſcript", "<ſcript>", "K", "\ud800"),
+    *(
+        " onerror=alert(1)",
+        " onload='a'",
+        ' style="x:expression(a)"',
+        "javascript:a",
+        "&#106;avascript:",
+    ),
+    *(
+        "java\tscript:",
+        "\0",
+        "<",
+        ">",
+        '"',
+        "'",
+        "/",
+        "=",
+        " ",
+        "&",
+        "&#x3c;",
+        "&lt;",
+        "<img src=x ",
+    ),
+    *(
+        "<a href=",
+        "<form action=//e>",
+        "<input ",
+        "<textarea>",
+        "<title>",
+        "<noscript>",
+        "<template>",
+    ),
+    *(
+        "<xmp>",
+        "<plaintext>",
+        "<select>",
+        "<td>",
+        "</table>",
+        "<table>",
+        "colspan=99999",
+        "rowspan=999",
+    ),
+    *(
+        "url(data:image/svg+xml,x)",
+        "@import '//e'",
+        "\u2028",
+        "\u017fcript",
+        "<\u017fcript>",
+        "K",
+        "\ud800",
+    ),
     *("<p " + "a " * 300, "<" * 400, "</" * 400, "<b>" * 120, "&" * 300, "<!" * 300, '="' * 200),
 )
 _MIMES = (
     *("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex"),
     *("text/plain", "application/javascript", "application/vnd.jupyter.widget-view+json"),
 )
-_METADATA = '{"image/png": {"width": 5, "height": "7px", "unconfined": true, "needs_background": "dark"}}'
+_METADATA = (
+    '{"image/png": {"width": 5, "height": "7px", "unconfined": true, "needs_background": "dark"}}'
+)
 _WORDS = ("width", "height", "unconfined", "needs_background", "light", "5%", "0", "20001", *_MIMES)
 
 

@@ -104,7 +104,7 @@ def _sorted(tree: Any) -> str:
     said = {name: _sorted(field) for name, field in tree.items()}
     if tree.get("$") in {"set", "frozenset"}:
         said["v"] = ",".join(sorted(map(_sorted, tree["v"])))
-    return repr(said)
+    return ";".join(f"{name}={field}" for name, field in said.items())
 
 
 def artifacts(data: bytes) -> None:
@@ -210,12 +210,8 @@ def _act_on(message: Any) -> None:
             message.unwrap()
 
 
-_VARIABLE = (
-    '{"name": "x", "type": "numpy.ndarray", "shape": [2, 3], "length": 2, "size": 48, "preview": "[[1"}'
-)
-_STACK = (
-    f'[{{"file": "Cell In[3]", "line": 3, "function": "f", "code": "x", "locals": [{_VARIABLE}], "omitted": 2}}]'
-)
+_VARIABLE = '{"name": "x", "type": "numpy.ndarray", "shape": [2, 3], "length": 2, "size": 48, "preview": "[[1"}'
+_STACK = f'[{{"file": "Cell In[3]", "line": 3, "function": "f", "code": "x", "locals": [{_VARIABLE}], "omitted": 2}}]'
 _ROW_WORDS = ("name", "type", "shape", "length", "size", "preview", "locals", "omitted", "line")
 
 
