@@ -15,7 +15,10 @@ __all__ = ["Draw", "now_and_then"]
 
 _Item = TypeVar("_Item")
 
-_DEEP = ('{"a":[' * 60 + "1" + "]}" * 60, "[" * 120 + "]" * 120, '{"a":' * 950 + "1" + "}" * 950)
+_DEEP = ('{"a":[' * 60 + "1" + "]}" * 60, "[" * 120 + "]" * 120, '{"a":' * 880 + "1" + "}" * 880)
+_DEEPEST = 24
+"""Places further in are not changed: with what is put there, data stays as deep as JSON is read."""
+
 _LEAVES = (
     *("null", "true", "false", "0", "1", "-1", "2", "3", "255", "256", "2147483648", "1e999"),
     *("4611686018427387904", "9223372036854775807", "9223372036854775808", "-9223372036854775809"),
@@ -90,8 +93,11 @@ class Draw:
             tree = self._changed(tree, words, others)
         return tree
 
-    def _changed(self, tree: Any, words: Sequence[str], others: Sequence[str]) -> Any:
-        if not isinstance(tree, dict | list) or not tree or self.below(8) == 7:
+    def _changed(
+        self, tree: Any, words: Sequence[str], others: Sequence[str], depth: int = 0
+    ) -> Any:
+        inner = isinstance(tree, dict | list) and tree and depth < _DEEPEST
+        if not inner or self.below(8) == 7:
             return self._new(tree, words, others)
         what = self.below(16)
         if isinstance(tree, dict):
@@ -110,7 +116,7 @@ class Draw:
         if what == 13:
             del tree[key]
         else:
-            tree[key] = self._changed(tree[key], words, others)
+            tree[key] = self._changed(tree[key], words, others, depth + 1)
         return tree
 
     def _new(self, old: Any, words: Sequence[str], others: Sequence[str]) -> Any:

@@ -26,7 +26,7 @@ PATIENCE = 25
 MEMORY = 3000
 """MiB that the process may take: libraries alone take some hundred."""
 
-LONGEST = 2048
+LONGEST = 512
 """Bytes of an input: choices of what to change, most of them; few of them are raw data."""
 
 _COVERAGE = re.compile(r"^#\d+\s+\w+\s+cov: (\d+)", re.MULTILINE)
