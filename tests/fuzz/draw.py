@@ -174,4 +174,4 @@ def now_and_then(data: bytes, every: int) -> bool:
 
     It is the same for the same input, and nothing that the fuzzer could learn.
     """
-    return zlib.crc32(data) % every == 0
+    return zlib.crc32(data) % every == 1  # not 0, which is that of no bytes

@@ -18,40 +18,14 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import pandas as pd
-import polars as pl
-
 from kernel_bootstrap.wire.bundles import Shown
-from kernel_bootstrap.wire.codec import dumps, encode
+from kernel_bootstrap.wire.codec import encode
 from kernel_bootstrap.wire.decoder import _UNPACKERS
 from kernel_bootstrap.wire.media import Media, ResourceLink
 from kernel_bootstrap.wire.messages import METADATA_KEY, VALUE_MIME, Method
-from kernel_bootstrap.wire.packing import pack
 from kernel_bootstrap.wire.pieces import Piece
 
-__all__ = ["FRAME_TREES", "PACKED", "STORED", "TREES", "WIRE_WORDS", "Tree"]
-
-_FRAME = pd.DataFrame(
-    {
-        "n": [1, 2, 3],
-        "x": [0.5, None, 2.0],
-        "s": ["a", None, "c"],
-        "c": pd.Categorical(["u", "v", "u"], ordered=True),
-        "i": pd.array([1, None, 3], dtype="Int64"),
-        "t": pd.date_range("2024-01-01", periods=3, tz="Europe/Berlin"),
-        "o": [(1, 2), {"a": 1}, None],
-    }
-)
-_POLARS = pl.DataFrame(
-    {
-        "n": [1, 2, None],
-        "s": ["a", "bc", None],
-        "d": [date(2024, 1, 1), None, date(2024, 1, 3)],
-        "e": pl.Series(["x", "y", "x"], dtype=pl.Enum(["x", "y"])),
-        "t": [datetime(2024, 1, 1, tzinfo=UTC)] * 3,
-    }
-)
+__all__ = ["TREES", "VALUES", "WIRE_WORDS", "Tree", "tree_of"]
 
 VALUES: tuple[Any, ...] = (
     {"a": [1, 2.5, "x", None, True], "b": {"c": "d"}},
@@ -68,19 +42,6 @@ VALUES: tuple[Any, ...] = (
     Piece(b"abc"),
 )
 
-FRAMES: tuple[Any, ...] = (
-    [np.arange(6.0).reshape(2, 3), np.array(["ab", "c"]), np.int16(4), np.datetime64("2024-01-01")],
-    np.array([(1, 2.5)], dtype=[("a", "<i4"), ("b", "<f8")]),
-    np.array([1, "x", None], dtype=object),
-    _FRAME,
-    _FRAME["x"],
-    _FRAME.set_index(["n", "s"])[["x"]],
-    pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", None]),
-    [pd.Timestamp("2024-01-01", tz="UTC"), pd.Timedelta(3, "s"), pd.NaT, pd.NA],
-    _POLARS,
-    _POLARS["s"],
-)
-
 
 @dataclass(frozen=True)
 class Tree:
@@ -90,28 +51,14 @@ class Tree:
     buffers: tuple[bytes, ...]
 
 
-def _tree(value: Any) -> Tree:
+def tree_of(value: Any) -> Tree:
+    """Return a value as it travels."""
     tree, buffers = encode(value)
     return Tree(json.dumps(tree), tuple(bytes(memoryview(each).cast("B")) for each in buffers))
 
 
-TREES = tuple(map(_tree, VALUES))
+TREES = tuple(map(tree_of, VALUES))
 """Of plain values of every type."""
-
-FRAME_TREES = tuple(map(_tree, FRAMES))
-"""Of arrays and of what pandas and polars have."""
-
-STORED = tuple(dumps(value) for value in (VALUES[0], VALUES[2], VALUES[3], FRAMES[0]))
-"""Values as artifacts are stored."""
-
-PACKED = tuple(
-    pack(value)
-    for value in (
-        *("text ä", b"bytes", {"a": [1, None]}, (1, 2), np.arange(4), np.array([[1.5, 2.5]])),
-        *(np.array([(1, 2.5)], dtype=[("a", "<i4"), ("b", "<f8")]), VALUES[-2]),
-    )
-)
-"""Kinds and bytes of artifacts."""
 
 _NAMES = (
     "$ v k b tz fold maxlen kind dtype args nulls name index columns matrices others attrs "

@@ -260,10 +260,16 @@ _FILE = Path("/x/run.ipynb")
 def notebook(data: bytes) -> None:
     """A file is a transcript, or a ``ConfigError`` names it; its cells can be compared."""
     draw = Draw(data)
-    tree = draw.changed(json.loads(_notebook()), _CELL_WORDS, _TEXTS)
+    tree = json.loads(_notebook())
+    where = draw.below(4)
+    if where == 3:
+        tree = draw.changed(tree, _CELL_WORDS, _TEXTS)
+    else:  # what is ours: nbformat lets most of it pass
+        about = (tree if where == 2 else tree["cells"][0])["metadata"]
+        about[METADATA_KEY] = draw.changed(about[METADATA_KEY], _CELL_WORDS, _TEXTS)
     raw = json.dumps(tree).encode()
     try:
-        run = parse_run(_FILE, draw.damaged(raw) if draw.below(4) == 3 else raw)
+        run = parse_run(_FILE, draw.damaged(raw) if draw.below(8) == 7 else raw)
     except ConfigError as refused:
         named = refused.file
     else:

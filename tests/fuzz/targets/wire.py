@@ -30,7 +30,8 @@ from py_code_mode.requests import MODELS
 from py_code_mode.stackframes import read_frames
 from py_code_mode.values import read_variable, read_variables
 from tests.fuzz.draw import Draw, now_and_then
-from tests.fuzz.seeds import FRAME_TREES, PACKED, STORED, TREES, WIRE_WORDS, Tree
+from tests.fuzz.frameseeds import FRAME_TREES, PACKED, STORED
+from tests.fuzz.seeds import TREES, WIRE_WORDS, Tree
 
 __all__ = ["artifacts", "frames", "messages", "values"]
 
