@@ -28,7 +28,10 @@ WORKERS ?= 2
 # that tests start would compile all that it imports, and pytest all tests, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench lint format notebooks docs programs image clean help
+# Inputs of each target of make fuzz, which is for the night: see docs/security.md.
+INPUTS ?= 1000000
+
+.PHONY: demo test fuzz bench lint format notebooks docs programs image clean help
 
 help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
@@ -40,6 +43,10 @@ demo: $(VENV)/.demo-ready
 test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) programs .venv-valkey/.ready .venv-sandbox/.ready image
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.test-ready
+	@echo "==> fuzzing what reads hostile input, $(INPUTS) inputs of each target"
+	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
 bench: $(VENV)/.test-ready
 	@echo "==> running the benchmarks"
