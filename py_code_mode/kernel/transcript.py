@@ -15,6 +15,7 @@ from kernel_bootstrap.wire.codec import Buffer, decode
 from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.limits import Cut, Limits, cut_text, strip_ansi
 from kernel_bootstrap.wire.messages import METADATA_KEY, VALUE_MIME
+from kernel_bootstrap.wire.parts import shown
 from py_code_mode.events import (
     Cleared,
     Displayed,
@@ -182,7 +183,8 @@ class Transcript:
         if status == "error":
             self._error = self._bounded_error(message)
         else:
-            self._error = ErrorInfo("CellNotRun", f"the kernel did not run it: {status!s:.80}")
+            said = status[:80] if isinstance(status, str) else shown(status)
+            self._error = ErrorInfo("CellNotRun", f"the kernel did not run it: {said}")
         return Failed(self._error)
 
     def _show_pages(self, payload: Any) -> None:

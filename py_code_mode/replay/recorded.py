@@ -13,6 +13,7 @@ from typing import Any
 
 from kernel_bootstrap.wire.codec import decode
 from kernel_bootstrap.wire.messages import METADATA_KEY, Reply, parse
+from kernel_bootstrap.wire.parts import shown
 from py_code_mode.errors import CodeModeError, ConfigError, ProtocolError
 from py_code_mode.jsonform import NUMBER, load_json, pack, read_fields, unpack
 from py_code_mode.replay.world import Artifact, read_artifact, read_base64, read_skill, read_tool
@@ -145,7 +146,7 @@ def parse_run(path: Path, raw: bytes) -> RecordedRun:
             f"is no transcript of a session: its metadata lack {METADATA_KEY!r}", file=path
         )
     if about.get("format") != FORMAT:
-        raise ConfigError(f"has the format {about.get('format')!r:.20}, not {FORMAT}", file=path)
+        raise ConfigError(f"has the format {shown(about.get('format'))}, not {FORMAT}", file=path)
     cells = tuple(_cells(notebook["cells"], path))
     try:
         tools = tuple(map(read_tool, _list(about, "tools")))
@@ -219,7 +220,7 @@ def _call(data: Any) -> RecordedCall:
     number = data.get("number", 0)
     number = number if type(number) is int else 0
     reply = _reply(data["answer"]) if "answer" in data else None
-    left_out = "" if reply is not None else str(data.get("not_recorded", ""))[:500]
+    left_out = "" if reply is not None else _text(data.get("not_recorded", ""))[:500]
     return RecordedCall(told["tool"], arguments, told["outcome"], reply, left_out, number)
 
 
@@ -248,7 +249,11 @@ def _notes(about: Mapping[str, Any]) -> Iterator[str]:
     if type(left_out) is int and left_out > 0:
         yield f"{left_out:,} tools are not described in it"
     for each in _list(about, "not_recorded"):
-        yield f"not recorded: {each!s:.300}"
+        yield f"not recorded: {_text(each)[:300]}"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
 
 
 def _with_called(

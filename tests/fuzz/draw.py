@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-__all__ = ["Draw", "now_and_then"]
+__all__ = ["Draw", "further_down", "now_and_then"]
 
 _Item = TypeVar("_Item")
 
-_DEEP = ('{"a":[' * 60 + "1" + "]}" * 60, "[" * 120 + "]" * 120, '{"a":' * 880 + "1" + "}" * 880)
+_MARK = '"@deep@"'
+_DEEP = ('{"a":[' * 60 + "1" + "]}" * 60, "[" * 120 + "]" * 120, _MARK)
 _DEEPEST = 24
-"""Places further in are not changed: with what is put there, data stays as deep as JSON is read."""
+"""Places further in are not changed."""
 
 _LEAVES = (
     *("null", "true", "false", "0", "1", "-1", "2", "3", "255", "256", "2147483648", "1e999"),
@@ -135,6 +136,14 @@ class Draw:
             return old + self.pick(words)
         return self.leaf(words)
 
+    def dumped(self, tree: Any) -> bytes:
+        """Return data as JSON, in places nested as deep as it can be read, and a little deeper."""
+        text = json.dumps(tree)
+        if _MARK in text:
+            levels = 800 + self.below(200)
+            text = text.replace(_MARK, '{"a":' * levels + "1" + "}" * levels)
+        return text.encode()
+
     def damaged(self, data: bytes) -> bytes:
         """Change a few bytes, cut, or put something in between."""
         for _ in range(self.below(4)):
@@ -167,6 +176,18 @@ class Draw:
             else:
                 text = text[:at] + self.pick(pieces) + text[at + self.below(32) :]
         return text
+
+
+def further_down(call: Callable[[], None], frames: int = 60) -> None:
+    """Call something as far down on the stack as a session's loop does.
+
+    JSON is read near the top of the stack: what is nested as deep as that allows meets the end of
+    the stack in whatever recurses further down.
+    """
+    if frames:
+        further_down(call, frames - 1)
+    else:
+        call()
 
 
 def now_and_then(data: bytes, every: int) -> bool:

@@ -22,7 +22,7 @@ from py_code_mode.notebook import Notebook
 from py_code_mode.replay.compare import differences
 from py_code_mode.replay.recorded import RecordedRun, parse_run
 from py_code_mode.results import ExecutionResult
-from tests.fuzz.draw import Draw, now_and_then
+from tests.fuzz.draw import Draw, further_down, now_and_then
 from tests.fuzz.seeds import TREES
 from tests.fuzz.texts import SKILLS
 
@@ -130,6 +130,14 @@ _TOLD = json.dumps(
 _SMALL = Limits(stream_chars=50, text_chars=50, outputs=3, output_bytes=200, outputs_bytes=400)
 
 
+def _read(draw: Draw, tree: Any) -> Any:
+    """Return data as the reader of messages has it; what is too deep for it comes nowhere."""
+    try:
+        return json.loads(draw.dumped(tree))
+    except (RecursionError, ValueError):
+        return {}
+
+
 def _message(draw: Draw) -> JupyterMessage | None:
     which = draw.below(len(_STEPS))
     kind, _ = _STEPS[which]
@@ -140,12 +148,12 @@ def _message(draw: Draw) -> JupyterMessage | None:
     raw: dict[str, Any] = {
         "header": {"msg_type": kind},
         "parent_header": {"msg_id": "cell-1"},
-        "content": draw.changed(content, _CELL_WORDS, _TEXTS),
+        "content": _read(draw, draw.changed(content, _CELL_WORDS, _TEXTS)),
         "metadata": {},
         "buffers": [draw.bytes() for _ in range(draw.below(2))] or list(seed.buffers),
     }
     if kind == "execute_reply":
-        raw["metadata"] = {METADATA_KEY: draw.changed(json.loads(_TOLD), _CELL_WORDS)}
+        raw["metadata"] = {METADATA_KEY: _read(draw, draw.changed(json.loads(_TOLD), _CELL_WORDS))}
     if draw.below(16) == 15:
         part = draw.pick(("header", "parent_header", "content", "metadata"))
         raw[part] = draw.changed(raw[part], _CELL_WORDS)
@@ -155,9 +163,14 @@ def _message(draw: Draw) -> JupyterMessage | None:
 def recording(data: bytes) -> None:
     """Whatever messages a cell sent, it has a result, which is shown, written and sent."""
     draw = Draw(data)
-    transcript = Transcript(_SMALL if draw.below(2) else Limits())
-    for _ in range(1 + draw.below(6)):
-        message = _message(draw)
+    limits = _SMALL if draw.below(2) else Limits()
+    script = [_message(draw) for _ in range(1 + draw.below(6))]
+    further_down(lambda: _record(data, limits, script))
+
+
+def _record(data: bytes, limits: Limits, script: list[JupyterMessage | None]) -> None:
+    transcript = Transcript(limits)
+    for message in script:
         if message is not None:
             transcript.feed(message)
     result = transcript.result(seconds=0)
@@ -267,7 +280,7 @@ def notebook(data: bytes) -> None:
     else:  # what is ours: nbformat lets most of it pass
         about = (tree if where == 2 else tree["cells"][0])["metadata"]
         about[METADATA_KEY] = draw.changed(about[METADATA_KEY], _CELL_WORDS, _TEXTS)
-    raw = json.dumps(tree).encode()
+    raw = draw.dumped(tree)
     try:
         run = parse_run(_FILE, draw.damaged(raw) if draw.below(8) == 7 else raw)
     except ConfigError as refused:

@@ -29,7 +29,7 @@ from py_code_mode.kernel.stacks import readable_stack
 from py_code_mode.requests import MODELS
 from py_code_mode.stackframes import read_frames
 from py_code_mode.values import read_variable, read_variables
-from tests.fuzz.draw import Draw, now_and_then
+from tests.fuzz.draw import Draw, further_down, now_and_then
 from tests.fuzz.frameseeds import FRAME_TREES, PACKED, STORED
 from tests.fuzz.seeds import TREES, WIRE_WORDS, Tree
 
@@ -149,8 +149,8 @@ def messages(data: bytes) -> None:
     message = _received(draw, {"comm_id": "c", "data": said}, buffers)
     if message is None:
         return None
-    with contextlib.suppress(ProtocolError):
-        _act_on(parse(message.content.get("data"), message.buffers))
+    came = message
+    further_down(lambda: _act_on(came))
     return None
 
 
@@ -185,7 +185,7 @@ def _received(
     draw: Draw, content: Any, buffers: Sequence[bytes], header: bytes = _HEADER
 ) -> JupyterMessage | None:
     """Send a message as a kernel would, damaged in its frames, and read it."""
-    parts = [header, _PARENT, b"{}", json.dumps(content).encode()]
+    parts = [header, _PARENT, b"{}", draw.dumped(content)]
     if draw.below(8) == 7:
         at = draw.below(4)
         parts[at] = draw.damaged(parts[at])
@@ -201,11 +201,16 @@ def _received(
         return None
 
 
-def _act_on(message: Any) -> None:
+def _act_on(came: JupyterMessage) -> None:
     """Do with a message what the host does before anything acts on it."""
+    try:
+        message = parse(came.content.get("data"), came.buffers)
+    except ProtocolError:
+        return
     if isinstance(message, Request):
         if message.method in MODELS:
-            _validated(message)
+            with contextlib.suppress(ProtocolError):
+                _validated(message)
     elif isinstance(message, Reply):
         with contextlib.suppress(CodeModeError):
             message.unwrap()
