@@ -14,9 +14,10 @@ from typing import Any
 from kernel_bootstrap.wire.codec import MAX_DEPTH, Buffer
 from kernel_bootstrap.wire.limits import strip_ansi
 from kernel_bootstrap.wire.messages import VALUE_MIME
+from kernel_bootstrap.wire.parts import shown
 from py_code_mode.results import ErrorInfo
 
-__all__ = ["JupyterMessage", "error_info", "mime_bundle", "read_message"]
+__all__ = ["JupyterMessage", "error_info", "mime_bundle", "not_run", "read_message"]
 
 _MIME = re.compile(r"[^\s/]+/[^\s/]+")
 _JSON_MIME = re.compile(r"application/(?:[^\s/]+[+.])?json")
@@ -92,6 +93,12 @@ def error_info(content: Mapping[str, Any]) -> ErrorInfo:
         message=strip_ansi(_text(content.get("evalue"))),
         traceback=strip_ansi(traceback).strip("\n"),
     )
+
+
+def not_run(status: Any) -> ErrorInfo:
+    """Say that a cell did not run, with the status that the kernel gave."""
+    said = status[:80] if isinstance(status, str) else shown(status)
+    return ErrorInfo("CellNotRun", f"the kernel did not run it: {said}")
 
 
 def _text(value: Any) -> str:

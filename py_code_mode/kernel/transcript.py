@@ -15,7 +15,6 @@ from kernel_bootstrap.wire.codec import Buffer, decode
 from kernel_bootstrap.wire.errors import ProtocolError
 from kernel_bootstrap.wire.limits import Cut, Limits, cut_text, strip_ansi
 from kernel_bootstrap.wire.messages import METADATA_KEY, VALUE_MIME
-from kernel_bootstrap.wire.parts import shown
 from py_code_mode.events import (
     Cleared,
     Displayed,
@@ -27,7 +26,7 @@ from py_code_mode.events import (
     Updated,
 )
 from py_code_mode.kernel.bounded import SLACK, Outputs
-from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle
+from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle, not_run
 from py_code_mode.outputs import RemoteValue
 from py_code_mode.recording import Recording
 from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
@@ -183,8 +182,7 @@ class Transcript:
         if status == "error":
             self._error = self._bounded_error(message)
         else:
-            said = status[:80] if isinstance(status, str) else shown(status)
-            self._error = ErrorInfo("CellNotRun", f"the kernel did not run it: {said}")
+            self._error = not_run(status)
         return Failed(self._error)
 
     def _show_pages(self, payload: Any) -> None:

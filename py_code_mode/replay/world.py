@@ -93,7 +93,8 @@ def read_artifact(data: Any) -> Artifact:
         told["description"],
         metadata if isinstance(metadata, dict) else None,
         tuple(tag for tag in told["tags"] if isinstance(tag, str)),
-        *(_text(data.get(name)) for name in ("content_type", "type_name")),
+        _text(data.get("content_type")),
+        _text(data.get("type_name")),
     )
     return Artifact(told["name"], told["kind"], whole, details)
 
