@@ -28,7 +28,7 @@ WORKERS ?= 2
 # that tests start would compile all that it imports, and pytest all tests, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench soak lint format notebooks docs programs image clean help
+.PHONY: demo test bench soak fuzz lint format notebooks docs programs image clean help
 
 help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
@@ -40,6 +40,12 @@ demo: $(VENV)/.demo-ready
 test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) programs .venv-valkey/.ready .venv-sandbox/.ready image
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# Inputs of each target; a million is for the night: see docs/security.md.
+INPUTS ?= 1000000
+fuzz: $(VENV)/.test-ready
+	@echo "==> fuzzing what reads hostile input, $(INPUTS) inputs of each target"
+	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
 bench: $(VENV)/.test-ready
 	@echo "==> running the benchmarks"

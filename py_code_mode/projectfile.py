@@ -19,7 +19,9 @@ from py_code_mode.stores import is_url
 from py_code_mode.yamlcheck import validate
 from py_code_mode.yamlfile import KeyPath, YamlFile
 
-__all__ = ["KernelTable", "ProjectFile", "read_project_file"]
+__all__ = ["KernelTable", "ProjectFile", "parse_project_file", "read_project_file"]
+
+_UNREADABLE = "this file of settings cannot be read"
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]")
 _KEY = re.compile(r"\s*([\w.\"' -]+?)\s*=")
@@ -76,12 +78,28 @@ def read_project_file(file: Path) -> ProjectFile:
         ConfigError: It cannot be read, or something in it is wrong; file, line and key are named.
     """
     try:
-        text = file.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
+        return parse_project_file(file, file.read_bytes())
     except FileNotFoundError:
         raise ConfigError("there is no such file of settings", file=file) from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"this file of settings cannot be read: {error}", file=file) from error
+    except OSError as error:
+        raise ConfigError(f"{_UNREADABLE}: {error}", file=file) from error
+
+
+def parse_project_file(file: Path, raw: bytes) -> ProjectFile:
+    """Read what a project's file holds; see ``read_project_file``.
+
+    Args:
+        file: What messages call it, and what its paths count from.
+        raw: Its bytes.
+
+    Raises:
+        ConfigError: Something in it is wrong; file, line and key are named.
+    """
+    try:
+        text = raw.decode()
+        data = tomllib.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{_UNREADABLE}: {error}", file=file) from error
     read = YamlFile(file, data, _lines(text))
     for section in ("server", "kernel"):
         if not isinstance(data.get(section, {}), dict):

@@ -22,9 +22,8 @@ def read_remote(remote: Any, data: Any = None) -> RemoteValue:
     """
     if not isinstance(remote, dict):
         raise ProtocolError("a remote value must be an object")
-    type_name, shown, reason, handle = (
-        str(remote.get(key, "")) for key in ("type", "repr", "reason", "handle")
-    )
+    told = (remote.get(key, "") for key in ("type", "repr", "reason", "handle"))
+    type_name, shown, reason, handle = (each if isinstance(each, str) else "" for each in told)
     return RemoteValue(type_name, shown, reason, handle, data or {})
 
 

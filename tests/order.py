@@ -13,6 +13,7 @@ SLOW = (
     "lab/test_lab.py",
     "engine/test_branches.py",
     "test_docs.py",
+    "fuzz/test_fuzz.py",
     "engine/test_outputs.py",
     "engine/test_tool_calls.py",
     "engine/test_running.py",

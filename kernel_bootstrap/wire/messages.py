@@ -27,7 +27,7 @@ from typing import Any
 
 from kernel_bootstrap.wire.codec import Buffer, decode, encode
 from kernel_bootstrap.wire.errors import CROSSING, CodeModeError, ProtocolError
-from kernel_bootstrap.wire.parts import well_formed
+from kernel_bootstrap.wire.parts import shown, well_formed
 
 __all__ = [
     "COMM_TARGET",
@@ -221,13 +221,13 @@ def parse(data: Any, buffers: Sequence[Buffer] = ()) -> Message:
         raise ProtocolError(f"comm data must be an object, not {type(data).__name__}")
     kind, id_ = data.get("kind"), data.get("id")
     if type(id_) is not int or id_ < 0:
-        raise ProtocolError(f"message id must be a non-negative integer, not {id_!r:.80}")
+        raise ProtocolError(f"message id must be a non-negative integer, not {shown(id_)}")
     if kind == "cancel":
         return Cancel(id_)
     if kind == "request":
         method = data.get("method")
         if not isinstance(method, str):
-            raise ProtocolError(f"request method must be a string, not {method!r:.80}")
+            raise ProtocolError(f"request method must be a string, not {shown(method)}")
         params = decode(data.get("params"), buffers)
         if type(params) is not dict or not all(isinstance(key, str) for key in params):
             raise ProtocolError("request params must be an object with string keys")
@@ -236,7 +236,7 @@ def parse(data: Any, buffers: Sequence[Buffer] = ()) -> Message:
         if "failure" in data:
             return Reply(id_, failure=_parse_failure(data["failure"], buffers))
         return Reply(id_, value=decode(data.get("value"), buffers))
-    raise ProtocolError(f"unknown message kind {kind!r:.80}")
+    raise ProtocolError(f"unknown message kind {shown(kind)}")
 
 
 def _parse_failure(data: Any, buffers: Sequence[Buffer]) -> Failure:

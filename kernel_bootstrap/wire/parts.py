@@ -26,6 +26,7 @@ __all__ = [
     "Unpack",
     "check_hashes",
     "expect",
+    "shown",
     "step",
     "type_name",
     "well_formed",
@@ -149,6 +150,20 @@ def type_name(kind: type) -> str:
 def well_formed(text: str) -> str:
     """Return ``text`` with lone surrogates escaped: messages travel as plain JSON."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def shown(value: object) -> str:
+    """Return data of a hostile side as a message shows it: whole if it is flat, else its type.
+
+    What writes nested data goes as deep as the data, and JSON is read deeper than a stack lasts
+    that is not empty.
+    """
+    if isinstance(value, str):
+        return well_formed(f"{value[:80]!r}")
+    flat = value is None or isinstance(value, bool | float)
+    if flat or (isinstance(value, int) and value.bit_length() < 100):  # noqa: PLR2004
+        return repr(value)
+    return f"a value of type {type_name(type(value))}"
 
 
 def step(key: object) -> str:

@@ -16,6 +16,7 @@ from mimetypes import MimeTypes
 from typing import Any
 
 from kernel_bootstrap.wire.packing import KINDS, is_content_type, is_json
+from kernel_bootstrap.wire.parts import shown
 from kernel_bootstrap.wire.previews import preview
 from py_code_mode.errors import ArtifactError, ArtifactWriteError
 
@@ -199,7 +200,7 @@ class ArtifactInfo:
             raise ArtifactError(f"an artifact's info must have the keys {', '.join(_FIELDS)}")
         for key, value in data.items():
             if not _FIELDS[key](value):
-                raise ArtifactError(f"an artifact's info has a bad {key!r}: {value!r:.80}")
+                raise ArtifactError(f"an artifact's info has a bad {key!r}: {shown(value)}")
         known = content_type_of(data["kind"], data["name"])
         return cls(**{"content_type": known, **data, "tags": tuple(data.get("tags", ()))})
 

@@ -8,8 +8,6 @@ read in slices, so that the loop stays responsive.
 from __future__ import annotations
 
 import asyncio
-import hmac
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +18,11 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
 
 from kernel_bootstrap.wire.codec import Buffer
-from kernel_bootstrap.wire.jupyter import MessageWriter, split
+from kernel_bootstrap.wire.jupyter import MessageWriter
 from kernel_bootstrap.wire.sockets import Frame, has_message, receive_frames, send_frames
-from py_code_mode.kernel.messages import JupyterMessage, read_message
+from py_code_mode.errors import ProtocolError
+from py_code_mode.kernel.messages import JupyterMessage
+from py_code_mode.kernel.reading import MessageReader
 from py_code_mode.kernel.seldom import Seldom
 
 __all__ = ["Channels", "Receive"]
@@ -32,8 +32,6 @@ Receive = Callable[[str, JupyterMessage], None]
 
 SLICE_SECONDS = 0.02
 """How long one burst may keep the loop before others get their turn."""
-
-_decode = json.JSONDecoder().decode
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +58,7 @@ class Channels:
         self._writer = MessageWriter(
             session.auth, session=session.session, username=session.username
         )
-        self._known_parent: tuple[bytes, Any] = (b"", None)
+        self._reader = MessageReader(self._writer.sign)
         self._receive = receive
         self._loop = asyncio.get_running_loop()
         self._due: set[str] = set()
@@ -131,8 +129,8 @@ class Channels:
 
     def _take(self, channel: str, frames: list[Frame]) -> None:
         try:
-            message = read_message(self._verified(frames))
-        except (ValueError, TypeError, KeyError, IndexError, RecursionError, AttributeError):
+            message = self._reader.read(frames)
+        except ProtocolError:
             self._warn("dropped a malformed message on %s", channel)
             return
         if message is None:
@@ -144,35 +142,12 @@ class Channels:
             what = f"a message on {channel} could not be handled"
             self._loop.call_exception_handler({"message": what, "exception": error})
 
-    def _verified(self, frames: list[Frame]) -> dict[str, Any]:
-        """Check a message's signature and unpack it.
-
-        ``Session.deserialize`` does the same and parses each date of the headers as well,
-        which nobody here reads and costs more than all the rest.
-        """
-        _, signature, parts, buffers = split(frames)
-        if not hmac.compare_digest(signature, self._writer.sign(parts)):
-            raise ValueError("the signature does not match")
-        if parts[1] != self._known_parent[0]:  # a cell's messages share their parent
-            self._known_parent = parts[1], _parse(parts[1])
-        return {
-            "header": _parse(parts[0]),
-            "parent_header": self._known_parent[1],
-            "metadata": _parse(parts[2]),
-            "content": _parse(parts[3]),
-            "buffers": buffers,
-        }
-
     def close(self) -> None:
         """Close the sockets; what has not been read is dropped."""
         sockets, self._sockets = self._sockets, {}
         for socket in sockets.values():
             self._loop.remove_reader(socket.fileno())
             socket.close()
-
-
-def _parse(part: bytes) -> Any:
-    return {} if part == b"{}" else _decode(str(part, "utf-8"))
 
 
 def _connect(

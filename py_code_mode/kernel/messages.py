@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kernel_bootstrap.wire.codec import Buffer
+from kernel_bootstrap.wire.codec import MAX_DEPTH, Buffer
 from kernel_bootstrap.wire.limits import strip_ansi
+from kernel_bootstrap.wire.messages import VALUE_MIME
+from kernel_bootstrap.wire.parts import shown
 from py_code_mode.results import ErrorInfo
 
-__all__ = ["JupyterMessage", "error_info", "mime_bundle", "read_message"]
+__all__ = ["JupyterMessage", "error_info", "mime_bundle", "not_run", "read_message"]
 
 _MIME = re.compile(r"[^\s/]+/[^\s/]+")
 _JSON_MIME = re.compile(r"application/(?:[^\s/]+[+.])?json")
@@ -55,15 +57,31 @@ def read_message(raw: Mapping[str, Any]) -> JupyterMessage | None:
 
 
 def mime_bundle(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return data and metadata of a display; what is no mime bundle is left out."""
+    """Return data and metadata of a display; what is no mime bundle is left out.
+
+    So is JSON that is nested deeper than a value may be: JSON can be read deeper than whoever
+    writes notebooks and pages of it can follow.
+    """
     data, metadata = content.get("data"), content.get("metadata")
     data = data if isinstance(data, dict) else {}
     bundle = {
         mime: value
         for mime, value in data.items()
         if (_MIME if isinstance(value, str) else _JSON_MIME).fullmatch(mime)
+        and (mime == VALUE_MIME or not _is_deep(value))  # the codec has bounds of its own
     }
-    return bundle, metadata if isinstance(metadata, dict) else {}
+    return bundle, metadata if isinstance(metadata, dict) and not _is_deep(metadata) else {}
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether JSON is nested more than ``MAX_DEPTH`` deep; without recursion."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return False
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+    return bool(level)
 
 
 def error_info(content: Mapping[str, Any]) -> ErrorInfo:
@@ -75,6 +93,12 @@ def error_info(content: Mapping[str, Any]) -> ErrorInfo:
         message=strip_ansi(_text(content.get("evalue"))),
         traceback=strip_ansi(traceback).strip("\n"),
     )
+
+
+def not_run(status: Any) -> ErrorInfo:
+    """Say that a cell did not run, with the status that the kernel gave."""
+    said = status[:80] if isinstance(status, str) else shown(status)
+    return ErrorInfo("CellNotRun", f"the kernel did not run it: {said}")
 
 
 def _text(value: Any) -> str:

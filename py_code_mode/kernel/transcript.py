@@ -26,7 +26,7 @@ from py_code_mode.events import (
     Updated,
 )
 from py_code_mode.kernel.bounded import SLACK, Outputs
-from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle
+from py_code_mode.kernel.messages import JupyterMessage, error_info, mime_bundle, not_run
 from py_code_mode.outputs import RemoteValue
 from py_code_mode.recording import Recording
 from py_code_mode.results import ErrorInfo, ExecutionResult, ToolCall
@@ -182,7 +182,7 @@ class Transcript:
         if status == "error":
             self._error = self._bounded_error(message)
         else:
-            self._error = ErrorInfo("CellNotRun", f"the kernel did not run it: {status!s:.80}")
+            self._error = not_run(status)
         return Failed(self._error)
 
     def _show_pages(self, payload: Any) -> None:

@@ -13,13 +13,14 @@ from typing import Any
 
 from kernel_bootstrap.wire.codec import decode
 from kernel_bootstrap.wire.messages import METADATA_KEY, Reply, parse
+from kernel_bootstrap.wire.parts import shown
 from py_code_mode.errors import CodeModeError, ConfigError, ProtocolError
 from py_code_mode.jsonform import NUMBER, load_json, pack, read_fields, unpack
 from py_code_mode.replay.world import Artifact, read_artifact, read_base64, read_skill, read_tool
 from py_code_mode.skills.skill import Skill
 from py_code_mode.tools.base import ToolInfo
 
-__all__ = ["RecordedCall", "RecordedCell", "RecordedRun", "key_of", "read_run"]
+__all__ = ["RecordedCall", "RecordedCell", "RecordedRun", "key_of", "parse_run", "read_run"]
 
 MAX_BYTES = 1024 * 1024 * 1024
 """A larger file is no transcript: they have 256 MiB of outputs at most."""
@@ -119,14 +120,33 @@ def read_run(path: Path) -> RecordedRun:
     Raises:
         ConfigError: The file cannot be read, or is no transcript.
     """
-    notebook = _notebook(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigError(f"has {size:,} bytes, more than {MAX_BYTES:,}", file=path)
+        return parse_run(path, path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
+
+
+def parse_run(path: Path, raw: bytes) -> RecordedRun:
+    """Read a transcript out of a file's bytes.
+
+    Args:
+        path: What messages call the file.
+        raw: Its bytes.
+
+    Raises:
+        ConfigError: They are no transcript.
+    """
+    notebook = _notebook(path, raw)
     about = notebook["metadata"].get(METADATA_KEY)
     if not isinstance(about, dict):
         raise ConfigError(
             f"is no transcript of a session: its metadata lack {METADATA_KEY!r}", file=path
         )
     if about.get("format") != FORMAT:
-        raise ConfigError(f"has the format {about.get('format')!r:.20}, not {FORMAT}", file=path)
+        raise ConfigError(f"has the format {shown(about.get('format'))}, not {FORMAT}", file=path)
     cells = tuple(_cells(notebook["cells"], path))
     try:
         tools = tuple(map(read_tool, _list(about, "tools")))
@@ -138,16 +158,11 @@ def read_run(path: Path) -> RecordedRun:
     return RecordedRun(path, cells, _with_called(tools, cells), skills, artifacts, notes)
 
 
-def _notebook(path: Path) -> dict[str, Any]:
+def _notebook(path: Path, raw: bytes) -> dict[str, Any]:
     import nbformat
 
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ConfigError(f"has {size:,} bytes, more than {MAX_BYTES:,}", file=path)
-        notebook = load_json(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
+        notebook = load_json(raw)
     except ProtocolError as error:
         raise ConfigError(f"is no notebook: {error}", file=path) from error
     if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:  # noqa: PLR2004 - the format's number
@@ -205,7 +220,7 @@ def _call(data: Any) -> RecordedCall:
     number = data.get("number", 0)
     number = number if type(number) is int else 0
     reply = _reply(data["answer"]) if "answer" in data else None
-    left_out = "" if reply is not None else str(data.get("not_recorded", ""))[:500]
+    left_out = "" if reply is not None else _text(data.get("not_recorded", ""))[:500]
     return RecordedCall(told["tool"], arguments, told["outcome"], reply, left_out, number)
 
 
@@ -234,7 +249,11 @@ def _notes(about: Mapping[str, Any]) -> Iterator[str]:
     if type(left_out) is int and left_out > 0:
         yield f"{left_out:,} tools are not described in it"
     for each in _list(about, "not_recorded"):
-        yield f"not recorded: {each!s:.300}"
+        yield f"not recorded: {_text(each)[:300]}"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
 
 
 def _with_called(

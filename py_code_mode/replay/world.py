@@ -92,11 +92,15 @@ def read_artifact(data: Any) -> Artifact:
     details = Details(
         told["description"],
         metadata if isinstance(metadata, dict) else None,
-        tuple(str(tag) for tag in told["tags"]),
-        str(data.get("content_type", "")),
-        str(data.get("type_name", "")),
+        tuple(tag for tag in told["tags"] if isinstance(tag, str)),
+        _text(data.get("content_type")),
+        _text(data.get("type_name")),
     )
     return Artifact(told["name"], told["kind"], whole, details)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def read_base64(what: str, text: Any) -> bytes:

@@ -18,11 +18,15 @@ _HEAD_COMMENT = re.compile(r"#!|[ \t\f]*#.*?coding[:=]")  # PEP 263
 
 
 def split_docstring(text: str | None) -> tuple[str, str]:
-    """Return the first line of a docstring and the rest of it."""
+    """Return the first line of a docstring and the rest of it.
+
+    What all lines of the rest are indented by goes: as a docstring they would lose it, too.
+    """
     first, _, rest = inspect.cleandoc(text or "").partition("\n")
     # Whole blank lines go; the indentation of the first line left is meant.
     blank = _BLANK_START.match(rest)
-    return first.strip(), rest[blank.end() if blank else 0 :].rstrip()
+    rest = rest[blank.end() if blank else 0 :]
+    return first.strip(), inspect.cleandoc(f"\n{rest}").rstrip()
 
 
 def insert_docstring(source: str, text: str, old: ast.Expr | None) -> str:

@@ -48,6 +48,9 @@ _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE
 # Their content is no text for readers; bleach would keep it as such.
 _DROPPED = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
+_LOADING = re.compile(r"url|image|\\", re.IGNORECASE)
+"""What a style needs to load something: the names of functions that do, or an escape in them."""
+
 _MAX_SIDE = 20_000
 _SIZE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(?:px|%)?")
 _BACKGROUNDS = ("light", "dark")  # a tuple: anything can be asked of it, lists too
@@ -128,6 +131,9 @@ def _is_size(said: Any) -> bool:
 def _settle(data: dict[str, Any]) -> None:
     """Take away HTML that only a script would fill; what then shows nothing is named."""
     formats = ", ".join(data)
+    for mime, said in data.items():
+        if isinstance(said, str):  # lone surrogates are no text, and end nbconvert
+            data[mime] = said.encode("utf-8", "replace").decode()
     html = data.get("text/html")
     if isinstance(html, str):
         # This page plays nothing.
@@ -162,4 +168,6 @@ def _is_harmless(tag: str, name: str, value: str) -> bool:
         return _LINK.match(value) is not None
     if (tag, name) == ("img", "src"):
         return _PICTURE.match(value) is not None
+    if name == "style" and _LOADING.search(value):  # `cursor` may have a picture
+        return False
     return name in _ATTRIBUTES

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kernel_bootstrap.wire.codec import MAX_DEPTH
 from kernel_bootstrap.wire.limits import strip_ansi
 from py_code_mode.kernel.messages import (
     JupyterMessage,
@@ -15,6 +16,8 @@ from py_code_mode.kernel.messages import (
     mime_bundle,
     read_message,
 )
+from py_code_mode.notebook import Notebook
+from tests.kernel.scripts import IDLE, REPLY, play
 
 patient = settings(deadline=None)
 
@@ -144,3 +147,32 @@ def test_any_content_gives_an_error(content):
     assert isinstance(error.message, str)
     assert isinstance(error.text, str)
     assert error.text
+
+
+def nested(levels: int) -> dict[str, object]:
+    """JSON that is so many objects deep."""
+    value: dict[str, object] = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+def test_json_nested_too_deep_to_be_shown_is_left_out():
+    """JSON deeper than a value may be is no format, and no metadata; the rest is shown."""
+    data = {"text/plain": "x", "application/json": nested(MAX_DEPTH)}
+    assert mime_bundle({"data": data, "metadata": nested(MAX_DEPTH)}) == (data, nested(MAX_DEPTH))
+    deep = {"text/plain": "x", "application/json": nested(MAX_DEPTH + 1)}
+    assert mime_bundle({"data": deep, "metadata": nested(950)}) == ({"text/plain": "x"}, {})
+
+
+def test_a_notebook_is_built_of_displays_however_deep():
+    """A cell that shows JSON as deep as it can be read has a notebook, without secrets, too."""
+    content = {
+        "data": {"text/plain": "x", "application/json": [nested(900)]},
+        "metadata": nested(900),
+    }
+    transcript, _ = play(("display_data", content), REPLY, IDLE)
+    notebook = Notebook()
+    notebook.add("1", transcript.result(seconds=0))
+    (cell,) = notebook.build("s").cells
+    assert cell.outputs[0].data == {"text/plain": "x"}

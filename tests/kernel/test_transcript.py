@@ -287,6 +287,32 @@ def test_a_malformed_packed_tree_is_remote(buffer):
     assert isinstance(result.value, RemoteValue)
 
 
+DEEP = json.loads('{"a":' * 900 + "1" + "}" * 900)
+
+
+@pytest.mark.parametrize("odd", [5, ["x"], {"a": 1}, None, DEEP], ids=lambda odd: repr(odd)[:20])
+def test_what_describes_a_remote_value_is_text(odd):
+    """Anything else in its description is not even printed: it may be nested without end."""
+    remote = {"type": odd, "repr": odd, "reason": odd, "handle": "Out[3]"}
+    data = {"text/plain": "shown", VALUE_MIME: {"v": 1, "remote": remote}}
+    transcript, _ = play(("execute_result", {"data": data, "metadata": {}}), REPLY, IDLE)
+    value = further_down(lambda: transcript.result(seconds=0).value)
+    assert (value.type_name, value.repr, value.reason, value.handle) == ("", "", "", "Out[3]")
+
+
+def test_a_status_that_is_no_text_is_named_by_its_type():
+    """A reply whose status is data says of what type it was."""
+    failed = ("execute_reply", {"status": DEEP})
+    transcript, _ = further_down(lambda: play(INPUT, failed, IDLE))
+    said = transcript.result(seconds=0).error
+    assert str(said) == "CellNotRun: the kernel did not run it: a value of type dict"
+
+
+def further_down(call, frames=150):
+    """Call something where less of the stack is left than JSON was read with."""
+    return call() if frames == 0 else further_down(call, frames - 1)
+
+
 def test_a_failed_cell_has_no_value():
     """A value that came before the cell failed is not taken for its result."""
     transcript, _ = play(result_with(5), ("error", ERROR), REPLY, IDLE)

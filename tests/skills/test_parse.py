@@ -295,6 +295,22 @@ def test_interpreter_and_encoding_lines_stay_first():
     assert lines[:3] == ["#!/usr/bin/python", "# -*- coding: utf-8 -*-", '"""Told."""']
 
 
+@pytest.mark.parametrize(
+    ("description", "documentation"),
+    [
+        ("\nFirst\n    more", "more"),
+        ("\nFirst\n\n        more\n      less", "  more\nless"),
+        ("\nFirst\n\n    more\nless", "    more\nless"),
+    ],
+)
+def test_a_documentation_that_is_indented_as_a_whole_survives(description, documentation):
+    """What all its lines are indented by is gone before a docstring loses it."""
+    skill = parse_skill("x", "def run(): pass", description=description)
+    assert (skill.description, skill.documentation) == ("First", documentation)
+    again = parse_skill("x", with_description(skill))
+    assert (again.description, again.documentation) == ("First", documentation)
+
+
 @given(st.text(st.characters(), max_size=40))
 def test_any_description_survives(description):
     """Whatever characters a description is made of, the docstring gives it back."""

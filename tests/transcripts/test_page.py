@@ -120,6 +120,26 @@ def test_sizes_of_pictures_are_kept(size, tmp_path):
     assert "jp-needs-dark-background" in page.split("<body", 1)[1]
 
 
+@pytest.mark.parametrize("style", ["cursor: url(//evil), auto", r"cursor: u\72l(//evil)"])
+def test_a_style_loads_nothing(style, tmp_path):
+    """A style that could load something is gone, one that only colours stays."""
+    html = f'<p style="{style}; color: red">x</p><p style="color: blue">y</p>'
+    notebook = Notebook()
+    notebook.add("1", ExecutionResult(outputs=[Output("display", {"text/html": html})]))
+    page = write_notebook(notebook.build("s"), tmp_path / "run.html").read_text()
+    assert "evil" not in page
+    assert '<p style="color: blue;">y</p>' in page
+
+
+@pytest.mark.parametrize("mime", ["image/svg+xml", "text/html", "text/markdown", "text/plain"])
+def test_half_of_a_surrogate_pair_stops_no_page(mime, tmp_path):
+    """JSON can hold what is no text: a page shows a question mark in its place."""
+    notebook = Notebook()
+    notebook.add("1", ExecutionResult(outputs=[Output("display", {mime: "<svg>a\ud800b</svg>"})]))
+    page = write_notebook(notebook.build("s"), tmp_path / "run.html").read_text()
+    assert "a?b" in page or "data:image/svg+xml;base64," in page
+
+
 async def test_a_session_is_exported_as_a_page(executor, tmp_path):
     """The suffix says what is written; tool calls are there, folded."""
     await executor.run("print(tools.weather(city='<Oslo>'))")

@@ -237,6 +237,14 @@ def test_what_is_no_transcript_is_refused(tmp_path, text, said):
     assert said in str(caught.value)
 
 
+def test_data_in_the_place_of_text_is_named_by_its_type(tmp_path):
+    """What a transcript lacks is told in its own words; what is no text is not printed."""
+    path = tmp_path / "odd.ipynb"
+    about = {"format": 1, "not_recorded": [{"a": 1}, "text"]}
+    path.write_text(nbformat.writes(nbformat.v4.new_notebook(metadata={"py_code_mode": about})))
+    assert read_run(path).notes == ("not recorded: a value of type dict", "not recorded: text")
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -158,3 +160,30 @@ def test_messages_that_break_the_table_are_refused(data):
     """Missing, extra-typed and unknown fields are a ProtocolError."""
     with pytest.raises(ProtocolError):
         parse(data)
+
+
+DEEP = json.loads('{"a":' * 900 + "1" + "}" * 900)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"kind": "cancel", "id": DEEP},
+        {"kind": "request", "id": 1, "method": DEEP},
+        {"kind": DEEP, "id": 1},
+        {"kind": "cancel", "id": -(10**4299)},
+    ],
+    ids=["id", "method", "kind", "long id"],
+)
+def test_messages_that_cannot_be_printed_are_refused(data):
+    """A refusal shows no data that is nested deeper than the rest of the stack lasts."""
+    left = sys.getrecursionlimit() - 200 - len(inspect.stack())
+
+    def further_down(frames: int) -> None:
+        if frames:
+            further_down(frames - 1)
+        else:
+            with pytest.raises(ProtocolError):
+                parse(data)
+
+    further_down(left)
