@@ -17,6 +17,7 @@ from py_code_mode.errors import ConfigError
 from py_code_mode.kernel.homes import Home, boxes
 from py_code_mode.kernel.waiting import in_thread
 from py_code_mode.sandbox import (
+    SENTRY_TASKS,
     Cgroup,
     Level,
     Sandbox,
@@ -82,13 +83,16 @@ class Enclosure:
             return Path(asked)
         return Path.cwd() if self.home.box is None else self.home.box / "work"
 
-    def settings(self, env: Mapping[str, str], cwd: Path, preload: Sequence[str]) -> dict[str, Any]:
+    def settings(
+        self, env: Mapping[str, str], cwd: Path, preload: Sequence[str], notes: Path
+    ) -> dict[str, Any]:
         """Return what a provisioner must know.
 
         Args:
             env: The kernel's environment.
             cwd: Its working directory.
             preload: Modules, and scripts that it must be able to read.
+            notes: Directory of the kernel that is out of its reach.
 
         Raises:
             OSError: The interpreter cannot be asked for its packages.
@@ -99,6 +103,8 @@ class Enclosure:
         scripts += [word for word in self._command[1:] if word.startswith(os.sep)]
         bounds = confinement_of(self._sandbox, [self.home.box, cwd], scripts, env)
         settings: dict[str, Any] = {"bounds": bounds.to_json(), "own_env": self.home.env()}
+        if self.level.name == "gvisor":
+            return {**settings, "bundle": str(notes / "bundle")}
         if self.level.name == "bwrap":
             settings["wrap"] = [*wrap_of(bounds, self._sandbox, self._command[0], boxes())]
             settings["user"] = self._user
@@ -106,7 +112,10 @@ class Enclosure:
 
     def new_group(self) -> Cgroup | None:
         """Make the cgroup of one kernel."""
-        return make_cgroup(self._sandbox, find_parents()) if self.is_closed else None
+        sandbox = self._sandbox
+        if self.level.name == "gvisor" and sandbox.processes is not None:
+            sandbox = dataclasses.replace(sandbox, processes=sandbox.processes + SENTRY_TASKS)
+        return make_cgroup(sandbox, find_parents()) if self.is_closed else None
 
 
 def level_of(sandbox: Sandbox, python: str, provisioner: str) -> Level:
@@ -130,6 +139,11 @@ def level_of(sandbox: Sandbox, python: str, provisioner: str) -> Level:
         raise ConfigError(
             "Sandbox(level='bwrap') works for kernels that come from a template only; leave "
             "KernelConfig(provisioner=..., connection_file=...) out"
+        )
+    if sandbox.level == "gvisor" and from_template:
+        raise ConfigError(
+            f"Sandbox(level='gvisor') works with the provisioner {LOCAL} only, which is its "
+            "default: in gVisor there is no template"
         )
     if sandbox.level == "auto" and not from_template:
         level = choose_level(dataclasses.replace(sandbox, level="landlock"), python)

@@ -143,7 +143,7 @@ async def launch(
     enclosure = await _enclosure(config) if parent is None else parent.enclosure
     directory, notes = enclosure.home.new_kernel()
     try:
-        manager = await _launch_in(directory, config, enclosure, context, branch)
+        manager = await _launch_in((directory, notes), config, enclosure, context, branch)
     except (OSError, RuntimeError, ImportError) as error:
         said = Traces(directory).log_tail()
         enclosure.home.leave(directory)
@@ -180,14 +180,17 @@ async def _enclosure(config: KernelConfig) -> Enclosure:
 
 
 async def _launch_in(
-    directory: Path,
+    directories: tuple[Path, Path],
     config: KernelConfig,
     enclosure: Enclosure,
     context: zmq.Context[zmq.Socket[bytes]],
     branch: Branch | None,
 ) -> _Manager:
+    directory, notes = directories
     env, cwd = _environment(config, os.environ, directory), enclosure.cwd(config.cwd)
-    spec = _spec(directory, config, enclosure, env, cwd)
+    preload = absolute_scripts(config.preload)
+    settings = enclosure.settings(env, cwd, preload, notes)
+    spec = _spec(directory, config, preload, settings)
     manager = _manager(directory, spec, context)
     if config.connection_file is not None:
         await take_addresses(manager, config.connection_file)
@@ -209,21 +212,23 @@ async def _launch_in(
 
 def _provisioner(config: KernelConfig) -> str:
     # A template is for many kernels; that of a front end is the only one of its program.
-    usual = TEMPLATE if can_fork() and config.connection_file is None else LOCAL
+    alone = config.connection_file is not None or Sandbox.of(config.sandbox).level == "gvisor"
+    usual = TEMPLATE if can_fork() and not alone else LOCAL
     return config.provisioner or usual
 
 
 def _spec(
-    directory: Path, config: KernelConfig, enclosure: Enclosure, env: Mapping[str, str], cwd: Path
+    directory: Path, config: KernelConfig, preload: list[str], bounds: Mapping[str, Any]
 ) -> KernelSpec:
     profiles = directory / "ipython"
     profiles.mkdir()
-    name, preload = _provisioner(config), absolute_scripts(config.preload)
+    name = _provisioner(config)
     forks = name == TEMPLATE
     settings: dict[str, Any] = {"preload": preload} if forks else {}
     if name == LOCAL:
-        settings["tells"] = hasattr(socket, "send_fds")  # not on Windows
-    settings |= enclosure.settings(env, cwd, preload)
+        # Not on Windows, nor into gVisor.
+        settings["tells"] = hasattr(socket, "send_fds") and "bundle" not in bounds
+    settings |= bounds
     return KernelSpec(
         argv=[
             *bootstrap_command(config.python),

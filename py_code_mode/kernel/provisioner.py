@@ -26,7 +26,8 @@ from py_code_mode import reaper
 from py_code_mode.kernel import template
 from py_code_mode.kernel.forked import UNKNOWN, ForkedProcess
 from py_code_mode.kernel.line import Line
-from py_code_mode.kernel.waiting import readable
+from py_code_mode.kernel.waiting import in_thread, readable
+from py_code_mode.sandbox import Bundle, signal_command
 
 __all__ = [
     "BranchKernelProvisioner",
@@ -59,6 +60,10 @@ class LocalKernelProvisioner(LocalProvisioner):
 
     own_env = Dict(help="Environment variables of this kernel alone.").tag(config=True)
 
+    bundle = Unicode(help="Folder for what gVisor is to run: the kernel within its bounds.").tag(
+        config=True
+    )
+
     line: Line | None = None
     _reaper: reaper.Reaper | None = None
 
@@ -73,6 +78,8 @@ class LocalKernelProvisioner(LocalProvisioner):
         return info
 
     async def _launch(self, cmd: list[str], **kwargs: Any) -> Any:
+        if self.bundle:
+            cmd = self._sealed(cmd, kwargs)
         if not self.tells:
             info = await super().launch_kernel(cmd, **kwargs)
             self._watch()
@@ -88,6 +95,13 @@ class LocalKernelProvisioner(LocalProvisioner):
         self.line.begin(self._birth(argv, env=env), info)
         return info
 
+    def _sealed(self, cmd: list[str], kwargs: dict[str, Any]) -> list[str]:
+        """Write down what gVisor is to run; return the command that runs it."""
+        env = {**(kwargs.get("env") or os.environ), **self.own_env}
+        bundle = Bundle(Path(self.bundle), Confinement.from_json(self.bounds), cmd[0])
+        bundle.write(cmd, env, str(kwargs.get("cwd") or Path.cwd()))
+        return bundle.command
+
     def _birth(self, argv: list[str], **more: Any) -> Birth:
         bounds = Confinement.from_json(self.bounds) if self.bounds else None
         return Birth(argv, bounds=bounds, **more)
@@ -101,6 +115,15 @@ class LocalKernelProvisioner(LocalProvisioner):
             group.add(self.pid)
         if hand_over is not None:
             hand_over()
+
+    async def send_signal(self, signum: int) -> None:
+        """Send the kernel a signal."""
+        if not self.bundle or signum == signal.SIGKILL:
+            await super().send_signal(signum)
+        elif self.process is not None:
+            command = signal_command(Path(self.bundle), signum)
+            # One that has ended is fine.
+            await in_thread(lambda: subprocess.run(command, check=False, capture_output=True))  # noqa: S603 - runsc
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end; kill what it leaves in its group."""

@@ -11,10 +11,13 @@ from py_code_mode.sandbox.bounds import LEVELS, Sandbox
 from py_code_mode.sandbox.bubblewrap import user_of_kernels
 from py_code_mode.sandbox.cgroup import Cgroup, find_parents, make_cgroup
 from py_code_mode.sandbox.confinement import confinement_of, wrap_of
+from py_code_mode.sandbox.gvisor import SENTRY_TASKS, Bundle, signal_command
 from py_code_mode.sandbox.means import Level, choose_level
 
 __all__ = [
     "LEVELS",
+    "SENTRY_TASKS",
+    "Bundle",
     "Cgroup",
     "Level",
     "Sandbox",
@@ -22,6 +25,7 @@ __all__ = [
     "confinement_of",
     "find_parents",
     "make_cgroup",
+    "signal_command",
     "user_of_kernels",
     "wrap_of",
 ]

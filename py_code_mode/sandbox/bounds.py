@@ -17,7 +17,7 @@ from py_code_mode.errors import ConfigError
 
 __all__ = ["LEVELS", "Sandbox", "to_bytes"]
 
-LEVELS = ("none", "landlock", "bwrap", "auto")
+LEVELS = ("none", "landlock", "bwrap", "gvisor", "auto")
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|[KMGT]i?B)", re.IGNORECASE)
 _UNITS = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -29,11 +29,12 @@ class Sandbox:
 
     Attributes:
         level: ``landlock`` (Linux, no root needed), ``bwrap`` (namespaces as well, by bubblewrap),
-            ``auto`` (the best of these that works here) or ``none``.
+            ``auto`` (the best of these that works here), ``gvisor`` (a system kernel of its own;
+            slower, and sessions cannot be forked) or ``none``.
         read: Files and directories the code may read, beside Python, its packages and the system.
         write: Those it may also change, beside its own working directory and temporary directory.
         network: ``none``; ``loopback``: an own one, empty but for the session itself (``bwrap``
-            only); ``all``: what the host reaches.
+            and ``gvisor`` only); ``all``: what the host reaches.
         memory: Bytes of memory, or a text such as ``"1GiB"``; None: not bounded.
         cpu_seconds: Processor time of each process, in seconds; None: not bounded.
         processes: Most processes and threads.

@@ -16,6 +16,7 @@ from py_code_mode.errors import ConfigError
 from py_code_mode.sandbox.bounds import Sandbox
 from py_code_mode.sandbox.bubblewrap import bwrap_missing
 from py_code_mode.sandbox.cgroup import find_parents
+from py_code_mode.sandbox.gvisor import gvisor_missing
 
 __all__ = ["Level", "choose_level"]
 
@@ -33,7 +34,7 @@ class Level:
     """How a kernel is confined.
 
     Attributes:
-        name: ``none``, ``landlock`` or ``bwrap``.
+        name: ``none``, ``landlock``, ``bwrap`` or ``gvisor``.
         why: Why it is this level, and no better one.
         lacks: What this machine's means do not stop, though the level does elsewhere.
     """
@@ -58,6 +59,8 @@ def choose_level(sandbox: Sandbox, python: str) -> Level:
     """
     if sandbox.level == "none":
         return Level("none", "no sandbox was asked for")
+    if sandbox.level == "gvisor":
+        return _gvisor(sandbox, python)
     missing = _landlock_missing()
     if missing:
         if sandbox.level == "auto":
@@ -72,11 +75,19 @@ def choose_level(sandbox: Sandbox, python: str) -> Level:
         raise ConfigError(f"Sandbox(level='bwrap') does not work here: {without_bwrap}")
     if sandbox.network == LOOPBACK:
         raise ConfigError(
-            "Sandbox(network='loopback') needs level='bwrap', for Landlock has no network of its "
-            f"own{': ' if without_bwrap else ''}{without_bwrap}"
+            "Sandbox(network='loopback') needs level='bwrap' or 'gvisor', for Landlock has no "
+            f"network of its own{': ' if without_bwrap else ''}{without_bwrap}"
         )
     why = f"Landlock version {version}; {without_bwrap or 'it was asked for'}"
     return Level("landlock", why, lacks)
+
+
+def _gvisor(sandbox: Sandbox, python: str) -> Level:
+    missing = "" if sys.platform == "linux" else f"gVisor is for Linux, this is {sys.platform}"
+    missing = missing or gvisor_missing(python)
+    if missing:
+        raise ConfigError(f"Sandbox(level='gvisor') does not work here: {missing}")
+    return Level("gvisor", "a system kernel of its own", tuple(_lacks_groups(sandbox)))
 
 
 def _lacks_groups(sandbox: Sandbox) -> Iterator[str]:
