@@ -61,7 +61,7 @@ class Branching:
         """
         if self.line is None:
             raise KernelError(
-                "this kernel cannot be forked: it was not launched by our provisioners"
+                "this kernel cannot be forked: it is in gVisor, or not launched by our provisioners"
             )
         exit_file = str(directory / "exit.txt")
         told = await self.query(Query.FORK, exit_file=exit_file)

@@ -10,6 +10,7 @@ template and cannot be forked.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -29,7 +30,6 @@ SENTRY_TASKS = 200
 """Threads and processes of gVisor itself, beside those of the code."""
 
 _SECONDS = 30
-_NAME = "kernel"
 _MADE = ("/proc", "/dev", "/sys")
 """What is in there is gVisor's own."""
 
@@ -57,7 +57,7 @@ class Bundle:
             *_binds(bounds.write, "rw"),
         ]
         self._limits = bounds.limits
-        self.command = [*_runsc(folder, bounds.network), "run", "-bundle", str(folder), _NAME]
+        self.command = [*_runsc(folder, bounds.network), "run", "-bundle", str(folder), _id(folder)]
 
     def write(self, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
         """Write it down.
@@ -96,7 +96,12 @@ _NAMESPACES = ("pid", "ipc", "uts", "mount", "network")
 
 def signal_command(folder: Path, number: int) -> list[str]:
     """Return what sends a signal to what runs in a bundle; ``runsc run`` itself would end by it."""
-    return [*_runsc(folder, "none"), "kill", _NAME, str(int(number))]
+    return [*_runsc(folder, "none"), "kill", _id(folder), str(int(number))]
+
+
+def _id(folder: Path) -> str:
+    """Name a container: one name may be there once on a machine, whatever its bundle."""
+    return f"pcm-{hashlib.sha256(str(folder).encode()).hexdigest()[:24]}"
 
 
 def _runsc(folder: Path, network: str) -> list[str]:

@@ -325,12 +325,12 @@ def load_shared_object_from_temp(facts):
     return ctypes.CDLL(copy)._handle
 
 
-def run_attacks(facts):
+def run_attacks(facts, names):
     """Return what came of each: ``through``, or why not."""
     outcomes = {}
-    for name, function in ATTACKS.items():
+    for name in names:
         try:
-            outcomes[name] = "through" if function(facts) else "refused"
+            outcomes[name] = "through" if ATTACKS[name](facts) else "refused"
         except (OSError, MemoryError) as error:
             outcomes[name] = f"refused: {error!r}"
     return outcomes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 
 from py_code_mode.sandbox import Sandbox, choose_level
 from py_code_mode.sandbox.bubblewrap import bwrap_missing
+from py_code_mode.sandbox.gvisor import gvisor_missing
 from tests.conftest import CI, ROOT
 
-LEVELS = ("none", "landlock", "bwrap")
+LEVELS = ("none", "landlock", "bwrap", "gvisor")
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +46,9 @@ def can_confine(open_python):
     def check(level: str) -> None:
         missing = ""
         if level == "bwrap":
-            import sys
-
             missing = bwrap_missing(open_python or sys.executable)
+        elif level == "gvisor":
+            missing = gvisor_missing(open_python or sys.executable)
         elif level == "landlock":
             missing = str(choose_level(Sandbox(level="auto"), "python"))
             missing = missing if missing.startswith("none") else ""

@@ -15,7 +15,7 @@ from py_code_mode.sandbox.cgroup import find_parents, read_mounts
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"level": "jail"}, "level must be one of none, landlock, bwrap, auto"),
+        ({"level": "jail"}, "level must be one of none, landlock, bwrap, gvisor, auto"),
         ({"network": "some"}, "network must be one of none, loopback, all"),
         ({"memory": "much"}, "memory must be a size such as '512MiB'"),
         ({"file_size": -1}, "file_size must be a size"),
