@@ -37,9 +37,9 @@ def reports(tmp_path_factory) -> dict[str, Report]:
     """A short run of every target; two beside each other, for most of it they load libraries."""
 
     def short(target: str) -> Report:
-        findings = tmp_path_factory.mktemp(target)
-        return run(target, inputs=_inputs(target), seed=1, findings=findings)
+        return run(target, inputs=_inputs(target), seed=1, findings=folders[target])
 
+    folders = {target: tmp_path_factory.mktemp(target) for target in TARGETS}
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(TARGETS, pool.map(short, TARGETS), strict=True))
 
