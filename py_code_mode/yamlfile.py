@@ -99,11 +99,14 @@ def parse_yaml(path: Path, raw: bytes, *, in_folder: bool = True) -> YamlFile:
         loader = loader_class(text)
         try:
             node = loader.get_single_node()
-            if not isinstance(node, yaml.MappingNode):
+            if isinstance(node, yaml.MappingNode):
+                _Survey(path, loader.construct_object).measure(node)
+                data = loader.construct_document(node)
+            else:
+                data = None
+            if not isinstance(data, dict):  # the keys of `!!set {a, b}` are a set
                 line = node.start_mark.line + 1 if node else 1
                 raise ConfigError("must hold 'key: value' lines", file=path, line=line)
-            _Survey(path, loader.construct_object).measure(node)
-            data = loader.construct_document(node)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:

@@ -61,6 +61,7 @@ def test_all_keys(file: Path):
         (" \n", 1, None, "is empty"),
         ("# nothing\n", 1, None, "must hold 'key: value' lines"),
         ("- a\n", 1, None, "must hold 'key: value' lines"),
+        ("!!set {name: a}\n", 1, None, "must hold 'key: value' lines"),
         ("hello", 1, None, "must hold 'key: value' lines"),
         ("name: [", 2, None, "no valid YAML"),
         ("name: a\n\ttags: x\n", 2, None, "tab"),
