@@ -29,7 +29,7 @@ def _atheris() -> None:
 
 
 def _inputs(target: str) -> int:
-    return 500 if target in SLOW else 2_000
+    return 300 if target in SLOW else 1_000
 
 
 @pytest.fixture(scope="module")
