@@ -214,7 +214,7 @@ def test_a_variable_of_the_host_gets_nowhere(canary, environment, tmp_path, shor
 def test_a_variable_of_a_server_gets_nowhere(canary, environment, tmp_path, short):
     """Not into answers, errors, metrics, descriptions, nor files of a session server."""
     variables = {name: environment[name] for name in (*NAMES, "TMPDIR", "HOME", "XDG_STATE_HOME")}
-    texts = []
+    texts, others = [], set(psutil.Process().children())
     with (
         serving(PY_CODE_MODE_TOKEN="secret", **variables) as url,
         httpx.Client(base_url=url, headers={"Authorization": "Bearer secret"}) as client,
@@ -225,7 +225,7 @@ def test_a_variable_of_a_server_gets_nowhere(canary, environment, tmp_path, shor
         texts += [client.post(runs, json={"code": code}, timeout=60).text for code in codes]
         paths = ("/metrics", "/openapi.json", "/sessions", "/no/such/path", "/readyz")
         texts += [client.get(path).text for path in paths]
-        (server,) = (c for c in psutil.Process().children() if "serve" in c.cmdline())
+        (server,) = set(psutil.Process().children()) - others
         for words, environ in _descendants(server.pid):
             assert canary not in environ, words
     assert sum("PATH" in text for text in texts) >= 2
