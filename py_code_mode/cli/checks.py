@@ -6,7 +6,6 @@ Place in the house: inside ``cli``, above the executor.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib.metadata
 import importlib.util
 import platform
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from py_code_mode import __version__
+from py_code_mode.cli import loop
 from py_code_mode.cli.output import show, show_json, show_table
 from py_code_mode.cli.toolverbs import open_registry
 from py_code_mode.config import KernelConfig
@@ -70,9 +70,9 @@ class Finding:
 
 def check(arguments: argparse.Namespace) -> int:
     """Check everything and tell; return the exit code."""
-    findings = [_versions(), *asyncio.run(_kernel(arguments.python)), _sandbox(arguments.python)]
+    findings = [_versions(), *loop.run(_kernel(arguments.python)), _sandbox(arguments.python)]
     if arguments.tools is not None:
-        findings += asyncio.run(_tools(arguments.tools))
+        findings += loop.run(_tools(arguments.tools))
     findings += [*map(_extra, _EXTRAS), *map(_program, _PROGRAMS)]
     failed = [finding for finding in findings if finding.verdict == "failed"]
     if arguments.json:

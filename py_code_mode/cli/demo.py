@@ -6,8 +6,8 @@ Place in the house: inside ``cli``; the demo itself is ``py_code_mode.demo``.
 from __future__ import annotations
 
 import argparse
-import asyncio
 
+from py_code_mode.cli import loop
 from py_code_mode.cli.where import add_json
 
 __all__ = ["add_arguments"]
@@ -28,4 +28,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from py_code_mode import demo
 
-    return asyncio.run(demo.main(as_json=arguments.json))
+    return loop.run(demo.main(as_json=arguments.json))

@@ -6,9 +6,9 @@ Place in the house: inside ``cli``, above ``py_code_mode.replay``.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import TYPE_CHECKING
 
+from py_code_mode.cli import loop
 from py_code_mode.cli.output import note, show, show_json
 from py_code_mode.cli.where import add_json
 
@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from py_code_mode.replay import replay
 
     kernel = KernelConfig(python=arguments.python)
-    report = asyncio.run(replay(arguments.file, timeout=arguments.timeout, kernel=kernel))
+    report = loop.run(replay(arguments.file, timeout=arguments.timeout, kernel=kernel))
     if arguments.json:
         show_json(report.to_dict())
         return 0 if report.same else 1

@@ -6,10 +6,10 @@ Place in the house: inside ``cli``, above the executor.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
+from py_code_mode.cli import loop
 from py_code_mode.cli.output import complain, note, show, show_json, stream
 from py_code_mode.errors import ConfigError
 from py_code_mode.events import Displayed, Event, Finished, Printed
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     cells = [*map(_read, arguments.files), *arguments.code]
     if not cells:
         raise ConfigError("there is nothing to run: give FILE, - for stdin, or -c CODE")
-    return asyncio.run(_run(cells, arguments))
+    return loop.run(_run(cells, arguments))
 
 
 def _read(file: str) -> str:

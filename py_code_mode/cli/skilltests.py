@@ -6,10 +6,10 @@ Place in the house: inside ``cli``, above the executor.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import Any
 
 from py_code_mode.artifacts.file import FileArtifactStore
+from py_code_mode.cli import loop
 from py_code_mode.cli.output import show, show_json
 from py_code_mode.executor import CodeExecutor
 from py_code_mode.results import ExecutionResult
@@ -26,7 +26,7 @@ def run_tests(library: SkillLibrary, arguments: argparse.Namespace) -> int:
     names = arguments.names or [skill.name for skill in library.list()]
     for name in names:
         library.find(name)
-    reports = asyncio.run(_reports(library, names, arguments)) if names else []
+    reports = loop.run(_reports(library, names, arguments)) if names else []
     if not arguments.names:
         reports += [_failed(problem.skill, problem.reason) for problem in library.problems()]
     failed = sum(bool(report["failed"] or report["error"]) for report in reports)

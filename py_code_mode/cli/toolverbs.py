@@ -7,12 +7,12 @@ agent, but without a kernel and without rules: whoever types here may run the co
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from py_code_mode.cli import loop
 from py_code_mode.cli.output import complain, show, show_json, show_table
 from py_code_mode.errors import ConfigError
 from py_code_mode.prompt import stubs, tool_line
@@ -47,7 +47,7 @@ def run_verb(name: str, arguments: argparse.Namespace) -> int:
         async with await open_registry(arguments.tools) as registry:
             return await _VERBS[name](registry, arguments)
 
-    return asyncio.run(run())
+    return loop.run(run())
 
 
 async def _list(registry: ToolRegistry, arguments: argparse.Namespace) -> int:
