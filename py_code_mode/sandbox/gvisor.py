@@ -106,7 +106,8 @@ def _id(folder: Path) -> str:
 
 def _runsc(folder: Path, network: str) -> list[str]:
     return [
-        shutil.which("runsc") or "runsc",
+        # It makes its root there as a user that cannot enter private directories.
+        *("env", "TMPDIR=/tmp", shutil.which("runsc") or "runsc"),
         *(() if os.geteuid() == 0 else ("--rootless",)),
         *("--ignore-cgroups", f"--network={'host' if network == 'all' else 'none'}"),
         *("--host-uds=all", "--root", str(folder / "state")),
@@ -147,7 +148,11 @@ def gvisor_missing(python: str) -> str:
             bundle = Bundle(Path(folder), Confinement(read=SYSTEM), python)
             bundle.write([python, "-I", "-c", ""], {}, os.sep)
             done = subprocess.run(  # noqa: S603 - runsc
-                bundle.command, capture_output=True, timeout=_SECONDS, check=False
+                bundle.command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_SECONDS,
+                check=False,
             )
         except (OSError, subprocess.SubprocessError) as error:
             return f"gVisor cannot run {python}: {error}"
