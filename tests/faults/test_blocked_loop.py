@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from py_code_mode import CodeExecutor, ToolRegistry
+from py_code_mode import CodeExecutor, KernelConfig, ToolRegistry
 from tests.faults.conftest import kill
 
 SECONDS = 2.0
@@ -25,7 +25,7 @@ async def executor(make) -> CodeExecutor:
 
     tools = ToolRegistry()
     tools.add(block)
-    return await make(registry=tools)
+    return await make(registry=tools, kernel=KernelConfig(grace=5.0))
 
 
 async def test_other_sessions_are_late_and_right(executor):

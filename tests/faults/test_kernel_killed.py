@@ -12,7 +12,14 @@ from typing import Any
 import psutil
 import pytest
 
-from py_code_mode import CodeExecutor, KernelDied, KernelError, KernelStartError, ToolRegistry
+from py_code_mode import (
+    CodeExecutor,
+    KernelConfig,
+    KernelDied,
+    KernelError,
+    KernelStartError,
+    ToolRegistry,
+)
 from py_code_mode.kernel import template
 from py_code_mode.kernel.line import Line
 from py_code_mode.kernel.process import KernelProcess
@@ -248,7 +255,9 @@ MOMENTS = 16
 @pytest.mark.timeout(200)
 async def test_killed_at_any_moment(make, registry):
     """Whatever a session does when its kernels die, it ends in our own errors, and then works."""
-    executor = await make(registry=registry)
+    # A template of its own: it may be replaced, when its newest child has died.
+    kernel = KernelConfig(grace=0.5, env={"TEMPLATE": "of this test alone"})
+    executor = await make(registry=registry, kernel=kernel)
     started = time.monotonic()
     await _live(executor)
     took = time.monotonic() - started
