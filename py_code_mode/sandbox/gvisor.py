@@ -23,6 +23,7 @@ from typing import Any
 import kernel_bootstrap
 from kernel_bootstrap.wire.confinement import Confinement
 from py_code_mode.sandbox.bubblewrap import python_places
+from py_code_mode.sandbox.system import SYSTEM
 
 __all__ = ["SENTRY_TASKS", "Bundle", "gvisor_missing", "signal_command"]
 
@@ -141,8 +142,6 @@ def gvisor_missing(python: str) -> str:
     """
     if shutil.which("runsc") is None:
         return "gVisor (runsc) is not installed"
-    from py_code_mode.sandbox.system import SYSTEM
-
     with tempfile.TemporaryDirectory(prefix="pcm-try-") as folder:
         try:
             bundle = Bundle(Path(folder), Confinement(read=SYSTEM), python)

@@ -120,9 +120,8 @@ async def test_a_template_killed_while_it_forks(make_executor):
     assert [value for row in values for value in row] == list(range(1, 21))
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["after it is told of", "before"])
-async def test_a_template_killed_as_it_has_just_forked(make_executor, tmp_path, told):
-    """Whether or not the host has heard of the new process, both sessions come up, and soon."""
+async def slow_to_fork(make_executor, tmp_path):
+    """An executor whose kernels take half a second to be born, its template, and that one's children."""
     script = tmp_path / "slow.py"
     script.write_text(
         "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(0.5))\n"
@@ -130,8 +129,15 @@ async def test_a_template_killed_as_it_has_just_forked(make_executor, tmp_path, 
     executor = await make_executor(kernel=KernelConfig(preload=[str(script)]))
     await executor.start()
     (mine,) = [each for each in templates() if str(script) in each.key.preload]
-    process, watched = psutil.Process(mine.pid), reaper._REAPER._list
-    known = {child.pid for child in process.children()}
+    process = psutil.Process(mine.pid)
+    return executor, process, {child.pid for child in process.children()}
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["after it is told of", "before"])
+async def test_a_template_killed_as_it_has_just_forked(make_executor, tmp_path, told):
+    """Whether or not the host has heard of the new process, both sessions come up, and soon."""
+    executor, process, known = await slow_to_fork(make_executor, tmp_path)
+    watched = reaper._REAPER._list
     async with asyncio.timeout(20):  # a fork that is never told of is given up after 30 s
         first = asyncio.create_task((await executor.session()).run("1 + 1"))
         while not (new := new_children(process, known)) or (
@@ -147,15 +153,8 @@ async def test_a_kernel_outlives_a_template_that_is_replaced_right_after_the_for
     make_executor, tmp_path
 ):
     """What the host ends with a dead template is never a kernel that it has been given."""
-    script = tmp_path / "slow.py"
-    script.write_text(
-        "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(0.5))\n"
-    )
-    executor = await make_executor(kernel=KernelConfig(preload=[str(script)]))
-    await executor.start()
-    (mine,) = [each for each in templates() if str(script) in each.key.preload]
-    process, watched = psutil.Process(mine.pid), reaper._REAPER._list
-    known = {child.pid for child in process.children()}
+    executor, process, known = await slow_to_fork(make_executor, tmp_path)
+    watched = reaper._REAPER._list
     first = asyncio.create_task((await executor.session()).run("1 + 1"))
     while not any(("group", child.pid) in watched for child in new_children(process, known)):
         await asyncio.sleep(0.001)
