@@ -129,6 +129,10 @@ class FrontEnd:
     def ready(self) -> None:
         """Wait as a front end does: for an answer on shell, and for iopub."""
         self.client.kernel_info(reply=True, timeout=READY_SECONDS)
+        self.hears()
+
+    def hears(self) -> None:
+        """Wait until iopub is subscribed: it connects apart from shell, and may do so later."""
         eventually(self._hears, READY_SECONDS)
 
     def _hears(self) -> bool:
@@ -183,3 +187,4 @@ def front_end(folder: Path, **options: Any) -> Iterator[FrontEnd]:
         yield front
     finally:
         front.leave()
+        sys.stderr.write(front.log.read_text())  # shown where a test failed
