@@ -45,6 +45,7 @@ test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) pr
 INPUTS ?= 1000000
 fuzz: $(VENV)/.test-ready
 	@echo "==> fuzzing what reads hostile input, $(INPUTS) inputs of each target"
+	@EXAMPLES=$(INPUTS) $(BIN)/python -m pytest -n $(WORKERS) -m night $(PYTEST_ARGS)
 	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
 bench: $(VENV)/.test-ready

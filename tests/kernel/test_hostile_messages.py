@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kernel_bootstrap.wire.limits import Limits
@@ -12,11 +12,10 @@ from kernel_bootstrap.wire.messages import METADATA_KEY, VALUE_MIME
 from py_code_mode.kernel.messages import JupyterMessage
 from py_code_mode.kernel.transcript import Transcript
 from py_code_mode.notebook import Notebook
+from tests.examples import examples
 from tests.kernel.scripts import IDLE, REPLY, display, message, play
 
-patient = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
-)  # few, because each one is large
+few = examples(40)  # because each one is large
 
 TYPES = (
     "execute_input",
@@ -109,7 +108,7 @@ def tell_all(transcript: Transcript) -> None:
     notebook.add("code", result)
 
 
-@patient
+@few
 @given(st.lists(messages, max_size=6), st.booleans())
 def test_hostile_content_never_raises(script, ends):
     """Any JSON as content of any message type, in any order, still gives a result."""
@@ -123,7 +122,7 @@ def test_hostile_content_never_raises(script, ends):
     tell_all(transcript)
 
 
-@patient
+@few
 @given(st.lists(messages, max_size=5))
 @example([message(display({"text/plain": "x", "odd json": {"a": 1}}))])
 @example([message(("execute_input", {"execution_count": -1}))])
@@ -138,7 +137,7 @@ def test_a_notebook_of_hostile_cells_can_be_built(script):
     nbformat.writes(notebook.build("s"))
 
 
-@patient
+@few
 @given(objects, st.lists(messages, max_size=3))
 def test_what_the_reply_tells_never_raises(told, script):
     """Our own entries in the reply's metadata are no more trusted than the rest."""

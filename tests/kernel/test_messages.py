@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel_bootstrap.wire.codec import MAX_DEPTH
@@ -17,9 +17,8 @@ from py_code_mode.kernel.messages import (
     read_message,
 )
 from py_code_mode.notebook import Notebook
+from tests.examples import examples
 from tests.kernel.scripts import IDLE, REPLY, play
-
-patient = settings(deadline=None)
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=10)
 json_data = st.recursive(
@@ -45,7 +44,7 @@ def test_a_good_message_is_read():
     assert read_message(GOOD | {"parent_header": {}}).parent_id == ""
 
 
-@patient
+@examples()
 @given(st.dictionaries(fields, inner | json_data))
 def test_garbage_is_none_or_a_message(raw):
     """Any object gives None or a message whose fields have their types."""
@@ -97,7 +96,7 @@ def test_escape_sequences_are_removed(text, shown):
     assert strip_ansi(text) == shown
 
 
-@patient
+@examples()
 @given(any_text | st.text(st.sampled_from("\x1b[]0;m\\\x07 @A"), max_size=40))
 def test_text_without_escapes_stays(text):
     """Only sequences that begin with an escape are removed; all else stays, in order."""
@@ -117,7 +116,7 @@ def test_hostile_escapes_take_no_time(text):
     assert time.monotonic() - started < 2
 
 
-@patient
+@examples()
 @given(st.dictionaries(st.sampled_from(["data", "metadata", "x"]), json_data))
 def test_any_content_gives_a_bundle(content):
     """Data and metadata of a display are always two dicts, the data with text keys only."""
@@ -138,7 +137,7 @@ def test_json_needs_a_proper_type(mime):
     assert mime_bundle({"data": kept}) == (kept, {})
 
 
-@patient
+@examples()
 @given(st.dictionaries(st.sampled_from(["ename", "evalue", "traceback"]), json_data))
 def test_any_content_gives_an_error(content):
     """Whatever stands in an error's fields, there is a name and there are texts."""

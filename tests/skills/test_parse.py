@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from py_code_mode.errors import SkillValidationError
 from py_code_mode.skills import parse_skill
 from py_code_mode.skills.parse import MAX_SOURCE, with_description
+from tests.examples import examples
 
 SCAN = '''"""Scan common ports on a target.
 
@@ -311,6 +312,7 @@ def test_a_documentation_that_is_indented_as_a_whole_survives(description, docum
     assert (again.description, again.documentation) == ("First", documentation)
 
 
+@examples()
 @given(st.text(st.characters(), max_size=40))
 def test_any_description_survives(description):
     """Whatever characters a description is made of, the docstring gives it back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,7 @@ from py_code_mode.secrets import Secrets
 from py_code_mode.tools.loader import TYPES, load_file
 from py_code_mode.yamlcheck import validate
 from py_code_mode.yamlfile import read_yaml
+from tests.examples import examples
 
 LAUGHS = "a0: &a0 {x: 1, y: 2}\n" + "".join(
     f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
@@ -208,10 +209,7 @@ def test_validate_gives_the_model(file: Path):
     assert "line 5: key 'items.1.sise': is no known key" in str(caught.value)
 
 
-@settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples()
 @given(st.text() | st.binary())
 def test_any_file_loads_or_is_a_config_error(file: Path, content: str | bytes):
     """Whatever a file holds, it loads or raises ``ConfigError``."""

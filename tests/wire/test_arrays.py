@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from kernel_bootstrap.wire.codec import decode, dumps, encode, loads
 from kernel_bootstrap.wire.errors import ProtocolError, ValueNotEncodableError
+from tests.examples import examples
 from tests.wire.strategies import damaged, decodes_or_refuses, same, through_json, values
 
 plain_dtypes = st.one_of(
@@ -53,7 +54,7 @@ def arrays(draw: st.DrawFn) -> Any:
     return array
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(arrays())
 @example(np.array("text"))
 @example(np.array(["a\0b", "ü\U0010ffff"]))
@@ -68,7 +69,7 @@ def test_arrays_come_back_exactly(array):
     assert came.flags.fnc == array.flags.fnc
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(arrays())
 def test_numpy_scalars_come_back_exactly(array):
     """A scalar keeps its dtype and its bits; text keeps its trailing zeros."""
@@ -84,7 +85,7 @@ def test_numpy_text_keeps_trailing_zeros():
         assert len(through_json(value)) == len(value)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(values, max_size=4))
 def test_object_arrays_come_back_exactly(items):
     """Elements of an object array cross by the codec, lists and arrays among them unflattened."""
@@ -137,7 +138,7 @@ def test_what_is_sent_is_a_snapshot():
 # --- hostile -------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(damaged(arrays()))
 def test_damaged_arrays_decode_or_are_refused(made):
     """Changed headers, dtypes and bytes give an array or a ProtocolError."""

@@ -18,10 +18,11 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
 from kernel_bootstrap.wire.codec import MAX_DEPTH, decode, dumps, encode, loads
 from kernel_bootstrap.wire.errors import ProtocolError, ValueNotEncodableError
+from tests.examples import examples
 from tests.wire.strategies import nested, same, through_json, values
 
 
@@ -34,7 +35,7 @@ def refusal(value: Any, **options: Any) -> str:
 # --- there and back ------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(values)
 @example(-0.0)
 @example([math.nan, math.inf, -math.inf, -0.0] * 5)
@@ -47,7 +48,7 @@ def test_every_value_comes_back_exactly(value):
     assert same(through_json(value), value)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(values)
 def test_stored_values_load_exactly(value):
     """``loads(dumps(x))`` is ``x``."""

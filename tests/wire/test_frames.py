@@ -12,11 +12,12 @@ import pandas as pd
 import polars as pl
 import polars.testing
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel_bootstrap.wire.codec import decode, dumps, encode, loads
 from kernel_bootstrap.wire.errors import ProtocolError, ValueNotEncodableError
+from tests.examples import examples
 from tests.wire.strategies import damaged, decodes_or_refuses, same, through_json
 
 zone = dt.timezone(dt.timedelta(hours=2))
@@ -251,7 +252,7 @@ samples = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(damaged(st.sampled_from(samples)))
 def test_damaged_frames_decode_or_are_refused(made):
     """A frame, series or index with a few changes is a value or a ProtocolError."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel_bootstrap.wire.codec import MAX_DEPTH, decode, dumps, loads
 from kernel_bootstrap.wire.errors import ProtocolError
+from tests.examples import examples
 from tests.wire.strategies import (
     buffers,
     damaged,
@@ -24,14 +25,14 @@ from tests.wire.strategies import (
 )
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(trees, buffers)
 def test_made_up_trees_decode_or_are_refused(tree, parts):
     """Whatever JSON a hostile side makes up, there is a value or a ProtocolError."""
     decodes_or_refuses(tree, parts)
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(damaged(values))
 def test_damaged_trees_decode_or_are_refused(made):
     """A valid tree with a few changes is a value or a ProtocolError."""
@@ -95,7 +96,7 @@ def test_numbers_made_to_collide_are_refused_on_both_sides():
 STORED = dumps({"a": [1, b"x" * 2000, np.arange(300)], "b": (1, 2)})
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(0, len(STORED) - 1), st.integers(0, 255), st.booleans())
 def test_damaged_stored_values_load_or_are_refused(place, byte, cut):
     """A file that was cut, or had a byte changed, is a value or a ProtocolError."""

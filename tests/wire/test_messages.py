@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel_bootstrap.wire import errors
@@ -21,6 +21,7 @@ from kernel_bootstrap.wire.errors import (
     ValueNotEncodableError,
 )
 from kernel_bootstrap.wire.messages import Cancel, Failure, Reply, Request, parse
+from tests.examples import examples
 from tests.wire.strategies import any_text, buffers, same, trees, values
 
 ids = st.integers(0, 2**53)
@@ -34,7 +35,7 @@ def sent(message: Any) -> Any:
     return parse(json.loads(wire), [bytes(part) for part in parts])
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(ids, text, st.dictionaries(any_text, values, max_size=3))
 def test_requests_arrive(id_, method, params):
     """A request keeps its id, its method and every parameter."""
@@ -43,7 +44,7 @@ def test_requests_arrive(id_, method, params):
     assert same(came.params, params)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(ids, values)
 def test_replies_arrive(id_, value):
     """A reply's value is unwrapped as it was sent."""
@@ -57,7 +58,7 @@ def test_cancellations_arrive():
     assert sent(Cancel(7)) == Cancel(7)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.sampled_from(sorted(CROSSING)), text, st.dictionaries(text, values, max_size=3))
 def test_failures_arrive(kind, message, details):
     """A failure raises the same class with the same sentence and details."""
@@ -124,7 +125,7 @@ fields = st.sampled_from(["kind", "id", "method", "params", "value", "failure", 
 kinds = st.sampled_from(["request", "reply", "cancel", "other"])
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.one_of(trees, st.dictionaries(fields, trees)), kinds, st.booleans(), buffers)
 def test_garbage_is_refused(data, kind, whole, parts):
     """Whatever arrives is a message or a ProtocolError."""

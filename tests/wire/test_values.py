@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel_bootstrap.values import bounded_repr, outgoing
 from kernel_bootstrap.variables import describe_variables
 from kernel_bootstrap.wire.codec import decode
+from tests.examples import examples
 from tests.wire.strategies import same, values
 
 
@@ -56,7 +57,7 @@ def sent(value: Any, max_bytes: int = 10**6, libraries: frozenset[str] | None = 
 # --- outgoing ------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(values)
 def test_what_can_cross_is_sent(value):
     """The tree under the value MIME type decodes to the value."""
@@ -124,7 +125,7 @@ usual = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(usual)
 def test_short_reprs_are_whole(value):
     """A repr within the limit is Python's own."""
@@ -132,7 +133,7 @@ def test_short_reprs_are_whole(value):
         assert bounded_repr(value, 2000) == repr(value)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(usual, st.integers(1, 60))
 def test_reprs_keep_the_limit(value, limit):
     """Whatever the value, the text is at most ``limit`` characters."""
