@@ -328,7 +328,7 @@ async def test_killed_in_a_call(start):
         await adapter.call("odd.die", {})
     with pytest.raises(ToolCallError, match=r"(?s)'silent' ran.*the end is near"):
         await waiting
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 10  # its own limit is sixty
     assert int(await adapter.call("odd.pid", {}))
 
 
@@ -338,7 +338,7 @@ async def test_hanging_at_start():
     begin = time.monotonic()
     with pytest.raises(ToolError, match=r"'odd' did not answer within 0.5 s"):
         await adapter.start()
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 10
     assert not odd_servers()
     await adapter.aclose()
 
@@ -476,7 +476,7 @@ async def test_servers_over_http(web, start):
     waits = [adapter.call("net.pause", {}) for _ in range(10)]
     begin = time.monotonic()
     assert await asyncio.gather(*waits) == ["done"] * 10
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 4.5  # one after the other they take five
     with pytest.raises(ToolCallError, match="gone wrong"):
         await adapter.call("net.fail", {})
 
