@@ -1,56 +1,30 @@
 """Nothing outlives the host: a second, tiny process that cleans up once the host is gone.
 
-Place in the house: ground layer. Whoever starts a process group or makes a private directory
-(``tools``, ``kernel``) names it to the reaper and takes it off the list when it is done.
+Place in the house: ground layer. Whoever starts a process group, makes a cgroup or a private
+directory (``tools``, ``kernel``) names it to the reaper and takes it off the list when it is done.
 
 A host killed with ``kill -9`` cleans up nothing, and parent-death signals follow the *thread*
-that started a child. So a process that does nothing else holds the list. This file is both
-sides: imported, it is the host's ``Reaper``; run as a script (``python -I -S reaper.py <pid of
-the host>``) it is that process. A pipe carries one JSON object a line, host to reaper:
-
-==========  =====================  ===========================================================
-``do``      fields                 meaning
-==========  =====================  ===========================================================
-``watch``   ``what, which, start`` in the end kill the process group or remove the directory;
-                                   ``start``: when the group's leader started, null if unknown
-``forget``  ``what, which``        it ended, or is to stay
-``finish``                         the end has come
-==========  =====================  ===========================================================
-
-``what`` is ``group`` or ``directory``, ``which`` the group's number or the directory's path.
-The end comes with ``finish``, with the end of the pipe, or with the host's death, whichever
-is first: a forked child of the host may hold the pipe open, so the host's pid is watched too.
+that started a child. So a process that does nothing else holds the list: see ``reaping``.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
+import logging
 import os
 import select
-import signal
+import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+import threading
+from typing import IO, Any
 
-if TYPE_CHECKING:
-    import subprocess
+from py_code_mode import reaping
 
 __all__ = ["Reaper", "acquire", "release"]
 
 _WRITE_SECONDS = 1.0  # a reaper that does not read for that long is replaced
 _FINISH_SECONDS = 5.0  # for removing what is still on the list
-_CHECK_MILLISECONDS = 500  # between looks at the parent where there is no pidfd
-
-
-def _start_time(pid: int) -> str | None:
-    """Return when a process started (clock ticks since boot), None when it is not there."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - starts faster without pathlib
-            # Field 22; the second field, the program's name, may hold anything but ends in ")".
-            return file.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return None
 
 
 class Reaper:
@@ -64,8 +38,6 @@ class Reaper:
         self._reset()
 
     def _reset(self) -> None:
-        import threading
-
         self._lock = threading.RLock()  # a finalizer may call us while we are at work
         self._holders = 0
         self._list: dict[tuple[str, int | str], dict[str, Any]] = {}
@@ -74,11 +46,19 @@ class Reaper:
 
     def watch_group(self, pgid: int) -> None:
         """Kill the process group when the host dies. Call it before its leader is waited for."""
-        self._watch("group", pgid, _start_time(pgid))
+        self._watch("group", pgid, reaping.start_time(pgid))
 
     def forget_group(self, pgid: int) -> None:
         """Take a process group off the list; one that is not on it is fine."""
         self._forget("group", pgid)
+
+    def watch_cgroup(self, path: str | os.PathLike[str]) -> None:
+        """End whatever is in the cgroup and remove it when the host dies."""
+        self._watch("cgroup", os.fspath(path))
+
+    def forget_cgroup(self, path: str | os.PathLike[str]) -> None:
+        """Take a cgroup off the list; one that is not on it is fine."""
+        self._forget("cgroup", os.fspath(path))
 
     def watch_directory(self, path: str | os.PathLike[str]) -> None:
         """Remove the directory and all it holds when the host dies."""
@@ -133,15 +113,13 @@ class Reaper:
 
     def _start(self) -> None:
         """Start a process and send it the whole list."""
-        import subprocess
-
         self._discard()
         if not self._list:
             return
         keep = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # some interpreters do not start without
         try:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own file
-                [sys.executable, "-I", "-S", __file__, str(os.getpid())],
+                [sys.executable, "-I", "-S", reaping.__file__, str(os.getpid())],
                 stdin=subprocess.PIPE,
                 bufsize=0,
                 stdout=subprocess.DEVNULL,
@@ -177,8 +155,6 @@ class Reaper:
         return True
 
     def _await_finish(self, process: subprocess.Popen[bytes]) -> None:
-        import subprocess
-
         try:
             process.wait(_FINISH_SECONDS)
         except subprocess.TimeoutExpired:
@@ -201,88 +177,15 @@ class Reaper:
             process.returncode = 0  # not our child: no one here can wait for it
 
     def _warn(self, what: str) -> None:
-        import logging
-
         text = "reaper process %s; if this host is killed, tools and kernels may live on"
         logging.getLogger(__name__).warning(text, what)
 
 
-def _end_group(pgid: int, start: str | None) -> None:
-    """Kill a group, unless its number now belongs to somebody else.
+_REAPER = Reaper()
 
-    A number is not given out again while a group still bears it. So a leader that started at
-    another time means: that group is long gone. No leader means: only its children are left.
-    """
-    if sys.platform == "linux" and _start_time(pgid) not in {start, None}:
-        return
-    with suppress(OSError):  # it ended by itself, or runs as another user
-        os.killpg(pgid, signal.SIGKILL)
-
-
-def _remove(path: str) -> None:
-    import shutil
-    import time
-
-    for _ in range(40):  # what was just killed may still be writing
-        shutil.rmtree(path, ignore_errors=True)
-        if not os.path.lexists(path):
-            return
-        time.sleep(0.05)
-
-
-def _commands(host: int) -> Iterator[dict[str, Any]]:
-    """Yield what the host wrote, until its end."""
-    events, patience = select.poll(), _CHECK_MILLISECONDS
-    events.register(0, select.POLLIN)
-    if sys.platform == "linux":
-        with suppress(OSError):  # the host is gone already, or the kernel is old
-            events.register(os.pidfd_open(host), select.POLLIN)
-            patience = -1
-    os.set_blocking(0, False)
-    rest, is_over = b"", False
-    while True:
-        # Looked at before reading, so that everything a dead host wrote is read.
-        is_over = is_over or os.getppid() != host
-        with suppress(BlockingIOError):
-            while chunk := os.read(0, 65536):
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from map(json.loads, lines)
-            is_over = True
-        if is_over:
-            return
-        is_over = any(fd != 0 for fd, _ in events.poll(patience))
-
-
-def _main(host: int) -> None:
-    """Hold the list, then carry it out."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # only the host's end is ours
-    watched: dict[tuple[str, Any], str | None] = {}
-    for command in _commands(host):
-        if command["do"] == "finish":
-            break
-        if command["do"] == "watch":
-            watched[command["what"], command["which"]] = command["start"]
-        else:
-            watched.pop((command["what"], command["which"]), None)
-    for (what, which), start in watched.items():
-        if what == "group":
-            _end_group(which, start)
-    for what, which in watched:
-        if what == "directory":  # after the groups: what writes there is dead now
-            _remove(which)
-
-
-if __name__ == "__main__":
-    _main(int(sys.argv[1]))
-else:
-    import atexit
-
-    _REAPER = Reaper()
-
-    # Looked up then: tests put another one in its place.
-    os.register_at_fork(after_in_child=lambda: _REAPER._after_fork())  # noqa: PLW0108
-    atexit.register(_REAPER.close)
+# Looked up then: tests put another one in its place.
+os.register_at_fork(after_in_child=lambda: _REAPER._after_fork())  # noqa: PLW0108
+atexit.register(_REAPER.close)
 
 
 def acquire() -> Reaper:

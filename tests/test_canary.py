@@ -163,7 +163,7 @@ KINDS = {
     "template": "--template",
     "tool": "sleep 30",
     "server of tools": "odd_server",
-    "reaper": "reaper.py",
+    "reaper": "reaping.py",
     "lab": "jupyterlab",
 }
 

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
-from py_code_mode import reaper
+from py_code_mode import reaper, reaping
 from tests import descriptors
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 HOST = '''
 import json, os, signal, subprocess, sys, time
 sys.path.insert(0, sys.argv[1])
-from py_code_mode import reaper
+from py_code_mode import reaper, reaping
 
 LEADER = """
 import signal, subprocess, time
@@ -80,7 +80,7 @@ def _is_reaper(process: psutil.Process) -> bool:
     while is_running(process.pid):
         with contextlib.suppress(psutil.NoSuchProcess):
             if command := process.cmdline():
-                return any(part.endswith("reaper.py") for part in command)
+                return any(part.endswith("reaping.py") for part in command)
     return False
 
 
@@ -212,7 +212,7 @@ time.sleep(600)
 def test_number_that_belongs_to_another(monkeypatch: pytest.MonkeyPatch, mine, group):
     """A group is spared when its number turns out to be another process's by now."""
     with monkeypatch.context() as patch:
-        patch.setattr(reaper, "_start_time", lambda _: "1")
+        patch.setattr(reaping, "start_time", lambda _: "1")
         mine.watch_group(group.pid)
     mine.close()
     assert group.poll() is None
@@ -395,13 +395,13 @@ def test_many_threads(mine):
 
 def test_without_pidfd(tmp_path: Path):
     """Where there is no pidfd the parent is looked at now and then."""
-    script = tmp_path / "reaper.py"
-    text = Path(reaper.__file__).read_text()
+    script = tmp_path / "reaping.py"
+    text = Path(reaping.__file__).read_text()
     script.write_text(text.replace('if sys.platform == "linux":', "if False:"))
     assert script.read_text() != text
     program = f"""
 import ctypes
-reaper.__file__ = {str(script)!r}
+reaper.reaping.__file__ = {str(script)!r}
 leader, child = family()
 it.watch_group(leader.pid)
 fork = ctypes.CDLL(None).fork()  # holds the pipe open

@@ -115,7 +115,17 @@ class Enclosure:
         sandbox = self._sandbox
         if self.level.name == "gvisor" and sandbox.processes is not None:
             sandbox = dataclasses.replace(sandbox, processes=sandbox.processes + SENTRY_TASKS)
-        return make_cgroup(sandbox, find_parents()) if self.is_closed else None
+        if not self.is_closed:
+            return None
+        group = make_cgroup(sandbox, find_parents())
+        self.home.watch(group)
+        return group
+
+    def end_group(self, group: Cgroup | None) -> None:
+        """End what is in a kernel's cgroup, and remove it; waits, and twice is fine."""
+        if group is not None:
+            group.end()
+            self.home.forget(group)
 
 
 def level_of(sandbox: Sandbox, python: str, provisioner: str) -> Level:

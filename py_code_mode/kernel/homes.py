@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from py_code_mode import live, reaper
-from py_code_mode.sandbox import user_of_kernels
+from py_code_mode.sandbox import Cgroup, user_of_kernels
 
 __all__ = ["Home", "boxes", "reachable_root"]
 
@@ -69,6 +69,16 @@ class Home:
             self._give(own)
         self._kernels[own] = notes
         return own, notes
+
+    def watch(self, group: Cgroup | None) -> None:
+        """Let a kernel's cgroup end with this program, too."""
+        for directory in () if group is None else group.directories:
+            self._reaper.watch_cgroup(directory)
+
+    def forget(self, group: Cgroup) -> None:
+        """Say that a kernel's cgroup is gone."""
+        for directory in group.directories:
+            self._reaper.forget_cgroup(directory)
 
     def env(self) -> dict[str, str]:
         """Return environment variables by which programs find places that they may write to."""

@@ -113,8 +113,7 @@ class Launched:
 
     def end(self) -> None:
         """Remove all that is left of it; waits."""
-        if self.group is not None:
-            self.group.end()
+        self.enclosure.end_group(self.group)
         self.enclosure.home.leave(self.directory)
 
 
@@ -205,7 +204,7 @@ async def _launch_in(
         try:
             await manager.start_kernel(env=env, cwd=str(cwd), stdout=log, stderr=log)
         except BaseException:
-            await _give_up(manager)
+            await _give_up(manager, enclosure)
             raise
     return manager
 
@@ -260,15 +259,14 @@ def _manager(
     return manager
 
 
-async def _give_up(manager: _Manager) -> None:
+async def _give_up(manager: _Manager, enclosure: Enclosure) -> None:
     """End a kernel whose start failed or was cancelled half-way."""
     provisioner = manager.provisioner
     if provisioner is not None and provisioner.has_process:
         await provisioner.kill()
         await provisioner.wait()
     await manager.cleanup_resources()
-    if manager.group is not None:
-        manager.group.end()
+    enclosure.end_group(manager.group)
 
 
 def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path) -> dict[str, str]:
