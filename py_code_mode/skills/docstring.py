@@ -22,11 +22,16 @@ def split_docstring(text: str | None) -> tuple[str, str]:
 
     What all lines of the rest are indented by goes: as a docstring they would lose it, too.
     """
-    first, _, rest = inspect.cleandoc(text or "").partition("\n")
+    # What separates files and groups is blank, too, but not for cleandoc.
+    first, _, rest = _without_blank_start(inspect.cleandoc(text or "")).partition("\n")
     # Whole blank lines go; the indentation of the first line left is meant.
-    blank = _BLANK_START.match(rest)
-    rest = rest[blank.end() if blank else 0 :]
+    rest = _without_blank_start(rest)
     return first.strip(), inspect.cleandoc(f"\n{rest}").rstrip()
+
+
+def _without_blank_start(text: str) -> str:
+    blank = _BLANK_START.match(text)
+    return text[blank.end() if blank else 0 :]
 
 
 def insert_docstring(source: str, text: str, old: ast.Expr | None) -> str:

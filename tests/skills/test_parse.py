@@ -302,6 +302,7 @@ def test_interpreter_and_encoding_lines_stay_first():
         ("\nFirst\n    more", "more"),
         ("\nFirst\n\n        more\n      less", "  more\nless"),
         ("\nFirst\n\n    more\nless", "    more\nless"),
+        ("\x1e\n\x1e\nFirst\nmore", "more"),
     ],
 )
 def test_a_documentation_that_is_indented_as_a_whole_survives(description, documentation):
@@ -313,7 +314,9 @@ def test_a_documentation_that_is_indented_as_a_whole_survives(description, docum
 
 
 @examples()
-@given(st.text(st.characters(), max_size=40))
+@given(
+    st.text(st.characters(), max_size=40) | st.text(" \t\n\r\f\v\x1c\x85\u2028ab\\\"'", max_size=20)
+)
 def test_any_description_survives(description):
     """Whatever characters a description is made of, the docstring gives it back."""
     skill = parse_skill("x", "def run(): pass", description=description)
