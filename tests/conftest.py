@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -23,7 +24,9 @@ CI = os.environ.get("CI") == "true"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Several processes may run tests beside each other."""
+    """Several processes may run tests beside each other; a Ctrl-C is heard by what they start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # so a shell starts what is to run behind
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.add_cleanup(turns.set_up())
 
 

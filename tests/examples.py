@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
-__all__ = ["examples"]
+__all__ = ["NIGHT", "examples"]
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
 NIGHT = int(os.environ.get("EXAMPLES", "0"))
+"""Examples of each test of the night; 0: it is day."""
 
 
 def examples(few: int = 100) -> Callable[[Test], Test]:

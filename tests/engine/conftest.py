@@ -17,6 +17,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": {"provisioner": "py-code-mode-local"},
 }
 
+POOLED_TOO = {"test_running", "test_tool_calls", "test_create", "test_lifetime"}
+"""Modules whose promises waiting could break: it is from a template that waiting kernels come."""
+
 CONFINED = {"confined": {"provisioner": "py-code-mode-template", "sandbox": "landlock"}}
 """For modules whose promises a sandbox could break: what runs, stops, is seen and is cleaned up."""
 
@@ -27,14 +30,15 @@ OWN_WAYS = {
     *("test_governance", "test_tracing", "test_artifacts", "test_charts"),
 }
 """Modules that choose their kernels themselves, or that are about the host alone; all others run
-in kernels of every kind."""
+in kernels of every provisioner."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test once for each way."""
     module = metafunc.module.__name__.rpartition(".")[2]
     if "way" in metafunc.fixturenames and module not in OWN_WAYS:
-        ways = [*WAYS, *(CONFINED if module in CONFINED_TOO else ())]
+        ways = [way for way in WAYS if way != "pool" or module in POOLED_TOO]
+        ways += CONFINED if module in CONFINED_TOO else ()
         metafunc.parametrize("way", ways, indirect=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,17 +13,20 @@ import pytest
 from py_code_mode import ExecutionTimeout, KernelConfig, KernelDied, ToolRegistry
 from py_code_mode.events import Printed
 
-pytestmark = pytest.mark.alone
-
 GRACE = 2.0
-SHORT_GRACE = 0.5
-"""For code that is deaf anyway: it is waited for in vain, while no other test runs."""
-MACHINE = 1.0
-"""Seconds granted on top, for a loaded machine."""
+SHORT_GRACE = 1.0
+"""For code that is deaf anyway: it is waited for in vain."""
+MACHINE = 4.0
+"""Seconds granted on top, for a loaded machine; what is measured on one at rest, `make bench` says."""
+
+
+def held_up() -> float:
+    """Seconds that this thread could have run and was not let: what other programs do to it."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
 class StallMeter:
-    """Measures the longest time the event loop was kept from running anything."""
+    """Measures the longest time the event loop was kept by us from running anything."""
 
     async def __aenter__(self):
         self.longest = 0.0
@@ -34,9 +38,10 @@ class StallMeter:
 
     async def _tick(self):
         while True:
-            before = time.monotonic()
+            before, held = time.monotonic(), held_up()
             await asyncio.sleep(0.01)
-            self.longest = max(self.longest, time.monotonic() - before - 0.01)
+            stalled = time.monotonic() - before - (held_up() - held) - 0.01
+            self.longest = max(self.longest, stalled)
 
 
 INTERRUPTIBLE = {
@@ -81,7 +86,7 @@ async def test_a_limit_interrupts(executor, name):
     assert not result.state_lost
     assert "before" in result.stdout
     assert "Cell In[" in result.error.traceback
-    assert meter.longest < 0.2
+    assert meter.longest < 0.5  # nobody waits for the limit on the loop
     assert (await executor.run("1 + 1")).value == 2
     assert (await executor.run("kept")).value == 7
     with pytest.raises(ExecutionTimeout):
@@ -104,7 +109,7 @@ async def test_a_limit_kills_what_cannot_be_interrupted(make_executor, name):
     assert result.state_lost
     assert "before" in result.stdout
     assert 'File "<cell>", line' in result.error.traceback
-    assert meter.longest < 0.2
+    assert meter.longest < SHORT_GRACE - 0.1
     assert (await executor.run("1 + 1")).value == 2
     assert (await executor.run("'kept' in dir()")).value is False
 
@@ -134,7 +139,7 @@ async def test_a_limit_cancels_the_tool_call_in_flight(make_executor):
         assert result.error is not None
         assert result.error.name == "ExecutionTimeout"
         assert not result.state_lost
-        await asyncio.wait_for(cancelled.wait(), 2)
+        await asyncio.wait_for(cancelled.wait(), 10)
         assert [call.outcome for call in result.tool_calls] in (["cancelled"], [])
     assert (await executor.run("1 + 1")).value == 2
 
@@ -271,7 +276,7 @@ async def test_death_in_a_tool_call(make_executor):
     result = await executor.run("import os; tools.killer(pid=os.getpid())")
     assert time.monotonic() - started < 1.0 + MACHINE
     assert result.error.name == "KernelDied"
-    await asyncio.wait_for(cancelled.wait(), 2)
+    await asyncio.wait_for(cancelled.wait(), 10)
     assert (await executor.run("tools.list()[0]['name']")).value == "killer"
 
 

@@ -13,8 +13,8 @@ from tests.conftest import CI, ROOT
 from tests.fuzz.runner import Report, is_available, repeat, run
 from tests.fuzz.targets import TARGETS
 
-SLOW = ("notebook", "page", "settings")
-"""Targets of which libraries below the host take most of the time."""
+INPUTS = 300
+"""Of each target; Hypothesis tries some, too, and the night a million."""
 
 HAS_WHEELS = sys.platform == "linux" and platform.machine() == "x86_64"
 
@@ -28,16 +28,12 @@ def _atheris() -> None:
     pytest.skip("atheris is not installed: it has wheels for CPython on Linux x86_64")
 
 
-def _inputs(target: str) -> int:
-    return 300 if target in SLOW else 1_000
-
-
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory) -> dict[str, Report]:
     """A short run of every target; two beside each other, for most of it they load libraries."""
 
     def short(target: str) -> Report:
-        return run(target, inputs=_inputs(target), seed=1, findings=folders[target])
+        return run(target, inputs=INPUTS, seed=1, findings=folders[target])
 
     folders = {target: tmp_path_factory.mktemp(target) for target in TARGETS}
     with ThreadPoolExecutor(2) as pool:
@@ -51,7 +47,7 @@ def test_a_short_run_finds_nothing(target, reports):
     """Real data, changed in many ways, shows no fault, and reaches more code than one input does."""
     report = reports[target]
     assert report.is_good, str(report)
-    assert report.inputs >= _inputs(target), report.said
+    assert report.inputs >= INPUTS, report.said
     assert report.coverage > report.first_coverage > 0, report.said
 
 

@@ -76,6 +76,16 @@ async def run_cell(page: Page, code: str) -> str:
     return await cell.locator(".jp-Cell-outputArea").inner_text()
 
 
+async def complete(page: Page, wanted: str) -> None:
+    """Ask for completions until one is there: JupyterLab gives a kernel a second to answer."""
+    for _ in range(10):
+        await page.keyboard.press("Tab")
+        with contextlib.suppress(AssertionError):
+            await expect(page.locator(".jp-Completer")).to_contain_text(wanted, timeout=3_000)
+            return
+    raise AssertionError(f"{wanted} was never offered")
+
+
 async def picture(page: Page, name: str) -> None:
     """Keep a picture in the docs, if a person has asked for new ones."""
     if os.environ.get("PICTURES"):
@@ -107,9 +117,8 @@ async def test_a_person_joins_in(executor: CodeExecutor, page: Page, eventually)
 
     # Completion and help know the tools.
     await add_cell(page, "tools.dou")
-    await page.keyboard.press("Tab")
+    await complete(page, "double")
     last = page.locator(".jp-Notebook .jp-CodeCell").last
-    await expect(page.locator(".jp-Completer")).to_contain_text("double")
     await picture(page, "lab-completion")
     await page.keyboard.press("Enter")
     await expect(last.locator(".cm-content")).to_have_text("tools.double")
@@ -192,7 +201,7 @@ async def test_a_page_opened_in_the_midst_of_a_cell(executor: CodeExecutor, page
     """It says busy, can interrupt and go on; and when the session ends, that the kernel is gone."""
     other = await executor.session("other")
     # JupyterLab's server starts in the midst, too: nobody there has seen the cell begin.
-    running = asyncio.create_task(other.run("import time\nx = 1\ntime.sleep(1000)"))
+    running = asyncio.create_task(other.run("import time\nx = 1\ntime.sleep(1000)", timeout=200))
     async with contextlib.aclosing(other.stream()) as events:
         assert "sleep" in (await anext(events)).code
     opened = await other.open_lab(browser=False)

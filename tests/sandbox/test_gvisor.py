@@ -38,7 +38,7 @@ async def executor(can_confine, open_python, monkeypatch):
         monkeypatch.setattr(tempfile, "tempdir", short)
         before = leftovers.here()
         sandbox = Sandbox(level="gvisor", processes=40)
-        async with CodeExecutor(tools, kernel=KernelConfig(sandbox=sandbox, grace=1.0)) as made:
+        async with CodeExecutor(tools, kernel=KernelConfig(sandbox=sandbox, grace=4.0)) as made:
             yield made
         await leftovers.nothing_more_than(before)
     groups = [

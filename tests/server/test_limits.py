@@ -37,7 +37,8 @@ def test_too_many_sessions_and_runs(small):
     with small.client() as client:
         ids = [client.post("/sessions").json()["id"] for _ in range(2)]
         slow = {"code": "import time\ntime.sleep(30)"}
-        with client.stream("POST", f"/sessions/{ids[0]}/stream", json=slow):
+        with client.stream("POST", f"/sessions/{ids[0]}/stream", json=slow) as running:
+            next(running.iter_lines())  # it has begun
             busy = client.post(f"/sessions/{ids[1]}/execute", json={"code": "1"})
             assert error_of(busy, 429)["type"] == "too_many"
             assert int(busy.headers["retry-after"]) >= 1
