@@ -39,7 +39,7 @@ demo: $(VENV)/.demo-ready
 
 test: $(VENV)/.test-ready $(KERNELS) $(CLIENTS) $(MCP_SERVERS) $(MCP_CLIENTS) programs .venv-valkey/.ready .venv-sandbox/.ready image
 	@echo "==> running the tests"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Inputs of each target; a million is for the night: see docs/security.md.
 INPUTS ?= 1000000
