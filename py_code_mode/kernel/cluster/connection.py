@@ -1,0 +1,111 @@
+"""This program's connection to a Ray cluster, and what Ray's errors are among ours.
+
+Place in the house: inside ``cluster``; here alone Ray is imported and begun.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from py_code_mode.errors import CodeModeError, ConfigError, PlacementError
+
+__all__ = ["connect", "disconnect", "translated"]
+
+NAMESPACE = "py-code-mode"
+
+MOST_TOLD = 2_000
+"""Characters of what Ray says; it likes to say all it knows."""
+
+_lock = threading.Lock()
+_users = 0
+_ours = False
+
+
+def load_ray() -> Any:
+    """Import Ray.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError(
+            "KernelConfig(placement=Ray(...)) needs Ray: pip install 'py-code-mode[ray]'"
+        ) from error
+    return ray
+
+
+def connect(address: str | None) -> None:
+    """Join a cluster, if this program has not; blocks. ``disconnect`` must follow.
+
+    A program that has joined one itself keeps its connection, and that is used.
+
+    Raises:
+        ConfigError: Ray is not installed, or the program is in another cluster.
+        PlacementError: The cluster cannot be reached.
+    """
+    global _users, _ours  # noqa: PLW0603 - Ray has one connection a process
+    ray = load_ray()
+    with _lock:
+        if not ray.is_initialized():
+            # Else Ray warns that a future release will no longer hide accelerators from actors.
+            os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+            with translated(f"the Ray cluster at {address or 'this machine'} cannot be reached"):
+                ray.init(
+                    address=address or "auto",
+                    namespace=NAMESPACE,
+                    log_to_driver=False,
+                    configure_logging=False,
+                )
+            _ours = True
+        elif address not in (None, "auto", ray.get_runtime_context().gcs_address):
+            raise ConfigError(
+                f"this program is in the Ray cluster at {ray.get_runtime_context().gcs_address}, "
+                f"not in that at {address}: a program can be in one alone"
+            )
+        _users += 1
+
+
+def disconnect() -> None:
+    """Count one user less; the last one leaves the cluster, if we have joined it; blocks."""
+    global _users, _ours  # noqa: PLW0603 - as above
+    with _lock:
+        _users -= 1
+        if _users <= 0 and _ours:
+            _ours = False
+            load_ray().shutdown()
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Let no exception of Ray's out.
+
+    Args:
+        what: What could not be done, for a person.
+
+    Raises:
+        PlacementError: It could not be done.
+    """
+    ray = load_ray()
+    try:
+        yield
+    except CodeModeError:
+        raise
+    except ray.exceptions.RuntimeEnvSetupError as error:
+        why = _said(error)
+        raise PlacementError(
+            f"{what}: Ray could not make packages or files ready: {why}"
+        ) from error
+    # What `ray.init` raises, too: plain errors of Python's.
+    except (ray.exceptions.RayError, RuntimeError, ConnectionError, ValueError) as error:
+        raise PlacementError(f"{what}: {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text if len(text) <= MOST_TOLD else f"...{text[-MOST_TOLD:]}"
