@@ -15,6 +15,9 @@ from py_code_mode.errors import ConfigError
 
 __all__ = ["Ray"]
 
+SHORTEST_LEASE = 5.0
+"""It is renewed each two seconds, and a node may be slow to answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ray:
@@ -28,6 +31,8 @@ class Ray:
         packages: Requirements that Ray installs for the kernels on their nodes (``runtime_env``).
         working_dir: Folder that Ray copies to the nodes; the code's working directory there.
         timeout: Seconds until a session for which no node has room is an error.
+        lease: Seconds for which kernels outlive a program of which their node hears nothing more,
+            because it was killed or the link is cut.
 
     Raises:
         ConfigError: A value is not of its form.
@@ -39,6 +44,7 @@ class Ray:
     packages: Sequence[str] = ()
     working_dir: str | Path | None = None
     timeout: float = 60.0
+    lease: float = 30.0
 
     def __post_init__(self) -> None:
         if self.address is not None and "://" in self.address:
@@ -57,6 +63,10 @@ class Ray:
                 raise ConfigError(f"Ray.resources[{name!r}] must be more than 0, not {amount!r}")
         if not self.timeout > 0:
             raise ConfigError(f"Ray.timeout must be seconds, more than 0, not {self.timeout!r}")
+        if not self.lease >= SHORTEST_LEASE:
+            raise ConfigError(
+                f"Ray.lease must be seconds, {SHORTEST_LEASE:g} or more, not {self.lease!r}"
+            )
         if self.working_dir is not None and not Path(self.working_dir).is_dir():
             raise ConfigError(f"Ray.working_dir must be a folder, not {str(self.working_dir)!r}")
         object.__setattr__(self, "packages", tuple(self.packages))

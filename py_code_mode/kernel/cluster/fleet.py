@@ -101,18 +101,21 @@ class Fleet:
         key = place.node, wants[0]
         known = self._hosts.get(key)
         if known is None or _is_lost(known):
-            known = asyncio.create_task(self._new(place, *wants), name=f"host on {place.ip}")
+            made = self._new(place, *wants, placement.lease)
+            known = asyncio.create_task(made, name=f"host on {place.ip}")
             self._hosts[key] = known
         self.newest = place.node
         return await asyncio.shield(known)
 
-    async def _new(self, place: Reservation, digest: str, env: dict[str, Any]) -> Host:
+    async def _new(
+        self, place: Reservation, digest: str, env: dict[str, Any], lease: float
+    ) -> Host:
         for attempt in range(ATTEMPTS):
             with translated(f"no host could be started on node {place.ip}"):
                 actor = await in_thread(lambda: _actor(place, digest, env))
             host = Host(actor, self.owner, place.node, place.ip, self._context)
             try:
-                version = await host.call("join", self.owner, patience=JOIN_SECONDS)
+                version = await host.call("join", self.owner, lease, patience=JOIN_SECONDS)
             except HostLost:
                 if attempt == ATTEMPTS - 1:
                     self.lost.add(place.node)

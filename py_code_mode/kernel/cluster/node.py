@@ -26,10 +26,7 @@ from py_code_mode.kernel.cluster.words import Born, Ended, Failure
 from py_code_mode.kernel.launch import LocalKernel, launch
 from py_code_mode.kernel.template import Holds
 
-__all__ = ["IDLE_SECONDS", "LEASE_SECONDS", "NodeHost"]
-
-LEASE_SECONDS = 30.0
-"""Seconds an owner may give no sign."""
+__all__ = ["NodeHost"]
 
 IDLE_SECONDS = 5.0
 """Seconds a host without owners stays, should another come."""
@@ -38,6 +35,14 @@ MAX_SOCKETS = 65_535
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Lease:
+    """How long an owner may give no sign, and until when it may give none."""
+
+    seconds: float
+    until: float
 
 
 @dataclass(slots=True, eq=False)
@@ -84,24 +89,24 @@ class NodeHost:
         self._kernels: dict[str, _Kernel] = {}
         self._branches: dict[str, _Branch] = {}
         self._unwanted: set[str] = set()
-        self._owners: dict[str, float] = {}
+        self._owners: dict[str, _Lease] = {}
         self._alone_since = time.monotonic()
         self._templates = Holds()
         self._watching: asyncio.Task[None] | None = None
 
-    async def join(self, owner: str) -> str:
-        """Take an owner; return our version."""
+    async def join(self, owner: str, lease: float) -> str:
+        """Take an owner, which may give no sign for so many seconds; return our version."""
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch(), name="leases")
-        self._owners[owner] = time.monotonic() + LEASE_SECONDS
+        self._owners[owner] = _Lease(lease, time.monotonic() + lease)
         return py_code_mode.__version__
 
     async def renew(self, owner: str) -> bool:
         """Renew an owner's lease; false: it was out, and its kernels are gone."""
-        if owner not in self._owners:
-            return False
-        self._owners[owner] = time.monotonic() + LEASE_SECONDS
-        return True
+        lease = self._owners.get(owner)
+        if lease is not None:
+            lease.until = time.monotonic() + lease.seconds
+        return lease is not None
 
     @_told
     async def start(self, owner: str, kernel: str, config: KernelConfig) -> Born:
@@ -137,7 +142,8 @@ class NodeHost:
             return await self._take(owner, kernel, local)
 
         task = asyncio.create_task(work(), name="branch")
-        await asyncio.wait({ticket, task}, return_when=asyncio.FIRST_COMPLETED)
+        first: set[asyncio.Future[str] | asyncio.Task[Born]] = {ticket, task}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if not ticket.done():
             await task  # raises
         self._branches[kernel] = _Branch(forked, task)
@@ -217,7 +223,7 @@ class NodeHost:
         while True:
             await asyncio.sleep(1)
             now = time.monotonic()
-            for owner in [name for name, until in self._owners.items() if until < now]:
+            for owner in [name for name, lease in self._owners.items() if lease.until < now]:
                 await self.leave(owner)
             if not self._owners and now > self._alone_since + IDLE_SECONDS:
                 self._templates.close()

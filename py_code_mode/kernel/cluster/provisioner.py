@@ -11,7 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Bool, Dict, List, Unicode
 
 from py_code_mode.config import KernelConfig
@@ -29,7 +29,7 @@ PATIENCE = 5.0
 """Seconds a host may take to pass a signal on."""
 
 
-class RayProvisioner(KernelProvisionerBase):  # type: ignore[misc]
+class RayProvisioner(KernelProvisionerBase):
     """Starts a kernel on a node of a Ray cluster, and holds it."""
 
     address = Unicode(None, allow_none=True, help="As ``Ray.address``.").tag(config=True)
@@ -53,7 +53,7 @@ class RayProvisioner(KernelProvisionerBase):  # type: ignore[misc]
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Prepare nothing: command and environment are made up on the node."""
-        return await super().pre_launch(cmd=[], **kwargs)  # type: ignore[no-any-return]
+        return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Start the kernel where Ray has room for it."""
@@ -61,15 +61,15 @@ class RayProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         bear: Callable[[], Awaitable[Placed]] = getattr(self.parent, "bear", self._bear)
         self.ended = None
         self.placed = await bear()
-        info = dict(self.placed.born.info)
-        self.connection_info = info
-        return info
+        self.connection_info = {**self.placed.born.info}  # type: ignore[typeddict-item]
+        return self.connection_info
 
     async def _bear(self) -> Placed:
         """Start a kernel for a program that knows nothing of us."""
         options: dict[str, Any] = {"resources": self.resources} if self.resources else {}
         placement = Ray(address=self.address, spread=self.spread, packages=self.packages, **options)
-        fleet = self._fleet = await fleet_of(self.parent.context, placement)
+        context: Any = getattr(self.parent, "context", None)
+        fleet = self._fleet = await fleet_of(context, placement)
         return await start_anywhere(fleet, KernelConfig(placement=placement), placement)
 
     async def poll(self) -> int | None:
@@ -105,7 +105,7 @@ class RayProvisioner(KernelProvisionerBase):  # type: ignore[misc]
             return  # it counts as ended
 
     def _request_interrupt(self) -> None:
-        manager = self.parent
+        manager: Any = self.parent
         manager._connect_control_socket()
         request = manager.session.msg("interrupt_request", content={})
         manager.session.send(manager._control_socket, request)
