@@ -9,11 +9,13 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from py_code_mode.errors import CodeModeError, ConfigError, PlacementError
+from py_code_mode.placement import Ray
 
-__all__ = ["connect", "disconnect", "translated"]
+__all__ = ["NAMESPACE", "connect", "disconnect", "load_ray", "translated"]
 
 NAMESPACE = "py-code-mode"
 
@@ -23,6 +25,7 @@ MOST_TOLD = 2_000
 _lock = threading.Lock()
 _users = 0
 _ours = False
+_folder: str | None = None
 
 
 def load_ray() -> Any:
@@ -40,44 +43,58 @@ def load_ray() -> Any:
     return ray
 
 
-def connect(address: str | None) -> None:
+def connect(placement: Ray) -> None:
     """Join a cluster, if this program has not; blocks. ``disconnect`` must follow.
 
-    A program that has joined one itself keeps its connection, and that is used.
+    A program that has joined one itself keeps its connection, and that is used. Working files are
+    the program's, for Ray: it copies a folder for all that a program does, not for each actor.
 
     Raises:
-        ConfigError: Ray is not installed, or the program is in another cluster.
+        ConfigError: Ray is not installed, or the program is in another cluster, or has other
+            working files there.
         PlacementError: The cluster cannot be reached.
     """
-    global _users, _ours  # noqa: PLW0603 - Ray has one connection a process
+    global _users, _ours, _folder  # noqa: PLW0603 - Ray has one connection a process
     ray = load_ray()
+    folder = None if placement.working_dir is None else str(Path(placement.working_dir).absolute())
     with _lock:
         if not ray.is_initialized():
-            # Else Ray warns that a future release will no longer hide accelerators from actors.
-            os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-            with translated(f"the Ray cluster at {address or 'this machine'} cannot be reached"):
-                ray.init(
-                    address=address or "auto",
-                    namespace=NAMESPACE,
-                    log_to_driver=False,
-                    configure_logging=False,
-                )
-            _ours = True
-        elif address not in (None, "auto", ray.get_runtime_context().gcs_address):
+            _join(ray, placement.address, folder)
+            _ours, _folder = True, folder
+        here = ray.get_runtime_context().gcs_address
+        if placement.address not in (None, "auto", here):
             raise ConfigError(
-                f"this program is in the Ray cluster at {ray.get_runtime_context().gcs_address}, "
-                f"not in that at {address}: a program can be in one alone"
+                f"this program is in the Ray cluster at {here}, not in that at "
+                f"{placement.address}: a program can be in one alone"
+            )
+        if folder not in (None, _folder):
+            raise ConfigError(
+                f"Ray.working_dir={folder!r}: a program has one working_dir in a cluster, and "
+                f"this one has joined with {_folder!r}; if it calls ray.init, say it there"
             )
         _users += 1
 
 
+def _join(ray: Any, address: str | None, folder: str | None) -> None:
+    # Else Ray warns that a future release will no longer hide accelerators from actors.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    with translated(f"the Ray cluster at {address or 'this machine'} cannot be reached"):
+        ray.init(
+            address=address or "auto",
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            configure_logging=False,
+            runtime_env=None if folder is None else {"working_dir": folder},
+        )
+
+
 def disconnect() -> None:
     """Count one user less; the last one leaves the cluster, if we have joined it; blocks."""
-    global _users, _ours  # noqa: PLW0603 - as above
+    global _users, _ours, _folder  # noqa: PLW0603 - as above
     with _lock:
         _users -= 1
         if _users <= 0 and _ours:
-            _ours = False
+            _ours, _folder = False, None
             load_ray().shutdown()
 
 

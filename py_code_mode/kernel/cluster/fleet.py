@@ -108,7 +108,7 @@ class Fleet:
         return await asyncio.shield(known)
 
     async def _new(
-        self, place: Reservation, digest: str, env: dict[str, Any], lease: float
+        self, place: Reservation, digest: str, env: dict[str, Any] | None, lease: float
     ) -> Host:
         for attempt in range(ATTEMPTS):
             with translated(f"no host could be started on node {place.ip}"):
@@ -156,7 +156,7 @@ class Fleet:
 
 async def _in_thread_connect(placement: Ray) -> None:
     # Not in the main thread: there Ray would take SIGTERM over.
-    await in_thread(lambda: connect(placement.address))
+    await in_thread(lambda: connect(placement))
 
 
 def _is_lost(host: asyncio.Task[Host]) -> bool:
@@ -165,7 +165,7 @@ def _is_lost(host: asyncio.Task[Host]) -> bool:
     return host.cancelled() or host.exception() is not None or host.result().lost.done()
 
 
-def _actor(place: Reservation, digest: str, env: dict[str, Any]) -> Any:
+def _actor(place: Reservation, digest: str, env: dict[str, Any] | None) -> Any:
     ray = load_ray()
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -184,17 +184,14 @@ def _actor(place: Reservation, digest: str, env: dict[str, Any]) -> Any:
     return options.remote(place.ip)
 
 
-def _runtime_env(placement: Ray) -> tuple[str, dict[str, Any]]:
+def _runtime_env(placement: Ray) -> tuple[str, dict[str, Any] | None]:
     """Return what Ray must make ready, and a digest of it and of what else hosts must share."""
-    env: dict[str, Any] = {}
+    env = {"pip": list(placement.packages)} if placement.packages else None
     files: list[Any] = []
-    if placement.packages:
-        env["pip"] = list(placement.packages)
-    if placement.working_dir is not None:
+    if placement.working_dir is not None:  # which the host has of the program; see `connect`
         folder = Path(placement.working_dir).absolute()
-        env["working_dir"] = str(folder)
         for path in sorted(folder.rglob("*")):
             about = path.lstat()
             files.append((str(path), about.st_size, about.st_mtime_ns))
-    words = [py_code_mode.__version__, sys.version_info[:3], sorted(env.items()), files]
+    words = [py_code_mode.__version__, sys.version_info[:3], env, files]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16], env
