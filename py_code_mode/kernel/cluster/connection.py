@@ -5,7 +5,9 @@ Place in the house: inside ``cluster``; here alone Ray is imported and begun.
 
 from __future__ import annotations
 
+import logging
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,9 @@ from py_code_mode.placement import Ray
 __all__ = ["NAMESPACE", "connect", "disconnect", "load_ray", "translated"]
 
 NAMESPACE = "py-code-mode"
+
+REACH_SECONDS = 10.0
+"""For the cluster's head to take a connection."""
 
 MOST_TOLD = 2_000
 """Characters of what Ray says; it likes to say all it knows."""
@@ -79,13 +84,30 @@ def _join(ray: Any, address: str | None, folder: str | None) -> None:
     # Else Ray warns that a future release will no longer hide accelerators from actors.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     with translated(f"the Ray cluster at {address or 'this machine'} cannot be reached"):
-        ray.init(
-            address=address or "auto",
-            namespace=NAMESPACE,
-            log_to_driver=False,
-            configure_logging=False,
-            runtime_env=None if folder is None else {"working_dir": folder},
-        )
+        if address not in (None, "auto"):
+            # Ray itself goes on trying for minutes.
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), REACH_SECONDS).close()
+        with _quiet():
+            ray.init(
+                address=address or "auto",
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                configure_logging=False,
+                runtime_env=None if folder is None else {"working_dir": folder},
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ray from warning that it does not take SIGTERM over: that is as it should be."""
+    log = logging.getLogger("ray._private.worker")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def disconnect() -> None:
@@ -119,7 +141,7 @@ def translated(what: str) -> Iterator[None]:
             f"{what}: Ray could not make packages or files ready: {why}"
         ) from error
     # What `ray.init` raises, too: plain errors of Python's.
-    except (ray.exceptions.RayError, RuntimeError, ConnectionError, ValueError) as error:
+    except (ray.exceptions.RayError, RuntimeError, OSError, ValueError) as error:
         raise PlacementError(f"{what}: {_said(error)}") from error
 
 
