@@ -161,6 +161,10 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         """Read none: a person's IPython profile must not change what agents get."""
         self.update_config(Config(CONFIG))
 
+    def _ip_default(self) -> str:
+        # Stands in until the connection file is read; jupyter_client would run a program to look.
+        return "127.0.0.1" if self.transport == "tcp" else str(super()._ip_default())
+
     def _session_default(self) -> KernelSession:
         return KernelSession(parent=self)
 
