@@ -204,10 +204,9 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         # An older one would read past the keys, and speak plainly to the whole network.
         can_encrypt = hasattr(self, "_apply_curve_server_options")
         if not can_encrypt and "curve_secretkey" in Path(self.abs_connection_file).read_text():
-            sys.exit(
-                f"this interpreter's ipykernel is {ipykernel.__version__}, which cannot encrypt; "
-                "kernels on other machines need 7.3 or newer"
-            )
+            version = ipykernel.__version__
+            os.write(2, f"ipykernel {version} cannot encrypt, 7.3 or newer can\n".encode())
+            sys.exit(1)
         super().init_sockets()
 
     def init_control(self, context: zmq.Context[Any]) -> None:

@@ -212,6 +212,8 @@ async def _launch_in(
     if config.connection_file is not None:
         await take_addresses(manager, config.connection_file)
     elif ip is not None:
+        if "bundle" in settings:
+            raise ConfigError("Sandbox(level='gvisor') has kernels of its own machine alone")
         manager.listeners = open_addresses(manager, ip)
     manager.group = enclosure.new_group()
     manager.hand_over = functools.partial(enclosure.home.hand_over, directory)

@@ -62,7 +62,11 @@ class Node:
 
     def files(self) -> list[str]:
         """What the library has left in its temporary directory."""
-        return [str(path) for path in (self.folder / "tmp").glob("pcm*")]
+        return [path.name for path in (self.folder / "tmp").glob("pcm*")]
+
+    def kernels(self) -> list[str]:
+        """Private directories of kernels; they go when those have ended."""
+        return [name for name in self.files() if not name.startswith("pcm-template-")]
 
     def kill(self) -> None:
         """End it as a power cut does."""

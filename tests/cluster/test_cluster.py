@@ -246,11 +246,12 @@ async def test_a_node_that_is_killed(on_cluster, ray_cluster):
     executor = await on_cluster()
     ip = (await executor.run(WHERE)).unwrap()
     node = next(each for each in ray_cluster.nodes if each.ip == ip)
-    running = asyncio.create_task(executor.run("import time; time.sleep(100)", timeout=100))
-    await asyncio.sleep(0)
-    node.kill()
     ray_cluster.nodes.remove(node)
-    result = await asyncio.wait_for(running, 30)
-    assert result.error.name == "KernelDied"
-    assert f"node {ip} was lost" in result.error.message
+    async for event in executor.stream("print('on')\nimport time; time.sleep(100)", timeout=100):
+        if isinstance(event, Printed):
+            node.kill()
+    assert isinstance(event, Finished)
+    assert event.result.error.name == "KernelDied"
+    assert f"node {ip} was lost" in event.result.error.message
+    assert event.result.seconds < 60
     assert (await executor.run(WHERE)).unwrap() in {each.ip for each in ray_cluster.nodes}
