@@ -69,11 +69,10 @@ async def start_anywhere(fleet: Fleet, config: KernelConfig, placement: Ray) -> 
         return born
 
     for attempt in range(ATTEMPTS):
-        place = await reserve(placement, avoid=fleet.lost, near=fleet.newest)
+        place = await reserve(placement, avoid=fleet.lost(), near=fleet.newest)
         try:
             return await _bear(fleet, place, placement, start)
         except HostLost:
-            fleet.lost.add(place.node)
             if attempt == ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")

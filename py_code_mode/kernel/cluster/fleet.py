@@ -7,9 +7,11 @@ zmq context, as in ``closing``: when that is closed, it leaves all its hosts.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import json
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,14 @@ __all__ = ["Fleet", "fleet_of"]
 MAX_CALLS = 10_000
 """Calls to a host at once: one waits for each kernel's end."""
 
-JOIN_SECONDS = 900.0
-"""For a host's worker to come up; Ray itself gives up on packages after 600 s."""
+JOIN_SECONDS = 120.0
+"""For a host's worker to come up."""
+
+PACKAGES_SECONDS = 900.0
+"""The same where Ray installs packages first; itself it gives up after 600 s."""
+
+AVOID_SECONDS = 60.0
+"""In which Ray will have found out that a node is lost; or it was not, and is tried again."""
 
 ATTEMPTS = 10
 """To come to a host that is just about to end itself, for want of owners."""
@@ -69,7 +77,6 @@ class Fleet:
 
     Attributes:
         owner: Its name.
-        lost: Nodes that were lost, which Ray may not know yet.
         newest: The node of the newest kernel.
     """
 
@@ -78,7 +85,7 @@ class Fleet:
         self._hosts: dict[tuple[str, str], asyncio.Task[Host]] = {}
         self._joining: asyncio.Task[None] | None = None
         self.owner = uuid.uuid4().hex
-        self.lost: set[str] = set()
+        self._lost: dict[str, float] = {}
         self.newest: str | None = None
 
     async def join(self, placement: Ray) -> None:
@@ -115,10 +122,10 @@ class Fleet:
                 actor = await in_thread(lambda: _actor(place, digest, env))
             host = Host(actor, self.owner, place.node, place.ip, self._context)
             try:
-                version = await host.call("join", self.owner, lease, patience=JOIN_SECONDS)
+                patience = PACKAGES_SECONDS if env else JOIN_SECONDS
+                version = await host.call("join", self.owner, lease, patience=patience)
             except HostLost:
                 if attempt == ATTEMPTS - 1:
-                    self.lost.add(place.node)
                     raise
                 await asyncio.sleep(0.2)
                 continue
@@ -131,9 +138,19 @@ class Fleet:
                     f"{py_code_mode.__version__}; they must be the same"
                 )
             host.begin()
-            host.lost.add_done_callback(lambda _: self._hosts.pop((place.node, digest), None))
+            host.lost.add_done_callback(functools.partial(self._forget, host, digest))
             return host
         raise AssertionError("unreachable")
+
+    def lost(self) -> list[str]:
+        """Nodes that fell silent a short while ago, which Ray may not know yet."""
+        now = time.monotonic()
+        return [node for node, until in self._lost.items() if until > now]
+
+    def _forget(self, host: Host, digest: str, _: object) -> None:
+        self._hosts.pop((host.node, digest), None)
+        if host.is_silent:
+            self._lost[host.node] = time.monotonic() + AVOID_SECONDS
 
     def is_empty(self) -> bool:
         """Whether no host has a kernel of ours, or is just about to."""

@@ -46,6 +46,7 @@ class Host:
     Attributes:
         kernels: Those of ours that it has, and how they are connected to.
         lost: Done when it is lost, with the reason.
+        is_silent: Whether the reason is that it gives no sign, which Ray may not know yet.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Host:
         self.node, self.ip = node, ip
         self.kernels: dict[str, Mapping[str, Any]] = {}
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.is_silent = False
         self._renewing: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -129,6 +131,7 @@ class Host:
                     self.lose("it had heard nothing from this program for too long")
             except KernelUnresponsive:
                 if not await self._any_beats():
+                    self.is_silent = True
                     self.lose("it gives no sign")
             except PlacementError as error:
                 self.lose(str(error))

@@ -150,13 +150,15 @@ async def _launch(
 ) -> ClusterKernel:
     home = Home(confined=False)
     notes, _ = home.new_kernel()
+    manager = _manager(notes, context)
+    manager.bear = bear
     try:
-        manager = _manager(notes, context)
-        manager.bear = bear
         await manager.start_kernel()
         provisioner = manager.provisioner
         assert isinstance(provisioner, RayProvisioner)
     except BaseException:
+        if manager.provisioner is not None:
+            await manager.provisioner.cleanup()
         home.leave(notes)
         raise
     return ClusterKernel(manager, notes, provisioner, placement, fleet, home)

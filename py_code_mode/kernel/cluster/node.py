@@ -197,8 +197,8 @@ class NodeHost:
         self._owners.pop(owner, None)
         mine = [name for name, kernel in self._kernels.items() if kernel.owner == owner]
         await asyncio.gather(*(self.end(name) for name in mine))
-        self._unwanted.clear()
         if not self._owners:
+            self._unwanted.clear()
             self._alone_since = time.monotonic()
 
     def _known(self, kernel: str) -> _Kernel:
