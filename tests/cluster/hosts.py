@@ -45,6 +45,7 @@ class Node:
     name: str
     ip: str
     folder: Path
+    is_dead: bool = False
 
     def pids(self) -> list[int]:
         """All processes in it."""
@@ -70,6 +71,7 @@ class Node:
 
     def kill(self) -> None:
         """End it as a power cut does."""
+        self.is_dead = True
         for pid in self.pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -82,7 +84,12 @@ class Cluster:
     address: str
     env: dict[str, str]
     folder: Path
-    nodes: list[Node] = field(default_factory=list)
+    all_nodes: list[Node] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Those that live."""
+        return [node for node in self.all_nodes if not node.is_dead]
 
 
 @contextmanager
@@ -100,14 +107,14 @@ def cluster(count: int) -> Iterator[Cluster]:
         for n in range(1, count + 1):
             node = Node(f"pcm{number}n{n}", f"{net}.{10 + n}", folder / str(n))
             _join_bridge(node, bridge, f"pcmv{number}n{n}")
-            made.nodes.append(node)
+            made.all_nodes.append(node)
             _start_node(made, node)
         yield made
     finally:
-        for node in made.nodes:
+        for node in made.all_nodes:
             node.kill()
         _kill_marked(str(folder))
-        for node in made.nodes:
+        for node in made.all_nodes:
             subprocess.run(["ip", "netns", "del", node.name], check=False)
         subprocess.run(["ip", "link", "del", bridge], check=False)
         shutil.rmtree(folder, ignore_errors=True)
@@ -184,6 +191,7 @@ def _start_node(made: Cluster, node: Node) -> None:
         except RuntimeError as error:
             last = error
             node.kill()
+            node.is_dead = False
             continue
         return
     raise last

@@ -246,7 +246,6 @@ async def test_a_node_that_is_killed(on_cluster, ray_cluster):
     executor = await on_cluster()
     ip = (await executor.run(WHERE)).unwrap()
     node = next(each for each in ray_cluster.nodes if each.ip == ip)
-    ray_cluster.nodes.remove(node)
     async for event in executor.stream("print('on')\nimport time; time.sleep(100)", timeout=100):
         if isinstance(event, Printed):
             node.kill()
