@@ -233,7 +233,9 @@ def _kill_marked(folder: str) -> None:
         left = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if process.pid != os.getpid() and process.environ().get(MARK) == folder:
+                # Those that give themselves a title write over their environment.
+                marked = process.environ().get(MARK) == folder
+                if process.pid != os.getpid() and (marked or process.cwd().startswith(folder)):
                     process.kill()
                     left.append(process)
         if not left:
