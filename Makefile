@@ -70,7 +70,7 @@ notebooks: $(VENV)/.test-ready
 	@$(BIN)/python -m tests.notebooks
 
 programs:
-	@sh tests/install-programs.sh nmap curl jq git faketime redis-server chromium bwrap=bubblewrap runsc valkey-server? zsh? fish?
+	@sh tests/install-programs.sh nmap curl jq git faketime ip=iproute2 redis-server chromium bwrap=bubblewrap runsc valkey-server? zsh? fish?
 
 # Without an engine that runs containers here, its tests are skipped.
 image: $(VENV)/.test-ready | programs

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         KernelStartError,
         KernelUnresponsive,
         MissingPackagesError,
+        PlacementError,
         PolicyError,
         ProtocolError,
         SessionClosed,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from py_code_mode.packages import PackagePolicy
     from py_code_mode.parts import ContentPart, ImagePart, TextPart
     from py_code_mode.peek import Peek
+    from py_code_mode.placement import Ray
     from py_code_mode.policy import Action, Decision, Policy
     from py_code_mode.results import Cut, ErrorInfo, ExecutionResult, StackFrame, ToolCall, Variable
     from py_code_mode.search.keeping import IndexKeeper
@@ -110,6 +112,7 @@ _WHERE = {
         "KernelStartError",
         "KernelUnresponsive",
         "MissingPackagesError",
+        "PlacementError",
         "PolicyError",
         "ProtocolError",
         "SessionClosed",
@@ -142,6 +145,7 @@ _WHERE = {
     "outputs": ("Media", "Output", "RemoteValue", "ResourceLink"),
     "parts": ("ContentPart", "ImagePart", "TextPart"),
     "packages": ("PackagePolicy",),
+    "placement": ("Ray",),
     "policy": ("Action", "Decision", "Policy"),
     "peek": ("Peek",),
     "results": ("Cut", "ErrorInfo", "ExecutionResult", "StackFrame", "ToolCall", "Variable"),
@@ -221,10 +225,12 @@ __all__ = [
     "Output",
     "PackagePolicy",
     "Peek",
+    "PlacementError",
     "Policy",
     "PolicyError",
     "Printed",
     "ProtocolError",
+    "Ray",
     "RedisArtifactStore",
     "RedisSkillStore",
     "RedisToolStore",

@@ -12,9 +12,10 @@ from pathlib import Path
 from kernel_bootstrap.wire.limits import Limits
 from py_code_mode.errors import ConfigError
 from py_code_mode.packages import PackagePolicy, check_packages
+from py_code_mode.placement import Ray
 from py_code_mode.sandbox import Sandbox
 
-__all__ = ["FIGURE_FORMATS", "KernelConfig", "Limits", "Sandbox"]
+__all__ = ["FIGURE_FORMATS", "KernelConfig", "Limits", "Ray", "Sandbox"]
 
 FIGURE_FORMATS = ("png", "retina", "svg", "jpeg", "pdf")
 """Those of IPython's inline backend."""
@@ -50,9 +51,12 @@ class KernelConfig:
         sandbox: Bounds of what the code can reach and use, or the name of a level: ``auto``,
             ``landlock``, ``bwrap``, ``none``. Confined kernels have a working directory of their
             own, unless ``cwd`` names one.
+        placement: On which cluster they run; then all paths are those of its nodes. None: on
+            this machine.
 
     Raises:
-        ConfigError: A requirement is none, or is not allowed; there is no such format or level.
+        ConfigError: A requirement is none, or is not allowed; there is no such format or level;
+            a connection file's kernel cannot be placed.
     """
 
     python: str | Path | None = None
@@ -70,6 +74,7 @@ class KernelConfig:
     connection_file: str | Path | None = None
     figure_format: str = "png"
     sandbox: Sandbox | str = "none"
+    placement: Ray | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.preload, str):
@@ -78,6 +83,11 @@ class KernelConfig:
             known = ", ".join(FIGURE_FORMATS)
             raise ConfigError(
                 f"KernelConfig.figure_format must be one of {known}, not {self.figure_format!r}"
+            )
+        if self.placement is not None and self.connection_file is not None:
+            raise ConfigError(
+                "KernelConfig: a kernel with a connection_file is at its front end's addresses, on "
+                "this machine; leave placement out"
             )
         # Lists are what people write; a frozen object holds tuples.
         object.__setattr__(self, "sandbox", Sandbox.of(self.sandbox))

@@ -19,6 +19,7 @@ are raised when *our* machinery, a tool or a store fails::
     │   └── ArtifactWriteError
     ├── KernelError
     │   ├── KernelStartError
+    │   │   └── PlacementError   no node of the cluster takes it
     │   ├── KernelDied
     │   └── KernelUnresponsive   (TimeoutError)
     ├── ExecutionError           only from ``ExecutionResult.unwrap``
@@ -74,6 +75,7 @@ __all__ = [
     "KernelUnresponsive",
     "MissingPackagesError",
     "NotAuthorized",
+    "PlacementError",
     "PolicyError",
     "ProtocolError",
     "RemoteError",
@@ -130,6 +132,10 @@ class KernelError(CodeModeError):
 
 class KernelStartError(KernelError):
     """A kernel did not come up; the message carries what it printed."""
+
+
+class PlacementError(KernelStartError):
+    """The cluster cannot be reached, has no room for a kernel, or cannot make ready for it."""
 
 
 class KernelDied(KernelError):  # noqa: N818 - the name users see in `result.error.name`

@@ -191,7 +191,17 @@ def test_importing_the_package_loads_nothing_heavy():
     """``import py_code_mode`` loads none of the libraries that take time."""
     heavy = {
         *("sklearn", "mcp", "redis", "httpx", "starlette", "jupyter_client", "zmq", "pydantic"),
-        *("numpy", "pandas", "polars", "nbformat", "IPython", "ipykernel", "yaml", "asyncio"),
+        *(
+            "numpy",
+            "pandas",
+            "polars",
+            "nbformat",
+            "IPython",
+            "ipykernel",
+            "yaml",
+            "asyncio",
+            "ray",
+        ),
     }
     program = "import sys, py_code_mode; print(*{n.partition('.')[0] for n in sys.modules})"
     done = run(sys.executable, "-c", program)

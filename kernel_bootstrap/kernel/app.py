@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import ipykernel
 import zmq
 from ipykernel.heartbeat import Heartbeat
 from ipykernel.kernelapp import IPKernelApp
@@ -53,11 +54,12 @@ class GivenHeartbeat(Heartbeat):  # type: ignore[misc]
     Args:
         fd: Its descriptor.
         address: Transport, path and number.
+        **keys: Those it encrypts with, if it is to.
     """
 
-    def __init__(self, fd: int, address: tuple[str, str, int]) -> None:
+    def __init__(self, fd: int, address: tuple[str, str, int], **keys: Any) -> None:
         self._fd = fd
-        super().__init__(zmq.Context(), address)
+        super().__init__(zmq.Context(), address, **keys)
 
     def _try_bind_socket(self) -> Any:
         self.socket.setsockopt(zmq.USE_FD, self._fd)
@@ -159,6 +161,10 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         """Read none: a person's IPython profile must not change what agents get."""
         self.update_config(Config(CONFIG))
 
+    def _ip_default(self) -> str:
+        # Stands in until the connection file is read; jupyter_client would run a program to look.
+        return "127.0.0.1" if self.transport == "tcp" else str(super()._ip_default())
+
     def _session_default(self) -> KernelSession:
         return KernelSession(parent=self)
 
@@ -187,8 +193,21 @@ class SessionKernelApp(IPKernelApp):  # type: ignore[misc]
         if fd is None:
             super().init_heartbeat()
             return
-        self.heartbeat = GivenHeartbeat(fd, (self.transport, self.ip, self.hb_port))
+        keys = {}
+        if getattr(self, "curve_secretkey", None) is not None:
+            keys = {name: getattr(self, name) for name in ("curve_publickey", "curve_secretkey")}
+        self.heartbeat = GivenHeartbeat(fd, (self.transport, self.ip, self.hb_port), **keys)
         self.heartbeat.start()
+
+    def init_sockets(self) -> None:
+        """Open the sockets; none if they are to be encrypted and ipykernel cannot."""
+        # An older one would read past the keys, and speak plainly to the whole network.
+        can_encrypt = hasattr(self, "_apply_curve_server_options")
+        if not can_encrypt and "curve_secretkey" in Path(self.abs_connection_file).read_text():
+            version = ipykernel.__version__
+            os.write(2, f"ipykernel {version} cannot encrypt, 7.3 or newer can\n".encode())
+            sys.exit(1)
+        super().init_sockets()
 
     def init_control(self, context: zmq.Context[Any]) -> None:
         """Open the control channel; shell messages are read by the main thread itself.

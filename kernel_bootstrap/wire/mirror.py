@@ -17,11 +17,12 @@ import stat
 import threading
 from pathlib import Path
 
-__all__ = ["Mirror", "missing_text", "read_end"]
+__all__ = ["MIRROR_BYTES", "Mirror", "missing_in", "missing_text", "read_end"]
 
 ID_BYTES = 128
 HEADER = 8 + ID_BYTES
 RING = 64 * 1024
+MIRROR_BYTES = HEADER + RING
 
 
 class Mirror:
@@ -88,12 +89,16 @@ def read_end(path: str | Path, most: int) -> bytes:
 
 
 def missing_text(path: str | Path, cell: str, received: int) -> str:
-    """Return what ``cell`` has written beyond the first ``received`` bytes, as far as kept.
+    """Return what ``cell`` has written beyond the first ``received`` bytes, as far as kept."""
+    return missing_in(read_end(path, MIRROR_BYTES), cell, received)
+
+
+def missing_in(memory: bytes, cell: str, received: int) -> str:
+    """Return the same of what a mirror's file held.
 
     The file is a hostile kernel's: whatever is in it, the answer is at most one ring of text.
     """
-    memory = read_end(path, HEADER + RING)
-    if len(memory) < HEADER + RING or memory[8:HEADER].rstrip(b"\0") != cell.encode()[:ID_BYTES]:
+    if len(memory) != MIRROR_BYTES or memory[8:HEADER].rstrip(b"\0") != cell.encode()[:ID_BYTES]:
         return ""
     total = int.from_bytes(memory[:8], "little")
     missing = min(total - received, RING)

@@ -1,7 +1,8 @@
-"""A kernel at the addresses its front end has chosen: those of a connection file.
+"""A kernel at addresses of the network, or at those its front end has chosen.
 
-Place in the house: inside ``kernel``, below ``launch``. The file stays the front end's, which may
-start the next kernel with it; the kernel gets a copy in its private directory.
+Place in the house: inside ``kernel``, below ``launch``. A front end's connection file stays the
+front end's, which may start the next kernel with it; the kernel gets a copy in its private
+directory.
 """
 
 from __future__ import annotations
@@ -14,16 +15,55 @@ import time
 from pathlib import Path
 from typing import Any
 
+import zmq
 from jupyter_client.manager import AsyncKernelManager
 
+from kernel_bootstrap.wire.birth import CHANNELS as GIVEN
 from py_code_mode.errors import KernelStartError
 
-__all__ = ["take_addresses"]
+__all__ = ["open_addresses", "take_addresses"]
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
+BACKLOG = 128
+
 FREE_SECONDS = 5.0
 """How long a former kernel that was killed may take to be gone."""
+
+
+def open_addresses(manager: AsyncKernelManager, ip: str) -> list[socket.socket]:
+    """Let a manager's kernel listen at an address of the network, where all is encrypted.
+
+    The sockets are opened here and given to the kernel: nobody else can take a port meanwhile,
+    and a kernel that may open none itself can be reached.
+
+    Args:
+        manager: The kernel's.
+        ip: An address of this machine.
+
+    Returns:
+        The sockets, in the order in which a kernel is given them.
+
+    Raises:
+        OSError: It is no address of this machine.
+    """
+    listeners: list[socket.socket] = []
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    try:
+        for name in GIVEN:
+            listener = socket.socket(family)
+            listeners.append(listener)
+            listener.bind((ip, 0))
+            listener.listen(BACKLOG)
+            setattr(manager, f"{name}_port", listener.getsockname()[1])
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    manager.transport, manager.ip, manager.cache_ports = "tcp", ip, False
+    manager.curve_publickey, manager.curve_secretkey = zmq.curve_keypair()
+    manager.transport_encryption = "required"
+    return listeners
 
 
 async def take_addresses(manager: AsyncKernelManager, connection_file: str | Path) -> None:

@@ -21,7 +21,7 @@ from py_code_mode.kernel.forked import ForkedProcess
 from py_code_mode.kernel.line import Line
 from py_code_mode.sandbox import user_of_kernels
 
-__all__ = ["Branching"]
+__all__ = ["Branching", "sentences"]
 
 FORK_SECONDS = 30
 """For a fork on a loaded machine; copying the page tables of 100 GB takes a second."""
@@ -65,7 +65,7 @@ class Branching:
             )
         exit_file = str(directory / "exit.txt")
         told = await self.query(Query.FORK, exit_file=exit_file)
-        self.lost = _sentences(told)
+        self.lost = sentences(told)
         try:
             async with asyncio.timeout(FORK_SECONDS):
                 connection = await self.line.branch(exit_file)
@@ -92,7 +92,7 @@ def _held(connection: socket.socket, parent: int, told: str) -> ForkedProcess:
         raise
 
 
-def _sentences(told: Any) -> list[str]:
+def sentences(told: Any) -> list[str]:
     """Say what a branch lacks; the kernel's words are believed in nothing but their form."""
     told = told if isinstance(told, dict) else {}
     threads, tasks = told.get("threads"), told.get("tasks")

@@ -11,10 +11,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-__all__ = ["Closing", "close_all"]
+__all__ = ["Closing", "at_close", "close_all"]
 
 _open: dict[Any, set[Closing]] = {}
 """Context -> kernels that have sockets of it."""
+
+_last: dict[Any, list[Callable[[], Awaitable[None]]]] = {}
+"""Context -> what is to be done when it has no more kernels."""
 
 
 class Closing:
@@ -51,3 +54,15 @@ async def close_all(context: Any) -> None:
     """Close every kernel that has sockets of a context; whoever held it may have been cancelled."""
     while left := _open.get(context):
         await asyncio.gather(*(closing.begin(now=True) for closing in left))
+    for finish in _last.pop(context, ()):
+        await finish()
+
+
+def at_close(context: Any, finish: Callable[[], Awaitable[None]]) -> None:
+    """Do something once all kernels that have sockets of a context are closed, and no more come.
+
+    Args:
+        context: It.
+        finish: Does it.
+    """
+    _last.setdefault(context, []).append(finish)

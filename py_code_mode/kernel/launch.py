@@ -10,46 +10,40 @@ import dataclasses
 import functools
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import zmq
 import zmq.asyncio
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from kernel_bootstrap.wire.birth import AWAIT_HOST, DIRECTORY, FIGURE_FORMAT, LOG_FILE
+from kernel_bootstrap.wire.birth import LOG_FILE
 from py_code_mode.config import KernelConfig
 from py_code_mode.environments import prepare_config
-from py_code_mode.errors import CodeModeError, KernelStartError
-from py_code_mode.kernel.addresses import take_addresses
+from py_code_mode.errors import CodeModeError, ConfigError, KernelStartError
+from py_code_mode.kernel.addresses import open_addresses, take_addresses
 from py_code_mode.kernel.bootstrap import (
     absolute_scripts,
     bootstrap_command,
     preload_arguments,
 )
+from py_code_mode.kernel.branching import Branching
 from py_code_mode.kernel.enclosure import LOCAL, TEMPLATE, Enclosure, level_of
+from py_code_mode.kernel.environment import kernel_environment
 from py_code_mode.kernel.forked import ForkedProcess
+from py_code_mode.kernel.launched import Query
 from py_code_mode.kernel.line import Line
+from py_code_mode.kernel.onespec import OneSpec
 from py_code_mode.kernel.provisioner import BranchKernelProvisioner, can_fork
-from py_code_mode.kernel.traces import Traces
+from py_code_mode.kernel.template import Template
+from py_code_mode.kernel.traces import FileTraces
+from py_code_mode.kernel.waiting import in_thread
 from py_code_mode.sandbox import Cgroup, Level, Sandbox
 
-__all__ = ["ENVIRONMENT", "Branch", "Launched", "launch", "sandbox_level"]
-
-ENVIRONMENT = frozenset(
-    {
-        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
-        *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"),
-        *("SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"),
-        "JPY_SESSION_NAME",
-        *("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYSTEMROOT", "COMSPEC", "PATHEXT", "TEMP"),
-    }
-)
-"""What a kernel gets of the host's environment, and ``LC_*``. The rest may hold secrets."""
-
+__all__ = ["Branch", "LocalKernel", "launch", "sandbox_level"]
 
 Branch = Callable[[Path], Awaitable[ForkedProcess]]
 """Forks a live kernel, given the private directory of the branch."""
@@ -62,36 +56,26 @@ class _Manager(AsyncKernelManager):
         branch: Makes it, if it is a branch.
         group: Its cgroup.
         hand_over: Lets its files belong to it, before it begins.
+        listeners: Its sockets, if it is to listen at an address of the network.
     """
 
     branch: Callable[[], Awaitable[ForkedProcess]] | None = None
     group: Cgroup | None = None
     hand_over: Callable[[], None] | None = None
-
-
-class _OneSpec(KernelSpecManager):
-    """A kernelspec manager that knows one spec, held in memory."""
-
-    def __init__(self, spec: KernelSpec) -> None:
-        super().__init__()
-        self._spec = spec
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """Return the spec, whatever the name."""
-        del kernel_name
-        return self._spec
+    listeners: Sequence[socket.socket] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Launched:
-    """A started kernel process.
+class LocalKernel:
+    """A kernel process of this machine; see ``Launched``.
 
     Attributes:
         manager: Its jupyter_client manager.
-        directory: Private directory (0700): connection file, sockets, and its ``Traces``.
+        directory: Private directory (0700): connection file, sockets, and its ``FileTraces``.
         notes: Private directory for what the host tells other programs; may be the same.
         enclosure: How it is confined, and where both are.
         group: Its cgroup, if there is one.
+        ip: The node's address, if it listens there.
     """
 
     manager: AsyncKernelManager
@@ -99,6 +83,7 @@ class Launched:
     notes: Path
     enclosure: Enclosure
     group: Cgroup | None = None
+    ip: str | None = None
 
     @property
     def pid(self) -> int:
@@ -111,8 +96,33 @@ class Launched:
         line: Line | None = getattr(self.manager.provisioner, "line", None)
         return line
 
-    def end(self) -> None:
-        """Remove all that is left of it; waits."""
+    @property
+    def template(self) -> Template | None:
+        """The template it was forked from, while it runs."""
+        return getattr(self.manager.provisioner, "template", None)
+
+    @property
+    def traces(self) -> FileTraces:
+        """What it leaves in its directory."""
+        return FileTraces(self.directory, self._why_it_ended)
+
+    def _why_it_ended(self) -> str:
+        for_want = self.group is not None and self.group.memory_kills > 0
+        return " for want of memory (Sandbox.memory)" if for_want else ""
+
+    async def branch(
+        self, query: Query, config: KernelConfig, context: zmq.Context[zmq.Socket[bytes]]
+    ) -> tuple[LocalKernel, list[str]]:
+        """Fork it."""
+        branching = Branching(query, self.pid, self.line)
+        branch = await launch(config, context, branching.branch, self, ip=self.ip)
+        return branch, branching.lost
+
+    async def end(self) -> None:
+        """Remove all that is left of it."""
+        await in_thread(self._remove)  # what the code has written may be much
+
+    def _remove(self) -> None:
         self.enclosure.end_group(self.group)
         self.enclosure.home.leave(self.directory)
 
@@ -121,15 +131,19 @@ async def launch(
     config: KernelConfig,
     context: zmq.Context[zmq.Socket[bytes]],
     branch: Branch | None = None,
-    parent: Launched | None = None,
-) -> Launched:
-    """Start a kernel process; it is not yet ready.
+    parent: LocalKernel | None = None,
+    *,
+    ip: str | None = None,
+) -> LocalKernel:
+    """Start a kernel process of this machine; it is not yet ready.
 
     Args:
         config: How.
         context: Its manager's.
         branch: Forks it from a live kernel, given its private directory; None: a new one.
         parent: That kernel.
+        ip: An address of this machine at which it is to listen, encrypted; None: only programs
+            of this user, on this machine, can reach it.
 
     Raises:
         KernelStartError: The interpreter or working directory is missing, or cannot be run; or
@@ -142,9 +156,9 @@ async def launch(
     enclosure = await _enclosure(config) if parent is None else parent.enclosure
     directory, notes = enclosure.home.new_kernel()
     try:
-        manager = await _launch_in((directory, notes), config, enclosure, context, branch)
+        manager = await _launch_in((directory, notes), config, enclosure, context, branch, ip)
     except (OSError, RuntimeError, ImportError) as error:
-        said = Traces(directory).log_tail()
+        said = FileTraces(directory).remains().log_tail()
         enclosure.home.leave(directory)
         if isinstance(error, CodeModeError):  # some of ours are errors of the system, too
             raise
@@ -154,7 +168,7 @@ async def launch(
     except BaseException:
         enclosure.home.leave(directory)
         raise
-    return Launched(manager, directory, notes, enclosure, manager.group)
+    return LocalKernel(manager, directory, notes, enclosure, manager.group, ip)
 
 
 def sandbox_level(config: KernelConfig) -> Level:
@@ -162,8 +176,10 @@ def sandbox_level(config: KernelConfig) -> Level:
 
     Raises:
         KernelStartError: The interpreter is missing.
-        ConfigError: They cannot be confined here as it says.
+        ConfigError: They cannot be confined here as it says, or are not to be here at all.
     """
+    if config.placement is not None:
+        raise ConfigError("how a kernel is confined is found out on its node of the cluster")
     return level_of(Sandbox.of(config.sandbox), _command(config)[0], _provisioner(config))
 
 
@@ -184,15 +200,20 @@ async def _launch_in(
     enclosure: Enclosure,
     context: zmq.Context[zmq.Socket[bytes]],
     branch: Branch | None,
+    ip: str | None,
 ) -> _Manager:
     directory, notes = directories
-    env, cwd = _environment(config, os.environ, directory), enclosure.cwd(config.cwd)
+    env, cwd = kernel_environment(config, os.environ, directory), enclosure.cwd(config.cwd)
     preload = absolute_scripts(config.preload)
     settings = enclosure.settings(env, cwd, preload, notes)
     spec = _spec(directory, config, preload, settings)
     manager = _manager(directory, spec, context)
     if config.connection_file is not None:
         await take_addresses(manager, config.connection_file)
+    elif ip is not None:
+        if "bundle" in settings:
+            raise ConfigError("Sandbox(level='gvisor') has kernels of its own machine alone")
+        manager.listeners = open_addresses(manager, ip)
     manager.group = enclosure.new_group()
     manager.hand_over = functools.partial(enclosure.home.hand_over, directory)
     if branch is not None:
@@ -206,6 +227,9 @@ async def _launch_in(
         except BaseException:
             await _give_up(manager, enclosure)
             raise
+        finally:
+            for listener in manager.listeners:
+                listener.close()  # the kernel has it
     return manager
 
 
@@ -237,7 +261,10 @@ def _spec(
         display_name="py-code-mode",
         language="python",
         interrupt_mode="signal",
-        metadata={"kernel_provisioner": {"provisioner_name": name, "config": settings}},
+        metadata={
+            "kernel_provisioner": {"provisioner_name": name, "config": settings},
+            "supported_encryption": ["curve"],  # if its ipykernel can; it says so if not
+        },
     )
 
 
@@ -246,7 +273,7 @@ def _manager(
 ) -> _Manager:
     manager = _Manager(
         kernel_name="py-code-mode",
-        kernel_spec_manager=_OneSpec(spec),
+        kernel_spec_manager=OneSpec(spec),
         context=zmq.asyncio.Context.shadow(context.underlying),
         connection_file=str(directory / "kernel.json"),
         # Each open socket is a path: the directory's mode is the access control.
@@ -267,17 +294,3 @@ async def _give_up(manager: _Manager, enclosure: Enclosure) -> None:
         await provisioner.wait()
     await manager.cleanup_resources()
     enclosure.end_group(manager.group)
-
-
-def _environment(config: KernelConfig, host: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """Return the kernel's environment: an allow-list, never the host's whole."""
-    names = ENVIRONMENT | set(config.pass_env)
-    if config.python is not None:
-        # They point at this interpreter's packages, not at the other one's.
-        names -= {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
-    chosen = {
-        name: value for name, value in host.items() if name in names or name.startswith("LC_")
-    }
-    waits = {} if config.connection_file is None else {AWAIT_HOST: str(config.start_timeout)}
-    figures = {} if config.figure_format == "png" else {FIGURE_FORMAT: config.figure_format}
-    return {**chosen, **config.env, **waits, **figures, DIRECTORY: str(directory)}

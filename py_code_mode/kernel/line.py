@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,18 @@ class Line:
         """Its descriptor."""
         return self._connection.fileno()
 
-    def begin(self, birth: Birth, info: Mapping[str, Any]) -> None:
+    def begin(
+        self,
+        birth: Birth,
+        info: Mapping[str, Any],
+        listeners: Sequence[socket.socket] = (),
+    ) -> None:
         """Tell the process what to become.
 
         Args:
             birth: That.
             info: Jupyter's connection info of the kernel. On ``ipc`` its sockets are opened here.
+            listeners: Its sockets, by the order of ``CHANNELS``, if they are open already.
 
         Raises:
             OSError: The process is gone, or its sockets cannot be opened.
@@ -66,7 +72,7 @@ class Line:
         opened = [_listen(f"{info['ip']}-{info[f'{name}_port']}") for name in _channels(info)]
         try:
             self._connection.settimeout(BEGIN_SECONDS)
-            fds = [each.fileno() for each in opened]
+            fds = [each.fileno() for each in (listeners or opened)]
             socket.send_fds(self._connection, [bytes([len(fds)])], fds)
             self._connection.sendall(birth.to_bytes())
         except ConnectionError:

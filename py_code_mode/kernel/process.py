@@ -21,17 +21,15 @@ from kernel_bootstrap.wire.messages import METADATA_KEY, Query, Request
 from py_code_mode.config import KernelConfig
 from py_code_mode.errors import CodeModeError, KernelError, KernelStartError
 from py_code_mode.events import Event
-from py_code_mode.kernel.branching import Branching
 from py_code_mode.kernel.channels import Channels
 from py_code_mode.kernel.closing import Closing
 from py_code_mode.kernel.execution import Execution, execute_content
 from py_code_mode.kernel.hostcomm import HostComm, greeting
-from py_code_mode.kernel.launch import Branch, Launched, launch
+from py_code_mode.kernel.launched import Launched
 from py_code_mode.kernel.messages import JupyterMessage
 from py_code_mode.kernel.others import OnOther, OtherCells
+from py_code_mode.kernel.placing import launch
 from py_code_mode.kernel.template import Template
-from py_code_mode.kernel.traces import Traces
-from py_code_mode.kernel.waiting import in_thread
 
 __all__ = ["KernelProcess", "OnCancel", "OnRequest"]
 
@@ -65,7 +63,7 @@ class KernelProcess:
         patience: float,
     ) -> None:
         self.launched = launched
-        self._traces = Traces(launched.directory)
+        self._traces = launched.traces
         self._context = context
         self._limits = limits
         self._executions: dict[str, Execution] = {}
@@ -88,30 +86,39 @@ class KernelProcess:
         context: zmq.Context[zmq.Socket[bytes]],
         limits: Limits,
         tools: bytes,
-        branch: Branch | None = None,
-        parent: Launched | None = None,
     ) -> KernelProcess:
         """Start a kernel and wait until it is ready.
 
         Args:
-            config: How.
+            config: How, and where.
             context: Makes its sockets.
             limits: Bounds of its messages and results.
             tools: Descriptions of the tools its code may call, packed by the codec.
-            branch: Forks it from a live kernel; None: a new one.
-            parent: That kernel's.
 
         Raises:
             KernelStartError: It did not come up; the message has what it printed.
         """
-        launched = await launch(config, context, branch, parent)
+        launched = await launch(config, context)
+        return await cls._meet(launched, config, context, limits, tools)
+
+    @classmethod
+    async def _meet(
+        cls,
+        launched: Launched,
+        config: KernelConfig,
+        context: zmq.Context[zmq.Socket[bytes]],
+        limits: Limits,
+        tools: bytes,
+    ) -> KernelProcess:
+        """Wait until a kernel that was launched is ready."""
         kernel = cls(launched, context, limits, config.answer_timeout)
         try:
             async with asyncio.timeout(config.start_timeout):
                 await kernel._hello(tools, owned=config.connection_file is None)
         except (TimeoutError, KernelError, ProtocolError) as error:
-            late = f"not ready after {config.start_timeout} s\n{kernel._traces.log_tail()}"
-            why = str(error) or late
+            await kernel.kill()  # one that is far away leaves its log when it ends
+            log = kernel._traces.remains().log_tail()
+            why = str(error) or f"not ready after {config.start_timeout} s\n{log}"
             await kernel.close(now=True)
             raise KernelStartError(f"the kernel did not come up: {why}") from error
         except BaseException:
@@ -140,11 +147,8 @@ class KernelProcess:
         Raises:
             CodeModeError: The kernel refuses, or the branch did not come up.
         """
-        branching = Branching(self.query, self.launched.pid, self.launched.line)
-        kernel = await self.start(
-            config, self._context, self._limits, tools, branching.branch, self.launched
-        )
-        return kernel, branching.lost
+        branch, lost = await self.launched.branch(self.query, config, self._context)
+        return await self._meet(branch, config, self._context, self._limits, tools), lost
 
     async def _hello(self, tools: bytes, *, owned: bool) -> None:
         await self.query(Query.HELLO, **greeting(self._limits, tools, owned=owned))
@@ -181,8 +185,10 @@ class KernelProcess:
         """Give a cell what it had printed but a dead kernel could not send any more."""
         self._channels.drain()
         ids = [id_ for id_, known in self._executions.items() if known is execution]
-        for message in self._traces.missing(ids[0], execution.transcript.received) if ids else ():
-            execution.feed(message)
+        if ids:
+            received = execution.transcript.received
+            for message in self._traces.remains().missing(ids[0], received):
+                execution.feed(message)
 
     def execution(self, msg_id: str) -> Execution | None:
         """Return the cell in flight of that id, ours or another program's."""
@@ -234,7 +240,7 @@ class KernelProcess:
     @property
     def template(self) -> Template | None:
         """The template it was forked from, while it runs."""
-        return getattr(self.launched.manager.provisioner, "template", None)
+        return self.launched.template
 
     async def interrupt(self) -> None:
         """Break the running cell (SIGINT)."""
@@ -258,10 +264,7 @@ class KernelProcess:
 
     def how_it_ended(self) -> str:
         """Say how it ended, with the end of its log."""
-        group = self.launched.group
-        for_want = group is not None and group.memory_kills > 0
-        why = " for want of memory (Sandbox.memory)" if for_want else ""
-        return self._traces.how_it_ended(self.exit_code, why)
+        return self._traces.remains().how_it_ended(self.exit_code)
 
     async def close(self, *, now: bool = False) -> None:
         """End the kernel and remove everything that was its; closing twice is fine.
@@ -282,4 +285,4 @@ class KernelProcess:
         self._channels.close()
         with contextlib.suppress(CodeModeError, OSError):
             await self.launched.manager.cleanup_resources()
-        await in_thread(self.launched.end)  # what the code has written may be much
+        await self.launched.end()

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,11 @@ class LocalKernelProvisioner(LocalProvisioner):
             cmd = [*command, "--birth", str(theirs.fileno()), *argv]
             info = await super().launch_kernel(cmd, **kwargs, pass_fds=[theirs.fileno()])
         self._watch()
-        self.line.begin(self._birth(argv, env=env), info)
+        self.line.begin(self._birth(argv, env=env), info, self._listeners())
         return info
+
+    def _listeners(self) -> Sequence[socket.socket]:
+        return getattr(self.parent, "listeners", ())
 
     def _sealed(self, cmd: list[str], kwargs: dict[str, Any]) -> list[str]:
         """Write down what gVisor is to run; return the command that runs it."""
@@ -168,7 +171,7 @@ class _ForkingProvisioner(LocalKernelProvisioner):
         try:
             # Only when it is on the list may it begin; if this program ends first, so does it.
             self._watch()
-            process.line.begin(birth, self.connection_info)
+            process.line.begin(birth, self.connection_info, self._listeners())
         except BaseException:
             process.kill()
             await self.wait()

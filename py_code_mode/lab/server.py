@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from py_code_mode.errors import ConfigError, KernelError
-from py_code_mode.kernel.launch import ENVIRONMENT
+from py_code_mode.kernel.environment import ENVIRONMENT
 from py_code_mode.lab.folder import LabFolder
 
 __all__ = ["LabServer", "running_server", "start_server", "stop_server"]

@@ -25,7 +25,8 @@ from kernel_bootstrap.wire.birth import LOG_FILE
 from py_code_mode import KernelConfig, live
 from py_code_mode.errors import KernelStartError
 from py_code_mode.kernel.bootstrap import bootstrap_command
-from py_code_mode.kernel.launch import ENVIRONMENT, _environment, launch
+from py_code_mode.kernel.environment import ENVIRONMENT, kernel_environment
+from py_code_mode.kernel.launch import launch
 from py_code_mode.kernel.provisioner import LocalKernelProvisioner
 
 PACKAGE = Path(kernel_bootstrap.__file__).parent
@@ -65,7 +66,7 @@ def context():
 
 def test_the_environment_is_an_allow_list(tmp_path):
     """A kernel gets what is on the list and the locale; the host's secrets are not there."""
-    got = _environment(KernelConfig(), HOST, tmp_path)
+    got = kernel_environment(KernelConfig(), HOST, tmp_path)
     assert got == {
         "PATH": "/bin",
         "HOME": "/nowhere",
@@ -89,7 +90,7 @@ def test_more_can_be_given(tmp_path):
         env={"PATH": "/mine", "MODE": "x", "PY_CODE_MODE_DIRECTORY": "/elsewhere"},
         pass_env=("OPENAI_API_KEY", "NOT_SET"),
     )
-    got = _environment(config, HOST, tmp_path)
+    got = kernel_environment(config, HOST, tmp_path)
     assert (got["PATH"], got["MODE"], got["OPENAI_API_KEY"]) == ("/mine", "x", "secret")
     assert "NOT_SET" not in got
     assert "AWS_SECRET_ACCESS_KEY" not in got
@@ -98,7 +99,7 @@ def test_more_can_be_given(tmp_path):
 
 def test_another_interpreter_gets_none_of_our_paths(tmp_path):
     """What points at this interpreter's packages is kept from another one."""
-    got = _environment(KernelConfig(python=sys.executable), HOST, tmp_path)
+    got = kernel_environment(KernelConfig(python=sys.executable), HOST, tmp_path)
     assert not got.keys() & {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     assert got["PATH"] == "/bin"
 

@@ -9,36 +9,40 @@ import pytest
 
 from kernel_bootstrap.wire.birth import LOG_FILE
 from kernel_bootstrap.wire.mirror import Mirror
-from py_code_mode.kernel.traces import LOG_BYTES, STACK_FILE, Traces
+from py_code_mode.kernel.traces import LOG_BYTES, STACK_FILE, FileTraces
 from tests.kernel import stack_samples as samples
 
 
 @pytest.fixture
 def traces(tmp_path):
     """The traces of a kernel whose directory is ``tmp_path``."""
-    return Traces(tmp_path)
+    return FileTraces(tmp_path)
 
 
 def texts(traces, cell, **received):
     """What a cell printed beyond what was received."""
-    return [message.content for message in traces.missing(cell, received)]
+    return [message.content for message in traces.remains().missing(cell, received)]
 
 
 def test_nothing_is_there(traces):
     """A directory without files gives empty texts, and an end that is told all the same."""
-    assert (traces.stack(), traces.log_tail(), texts(traces, "c", stdout=0)) == ("", "", [])
-    assert traces.how_it_ended(3) == "the kernel exited with code 3"
-    assert traces.how_it_ended(None) == "the kernel ended"
-    assert traces.how_it_ended(-9) == "the kernel was killed by SIGKILL"
-    assert traces.how_it_ended(-12345) == "the kernel exited with code -12345"
+    assert (traces.stack(), traces.remains().log_tail(), texts(traces, "c", stdout=0)) == (
+        "",
+        "",
+        [],
+    )
+    assert traces.remains().how_it_ended(3) == "the kernel exited with code 3"
+    assert traces.remains().how_it_ended(None) == "the kernel ended"
+    assert traces.remains().how_it_ended(-9) == "the kernel was killed by SIGKILL"
+    assert traces.remains().how_it_ended(-12345) == "the kernel exited with code -12345"
 
 
 def test_the_end_of_the_log_is_told(traces, tmp_path):
     """How a kernel ended is told with the end of its log, whatever bytes are in it."""
     (tmp_path / LOG_FILE).write_bytes(b"x" * 100_000 + b"\xff\nSegmentation fault\n")
-    assert traces.log_tail().endswith("\ufffd\nSegmentation fault")
-    assert len(traces.how_it_ended(-11)) <= LOG_BYTES + 100
-    assert "SIGSEGV" in traces.how_it_ended(-11)
+    assert traces.remains().log_tail().endswith("\ufffd\nSegmentation fault")
+    assert len(traces.remains().how_it_ended(-11)) <= LOG_BYTES + 100
+    assert "SIGSEGV" in traces.remains().how_it_ended(-11)
 
 
 def test_a_stack_is_read_when_it_is_whole(traces, tmp_path):
@@ -73,7 +77,7 @@ def test_hostile_files_do_no_harm(traces, tmp_path, name, kind):
     got: list[str] = []
 
     def read() -> None:
-        got.extend((traces.log_tail(), traces.stack(), *texts(traces, "c", stdout=0)))
+        got.extend((traces.remains().log_tail(), traces.stack(), *texts(traces, "c", stdout=0)))
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
