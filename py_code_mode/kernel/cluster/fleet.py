@@ -45,6 +45,10 @@ JOIN_SECONDS = 120.0
 PACKAGES_SECONDS = 900.0
 """The same where Ray installs packages first; itself it gives up after 600 s."""
 
+KILL_CHILDREN = "RAY_kill_child_processes_on_worker_exit"
+"""Ray's setting by which a worker that ends, for its raylet has died, kills its children: our
+reaper would be among them, and kernels, which are their templates' children, would not."""
+
 AVOID_SECONDS = 60.0
 """In which Ray will have found out that a node is lost; or it was not, and is tried again."""
 
@@ -115,14 +119,14 @@ class Fleet:
         return await asyncio.shield(known)
 
     async def _new(
-        self, place: Reservation, digest: str, env: dict[str, Any] | None, lease: float
+        self, place: Reservation, digest: str, env: dict[str, Any], lease: float
     ) -> Host:
         for attempt in range(ATTEMPTS):
             with translated(f"no host could be started on node {place.ip}"):
                 actor = await in_thread(lambda: _actor(place, digest, env))
             host = Host(actor, self.owner, place.node, place.ip, self._context)
             try:
-                patience = PACKAGES_SECONDS if env else JOIN_SECONDS
+                patience = PACKAGES_SECONDS if "pip" in env else JOIN_SECONDS
                 version = await host.call("join", self.owner, lease, patience=patience)
             except HostLost:
                 if attempt == ATTEMPTS - 1:
@@ -182,7 +186,7 @@ def _is_lost(host: asyncio.Task[Host]) -> bool:
     return host.cancelled() or host.exception() is not None or host.result().lost.done()
 
 
-def _actor(place: Reservation, digest: str, env: dict[str, Any] | None) -> Any:
+def _actor(place: Reservation, digest: str, env: dict[str, Any]) -> Any:
     ray = load_ray()
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -201,9 +205,11 @@ def _actor(place: Reservation, digest: str, env: dict[str, Any] | None) -> Any:
     return options.remote(place.ip)
 
 
-def _runtime_env(placement: Ray) -> tuple[str, dict[str, Any] | None]:
+def _runtime_env(placement: Ray) -> tuple[str, dict[str, Any]]:
     """Return what Ray must make ready, and a digest of it and of what else hosts must share."""
-    env = {"pip": list(placement.packages)} if placement.packages else None
+    env: dict[str, Any] = {"env_vars": {KILL_CHILDREN: "0"}}
+    if placement.packages:
+        env["pip"] = list(placement.packages)
     files: list[Any] = []
     if placement.working_dir is not None:  # which the host has of the program; see `connect`
         folder = Path(placement.working_dir).absolute()
