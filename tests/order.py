@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 
 SLOW = (
+    "cluster/test_cluster.py",
     "engine/test_floods.py",
     "test_docs.py",
     "lab/test_lab.py",
@@ -68,8 +69,8 @@ SLOW = (
 )
 """Files below this folder that took twelve seconds and more, the longest first.
 
-The floods come first, as some of them are marked ``alone`` and wait for the test that another
-process runs.
+Those of the cluster and the floods come first: many of them are marked ``alone``, and wait for the
+test that another process runs.
 """
 
 
