@@ -41,6 +41,7 @@ _EXTRAS = {
     "lab": ("jupyterlab", "JupyterLab"),
     "autogen": ("autogen_core", "AutoGen"),
     "otel": ("opentelemetry", "traces"),
+    "ray": ("ray", "sessions on the machines of a cluster"),
 }
 _PROGRAMS = {
     "git": "requirements that are git repositories",
