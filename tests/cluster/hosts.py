@@ -57,7 +57,7 @@ class Node:
         for pid in self.pids():
             with suppress(psutil.Error):
                 words = " ".join(psutil.Process(pid).cmdline())
-                if any(each in words for each in ("kernel_bootstrap", "reaper.py", "NodeHost")):
+                if any(each in words for each in ("kernel_bootstrap", "reaping.py", "NodeHost")):
                     found.append(words)
         return found
 
